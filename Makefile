@@ -1,0 +1,26 @@
+# Two commands do everything on a fresh machine: `make audit` and `make test`. Both install what they need first.
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS ?= auto
+
+.PHONY: audit test bench clean
+.DEFAULT_GOAL := audit
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[torch,test,bench]'
+	touch $@
+
+audit: .venv/installed
+	$(BIN)/oracle audit $(ARGS)
+
+test: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+bench: .venv/installed
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf .venv oracle-results build *.egg-info

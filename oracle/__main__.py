@@ -1,0 +1,5 @@
+"""``python -m oracle``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,464 @@
+"""Arrays of real-number balls: the one file that imports flint.
+
+A :class:`BallArray` is a NumPy array of ``flint.arb`` (a midpoint with a proven error radius) that
+answers NumPy's own functions, so that a reference written for floats runs on it unchanged. The
+active :class:`Arithmetic` says how many bits each operation keeps, hence how fast the radii grow:
+some 200 bits give the truth, the bits of a storage type give the running error of an evaluation in
+that type.
+
+>>> import numpy as np
+>>> with arithmetic(Arithmetic.of("float32")):
+...     x = balls(np.array([1.0, 3.0]))
+...     third = x[0] / x[1]
+>>> float(centre(third)), bool(radius(third) <= 2.0**-25)
+(0.3333333134651184, True)
+"""
+
+from __future__ import annotations
+
+import numbers
+import operator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import flint
+import numpy as np
+from flint import arb
+
+__all__ = ["FORMATS", "Arithmetic", "BallArray", "Double", "Format", "Undecided", "arithmetic", "balls",
+           "centre", "radius", "split"]
+
+Array = np.ndarray[Any, Any]
+
+
+class Undecided(ArithmeticError):
+    """A ball straddles a branch that a whole array depends on."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A binary storage type: significand bits, and exponents of its smallest and largest normal number."""
+
+    bits: int
+    low: int
+    high: int
+
+    @property
+    def tiny(self) -> float:
+        """Smallest normal number."""
+        return 2.0**self.low
+
+    @property
+    def quantum(self) -> float:
+        """Distance between subnormal numbers."""
+        return float(np.ldexp(1.0, self.low - self.bits + 1))
+
+    @property
+    def max(self) -> float:
+        """Largest finite number."""
+        return (2.0 - 2.0 ** (1 - self.bits)) * 2.0**self.high
+
+
+FORMATS = {"float64": Format(53, -1022, 1023), "float32": Format(24, -126, 127),
+           "float16": Format(11, -14, 15), "bfloat16": Format(8, -126, 127)}
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How balls are computed with: bits of array operations, of scalars, of sums, and the range."""
+
+    bits: int
+    scalar_bits: int
+    sum_bits: int
+    limits: Format | None = None
+    charge: bool = False  #: does a product, quotient or function that happens to be exact cost a rounding too?
+
+    @classmethod
+    def exact(cls, bits: int) -> Arithmetic:
+        """Real arithmetic for all purposes: the same high precision for everything, no range."""
+        return cls(bits, bits, bits)
+
+    @classmethod
+    def of(cls, dtype: str, *, limited: bool = True) -> Arithmetic:
+        """Arithmetic of a storage type; with its range unless ``limited`` is false.
+
+        Scalars are doubles, as in torch. Sums of half types are accumulated in float32, as NumPy's
+        float16 and torch's reductions are; each other operation rounds to the storage type. A product
+        that is exact by luck (by a beta of 0.5, say) costs a rounding all the same: another way to
+        write the formula has no such luck.
+        """
+        fmt = FORMATS[dtype]
+        return cls(fmt.bits, 53, max(fmt.bits, 24), fmt if limited else None, charge=True)
+
+
+_active = Arithmetic.exact(200)
+
+
+@contextmanager
+def arithmetic(active: Arithmetic) -> Iterator[None]:
+    """Compute with balls in this arithmetic for the length of a ``with`` block."""
+    global _active
+    before, precision = _active, flint.ctx.prec
+    _active, flint.ctx.prec = active, active.bits
+    try:
+        yield
+    finally:
+        _active, flint.ctx.prec = before, precision
+
+
+# --- elementwise operations that arb spells otherwise than NumPy ---------------------------------
+
+_TRUE, _FALSE, _NEITHER = arb(1), arb(0), arb("nan")
+
+
+def _compare(certain: Callable[[Any, Any], bool], opposite: Callable[[Any, Any], bool]) -> Any:
+    """A comparison of balls: 1 where it holds, 0 where it cannot, NaN where the balls straddle it."""
+
+    def compare(a: Any, b: Any) -> arb:
+        a, b = arb(a), arb(b)
+        if a.is_nan() or b.is_nan():
+            return _FALSE
+        return _TRUE if certain(a, b) else _FALSE if opposite(a, b) else _NEITHER
+
+    return np.frompyfunc(compare, 2, 1)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return bool(a == b)
+
+
+def _apart(a: Any, b: Any) -> bool:
+    return not a.overlaps(b)
+
+
+def _sqrt(x: arb) -> arb:
+    """Square root; a ball about zero stands for a number that rounding cannot make negative."""
+    return x.nonnegative_part().sqrt() if x.mid() >= 0 else x.sqrt()
+
+
+def _maximum(a: Any, b: Any) -> arb:
+    return arb(a).max(b)
+
+
+def _minimum(a: Any, b: Any) -> arb:
+    return arb(a).min(b)
+
+
+def _power(a: Any, b: Any) -> arb:
+    if isinstance(b, float):
+        if b == 0.5:
+            return _sqrt(arb(a))
+        b = int(b) if b.is_integer() else b
+    return arb(a) ** b
+
+
+_ELEMENTWISE: dict[np.ufunc, Any] = {
+    np.maximum: np.frompyfunc(_maximum, 2, 1, identity=arb("-inf")),
+    np.minimum: np.frompyfunc(_minimum, 2, 1, identity=arb("inf")),
+    np.power: np.frompyfunc(_power, 2, 1),
+    np.sqrt: np.frompyfunc(_sqrt, 1, 1),
+    np.square: np.frompyfunc(lambda x: x * x, 1, 1),
+    np.reciprocal: np.frompyfunc(lambda x: 1 / x, 1, 1),
+    np.sign: np.frompyfunc(lambda x: arb(x).sgn(), 1, 1),
+    np.greater: _compare(operator.gt, operator.le),
+    np.greater_equal: _compare(operator.ge, operator.lt),
+    np.less: _compare(operator.lt, operator.ge),
+    np.less_equal: _compare(operator.le, operator.gt),
+    np.equal: _compare(_equal, _apart),
+    np.not_equal: _compare(_apart, _equal),
+    np.logical_and: np.frompyfunc(lambda a, b: arb(a) * b, 2, 1),
+    np.logical_or: np.frompyfunc(lambda a, b: arb(a).max(b), 2, 1),
+    np.logical_not: np.frompyfunc(lambda a: 1 - arb(a), 1, 1),
+}
+_ELEMENTWISE |= {np.bitwise_and: _ELEMENTWISE[np.logical_and], np.bitwise_or: _ELEMENTWISE[np.logical_or],
+                 np.invert: _ELEMENTWISE[np.logical_not], np.fmax: _ELEMENTWISE[np.maximum]}
+_NATIVE = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.absolute, np.exp, np.log,
+           np.log1p, np.expm1, np.tanh, np.sin, np.cos, np.tan, np.matmul}
+#: These can lose bits below the smallest normal number. Sums and differences cannot, among numbers of
+#: the type: there they are exact. With a scalar, which has more bits than the type, they can.
+_MAY_UNDERFLOW = {np.multiply, np.divide, np.power, np.exp, np.log1p, np.expm1, np.tanh, np.sin, np.square,
+                  np.reciprocal, np.matmul}
+_ROUNDS = {np.multiply, np.divide, np.square, np.reciprocal}
+_MAY_OVERFLOW = _MAY_UNDERFLOW | {np.add, np.subtract}
+
+
+def _settle(elements: Array, rounds: bool, underflows: bool) -> None:
+    """Give each result what a storage type costs: a rounding, half a quantum below its range, all above."""
+    limits = _active.limits
+    tiny, largest = (arb(limits.tiny), arb(limits.max)) if limits else (arb(0), arb("inf"))
+    half_quantum = arb(0, arb(2) ** (limits.low - limits.bits)) if limits else arb(0)
+    rounding = arb(1, 2.0**-_active.bits)
+    flat = elements.reshape(-1)
+    for i, x in enumerate(flat):
+        if rounds and x.is_exact() and not x.is_zero():
+            x = flat[i] = x * rounding
+        size = abs(x)
+        if tiny < size < largest:
+            continue
+        if not size < largest:
+            if x.is_finite():
+                flat[i] = arb(0, "inf")
+        elif underflows and not x.is_zero():
+            flat[i] = x + half_quantum
+
+
+def _plain(x: Any) -> Any:
+    """The object array (or scalar) behind an operand; NumPy numbers become exact Python ones."""
+    if isinstance(x, BallArray):
+        return x.view(np.ndarray)
+    if isinstance(x, Double):
+        return x.value
+    if isinstance(x, np.ndarray | np.generic):
+        return np.asarray(x).astype(np.float64).astype(object) if x.dtype.kind in "fV" else x.astype(object)
+    return x
+
+
+def _wrap(elements: Any, stands_for: np.dtype[Any] | None) -> BallArray:
+    result = np.asarray(elements, dtype=object).view(BallArray)
+    result.stands_for = stands_for
+    return result
+
+
+class BallArray(np.ndarray[Any, Any]):
+    """An object array of ``arb`` that takes part in NumPy expressions under the active arithmetic."""
+
+    stands_for: np.dtype[Any] | None = None  #: the storage type whose place the balls take
+
+    def __array_finalize__(self, obj: Any) -> None:
+        self.stands_for = getattr(obj, "stands_for", None)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+        if ufunc not in _NATIVE and ufunc not in _ELEMENTWISE:
+            raise TypeError(f"numpy.{ufunc.__name__} has no meaning for balls; use a primitive of "
+                            "reference.numerics")
+        run = getattr(_ELEMENTWISE.get(ufunc, ufunc), method)
+        summing = ufunc is np.matmul or (ufunc is np.add and method != "__call__")
+        operands = [_plain(x) for x in inputs]
+        kwargs = {k: _plain(v) for k, v in kwargs.items() if k != "dtype"}
+        if summing:
+            flint.ctx.prec = _active.sum_bits
+        try:
+            result = np.array(run(*operands, **kwargs), dtype=object)
+        finally:
+            flint.ctx.prec = _active.bits
+        if summing:
+            result = np.array(_to_arb(result) * arb(1), dtype=object)
+        if _active.charge and ufunc in _MAY_OVERFLOW:
+            with_scalar = builtin_any(isinstance(x, Double | float) for x in inputs)
+            with_one = builtin_any(isinstance(x, int | float) and abs(x) == 1 for x in inputs)
+            _settle(result, ufunc in _ROUNDS and not with_one, ufunc in _MAY_UNDERFLOW or with_scalar)
+        if out is not None:
+            (target,) = out
+            target[...] = result
+            return target
+        return _wrap(result, self.stands_for)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        override = _FUNCTIONS.get(func)
+        if override is not None:
+            return override(*args, **kwargs)
+        result = super().__array_function__(func, types, args, kwargs)
+        if type(result) is np.ndarray and result.dtype == object:
+            return _wrap(result, self.stands_for)
+        return result
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, _to_arb(np.asarray(_plain(value), dtype=object)))
+
+    def __getitem__(self, key: Any) -> Any:
+        item = super().__getitem__(key)
+        return item if isinstance(item, np.ndarray) else _wrap(item, self.stands_for)
+
+    def __bool__(self) -> bool:
+        return bool(self.any())
+
+    def any(self, *args: Any, **kwargs: Any) -> bool:  # type: ignore[override]  # one verdict for the whole array
+        """True where an element certainly is nonzero; :class:`Undecided` where none is but one may be."""
+        elements = [arb(x) for x in self.view(np.ndarray).flat]
+        if builtin_any(not x.is_nan() and x != 0 for x in elements):
+            return True
+        if builtin_any(x.is_nan() or x.contains(0) and not x.is_zero() for x in elements):
+            raise Undecided("a branch over a whole array depends on a ball that straddles it")
+        return False
+
+    def pi(self) -> arb:
+        """The number pi, enclosed in the active precision."""
+        return arb.pi()
+
+
+builtin_any = any
+_to_arb = np.frompyfunc(lambda x: x if x.__class__ is arb else arb(x), 1, 1)
+
+
+def _where(condition: Any, x: Any, y: Any) -> BallArray:
+    """``numpy.where``; an undecided condition gives NaN, which makes the element undecided."""
+
+    def choose(c: Any, a: Any, b: Any) -> arb:
+        return arb(a if c == 1 else b if c == 0 else "nan")
+
+    stands_for = next((a.stands_for for a in (x, y, condition) if isinstance(a, BallArray)), None)
+    return _wrap(np.frompyfunc(choose, 3, 1)(*map(_plain, (condition, x, y))), stands_for)
+
+
+def _full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True,
+               shape: Any = None, **_: Any) -> Any:
+    shape = a.shape if shape is None else shape
+    if not isinstance(a, BallArray):
+        return np.full(shape, fill_value, a.dtype if dtype is None else dtype)
+    result = _wrap(np.empty(shape, dtype=object), a.stands_for)
+    result[...] = fill_value
+    return result
+
+
+def _constant_like(value: int) -> Callable[..., Any]:
+    return lambda a, dtype=None, **kwargs: _full_like(a, value, dtype, **kwargs)
+
+
+_FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.where: _where, np.full_like: _full_like, np.zeros_like: _constant_like(0),
+    np.ones_like: _constant_like(1), np.empty_like: _constant_like(0),
+    np.copy: lambda a, *args, **kwargs: a.copy(),
+}
+
+
+class Double:
+    """A scalar argument as torch has it: a double, kept as a ball and computed with in scalar precision."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value if isinstance(value, arb) else arb(float(value))
+
+    def _combine(self, op: Callable[[Any, Any], Any], other: Any, *, swapped: bool = False) -> Any:
+        if isinstance(other, np.ndarray) and (isinstance(other, BallArray) or other.ndim):
+            return NotImplemented
+        operand = other.value if isinstance(other, Double) else other if isinstance(other, int) else float(other)
+        flint.ctx.prec = _active.scalar_bits
+        try:
+            return Double(op(arb(operand), self.value) if swapped else op(self.value, operand))
+        finally:
+            flint.ctx.prec = _active.bits
+
+    def __add__(self, other: Any) -> Any:
+        return self._combine(operator.add, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._combine(operator.add, other)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._combine(operator.sub, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._combine(operator.sub, other, swapped=True)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._combine(operator.mul, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._combine(operator.mul, other)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._combine(operator.truediv, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._combine(operator.truediv, other, swapped=True)
+
+    def __pow__(self, other: Any) -> Any:
+        return self._combine(_power, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self._combine(_power, other, swapped=True)
+
+    def __neg__(self) -> Double:
+        return Double(-self.value)
+
+    def __abs__(self) -> Double:
+        return Double(abs(self.value))
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self != 0)
+
+    def __repr__(self) -> str:
+        return repr(float(self))
+
+    def _holds(self, op: Callable[[Any, Any], bool], negated: Callable[[Any, Any], bool], other: Any) -> bool:
+        operand = other.value if isinstance(other, Double) else arb(other)
+        if op(self.value, operand):
+            return True
+        if negated(self.value, operand):
+            return False
+        raise Undecided("a branch depends on a scalar whose ball straddles it")
+
+    def __lt__(self, other: Any) -> bool:
+        return self._holds(operator.lt, operator.ge, other)
+
+    def __le__(self, other: Any) -> bool:
+        return self._holds(operator.le, operator.gt, other)
+
+    def __gt__(self, other: Any) -> bool:
+        return self._holds(operator.gt, operator.le, other)
+
+    def __ge__(self, other: Any) -> bool:
+        return self._holds(operator.ge, operator.lt, other)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, int | float | Double) and self._holds(_equal, _apart, other)
+
+    def __hash__(self) -> int:
+        return hash(float(self))
+
+    def sqrt(self) -> Double:
+        """Square root, as ``numpy.sqrt`` asks an object for it."""
+        return self._combine(_power, 0.5)  # type: ignore[no-any-return]
+
+
+numbers.Real.register(Double)
+
+
+def _upward(x: arb) -> float:
+    """A double not below a radius, which has 30 bits: only below the normal doubles does it not fit."""
+    nearest = float(x)
+    return nearest if nearest > 1e-300 or x.is_zero() else nearest + 5e-324
+
+
+def balls(array: Array) -> BallArray:
+    """Exact balls around the elements of a floating array, which they then stand for."""
+    result = _wrap(np.empty_like(array, dtype=object, subok=False), array.dtype)
+    result[...] = array
+    return result
+
+
+def centre(array: BallArray) -> Array:
+    """Midpoints as float64."""
+    return split(array)[0]
+
+
+def radius(array: BallArray) -> Array:
+    """Radii as float64."""
+    return split(array)[2]
+
+
+def split(array: BallArray) -> tuple[Array, Array, Array]:
+    """Midpoints as an unevaluated sum of two float64 arrays, and radii: ``mid = hi + lo`` to 106 bits.
+
+    Not a number at all (NaN, or a ball without end) comes back as hi = NaN or ±inf with an infinite
+    radius; an exact infinity as itself.
+    """
+    n = array.size
+    hi, lo, rad = np.empty(n), np.zeros(n), np.empty(n)
+    with arithmetic(Arithmetic.exact(1200)):  # so many bits that the difference below is exact
+        for i, x in enumerate(array.view(np.ndarray).flat):
+            mid = x.mid()
+            hi[i] = float(mid)
+            if x.is_finite():
+                rad[i] = _upward(x.rad())
+                if np.isfinite(hi[i]):
+                    lo[i] = float(mid - hi[i])
+            else:
+                rad[i] = 0.0 if x.is_exact() and not x.is_nan() else np.inf
+    return hi.reshape(array.shape), lo.reshape(array.shape), rad.reshape(array.shape)

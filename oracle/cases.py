@@ -1,0 +1,206 @@
+"""Cases: fully determined inputs of an op, named by an id from which alone they can be rebuilt.
+
+``cross_entropy/float32/reduction=sum,regime=huge`` is an op, a storage type, and the axes of its
+spec that do not have their default; ``/2`` behind it would be the third draw of the same combination.
+Which combinations exist is a covering array: every feasible combination of ``spec.strength`` axis
+values stands in at least one case.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from reference import registry
+from reference.spec import DTYPES, InitSpec, Limits, LossSpec, Options, OptimSpec, ParamGroup, Spec, Trajectory
+
+from .ball import FORMATS
+from .ulp import numpy_dtype
+
+__all__ = ["BadCaseError", "Case", "cases", "parse", "select", "storage"]
+
+Array = np.ndarray[Any, Any]
+
+
+class BadCaseError(ValueError):
+    """A case id, an op's name or a storage type that names nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One fully determined input of an op; arrays are made when they are asked for, read-only."""
+
+    spec: Spec
+    dtype: str
+    options: Options
+    draw: int = 0
+
+    @property
+    def id(self) -> str:
+        """The readable name, e.g. ``mse_loss/float32/reduction=sum``."""
+        changed = [f"{k}={v}" for k, v in self.options.items() if v != self.spec.defaults[k]]
+        name = f"{self.spec.name}/{self.dtype}/{','.join(changed) or 'default'}"
+        return f"{name}/{self.draw}" if self.draw else name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return parse, (self.id,)
+
+    def rng(self, purpose: str = "inputs") -> np.random.Generator:
+        """Random numbers that depend on the id and on nothing else."""
+        digest = hashlib.sha256(f"{self.id}:{purpose}".encode()).digest()
+        return np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
+
+    @cached_property
+    def inputs(self) -> Any:
+        """What the spec draws, in the storage type: keyword arguments, or a :class:`Trajectory`."""
+        fmt = FORMATS[self.dtype]
+        limits = Limits(self.dtype, 2.0 ** (1 - fmt.bits), fmt.tiny, fmt.max)
+        drawn = self.spec.draw(self.options, self.rng(), limits)  # type: ignore[attr-defined]  # all kinds have it
+        if isinstance(drawn, Trajectory):
+            return Trajectory(
+                tuple(ParamGroup(tuple(storage(p, self.dtype) for p in g.params), g.options) for g in drawn.groups),
+                drawn.defaults,
+                tuple(tuple(None if g is None else storage(g, self.dtype) for g in step) for step in drawn.gradients))
+        return {k: storage(np.asarray(v), self.dtype) if isinstance(v, np.ndarray | np.generic) else v
+                for k, v in drawn.items()}
+
+    @cached_property
+    def grad_output(self) -> Array:
+        """The gradient that comes from above in a loss's backward pass: random, and about 1."""
+        assert isinstance(self.spec, LossSpec)
+        with np.errstate(all="ignore"):
+            shape = np.shape(self.spec.function(**self.inputs))
+        return storage(self.rng("grad_output").uniform(0.5, 2.0, shape), self.dtype)
+
+    @cached_property
+    def differentiated(self) -> tuple[str, ...]:
+        """The arguments of a loss that have a gradient in this case: those for which ``backward`` gives one."""
+        assert isinstance(self.spec, LossSpec)
+        with np.errstate(all="ignore"):
+            gradients = self.spec.backward(self.grad_output, **self.inputs)
+        return tuple(name for name, g in zip(self.spec.arrays, gradients, strict=True) if g is not None)
+
+
+def storage(array: Array, dtype: str) -> Array:
+    """A read-only copy; floating arrays are rounded to the storage type, others keep their own.
+
+    A finite number that would overflow is the fault of the spec's ``draw``, and an error.
+    """
+    kept = array
+    if array.dtype.kind == "f":
+        with np.errstate(all="ignore"):
+            kept = array.astype(numpy_dtype(dtype))
+        if np.any(np.isinf(kept.astype(np.float64)) & np.isfinite(array)):
+            raise OverflowError(f"a case of {dtype} draws {np.abs(array).max():g}, which {dtype} cannot hold")
+    kept = kept.copy(order="K")
+    kept.flags.writeable = False
+    return kept
+
+
+def _tuples(spec: Spec) -> Iterator[tuple[tuple[str, Any], ...]]:
+    """Every combination of ``spec.strength`` axis values."""
+    for axes in itertools.combinations(spec.axes, min(spec.strength, len(spec.axes))):
+        yield from itertools.product(*[[(axis.name, value) for value in axis.values] for axis in axes])
+
+
+@lru_cache(maxsize=None)
+def _covering(spec_name: str, dtype: str) -> tuple[Options, ...]:
+    """A greedy covering array: each row is the best of some completions of a tuple not yet covered."""
+    spec = registry.get(spec_name)
+    chance = random.Random(f"{spec_name}/{dtype}")
+    names = tuple(axis.name for axis in spec.axes)
+    groups = list(itertools.combinations(names, min(spec.strength, len(names))))
+    uncovered = dict.fromkeys(_tuples(spec))
+    rows: dict[tuple[Any, ...], Options] = {}
+
+    def covered_by(row: Options) -> list[tuple[tuple[str, Any], ...]]:
+        return [t for group in groups if (t := tuple((name, row[name]) for name in group)) in uncovered]
+
+    def take(row: Options) -> None:
+        rows[tuple(row.values())] = row
+        for t in covered_by(row):
+            del uncovered[t]
+
+    if spec.allowed(spec.defaults, dtype):
+        take(spec.defaults)
+    while uncovered:
+        wanted = next(iter(uncovered))
+        best: tuple[int, Options] | None = None
+        for attempt in range(200):
+            if best is not None and attempt >= 12:
+                break
+            filler = spec.defaults if attempt == 0 else {a.name: chance.choice(a.values) for a in spec.axes}
+            row = {**filler, **dict(wanted)}
+            if spec.allowed(row, dtype) and (best is None or len(covered_by(row)) > best[0]):
+                best = len(covered_by(row)), row
+        if best is None:  # no completion is allowed: an infeasible tuple
+            del uncovered[wanted]
+        else:
+            take(best[1])
+    return tuple(rows.values())
+
+
+def cases(spec: Spec, dtype: str) -> list[Case]:
+    """The shipped cases of one op in one storage type, always the same, in the same order."""
+    return [Case(spec, dtype, options) for options in _covering(spec.name, dtype)]
+
+
+def select(ops: Sequence[str] = (), dtypes: Sequence[str] = ()) -> list[Case]:
+    """The shipped cases of some ops (kinds such as ``losses`` count too) and storage types; all by default."""
+    for dtype in dtypes:
+        if dtype not in DTYPES:
+            raise BadCaseError(f"unknown dtype {dtype!r}; known are {', '.join(DTYPES)}")
+    return [case for spec in _specs(ops) for dtype in spec.dtypes if dtype in (dtypes or DTYPES)
+            for case in cases(spec, dtype)]
+
+
+_KINDS = {"losses": LossSpec, "optim": OptimSpec, "init": InitSpec}
+
+
+def _specs(ops: Iterable[str]) -> list[Spec]:
+    known: Mapping[str, Spec] = registry.specs()
+    chosen: dict[str, Spec] = {}
+    for op in ops:
+        if op in _KINDS:
+            chosen |= {name: spec for name, spec in known.items() if isinstance(spec, _KINDS[op])}
+        elif op in known:
+            chosen[op] = known[op]
+        else:
+            raise BadCaseError(f"unknown op {op!r}; known are {', '.join([*known, *_KINDS])}")
+    return list((chosen or known).values())
+
+
+def parse(case_id: str) -> Case:
+    """The case of an id.
+
+    Raises :class:`BadCaseError`, which says what is wrong with the id and what would be right.
+    """
+    parts = case_id.split("/")
+    if len(parts) not in (3, 4) or (len(parts) == 4 and not parts[3].isdecimal()):
+        raise BadCaseError(f"malformed case id {case_id!r}; needed is OP/DTYPE/AXIS=VALUE,... "
+                           "such as mse_loss/float32/reduction=sum or mse_loss/float32/default")
+    (spec,) = _specs([parts[0]]) if parts[0] not in _KINDS else _specs([parts[0] + " (a kind, not an op)"])
+    if parts[1] not in spec.dtypes:
+        raise BadCaseError(f"unknown dtype {parts[1]!r} in {case_id!r}; {spec.name} has {', '.join(spec.dtypes)}")
+    options = spec.defaults
+    for item in parts[2].split(",") if parts[2] != "default" else ():
+        name, _, label = item.partition("=")
+        axis = next((a for a in spec.axes if a.name == name), None)
+        if axis is None:
+            raise BadCaseError(f"unknown axis {name!r} in {case_id!r}; {spec.name} has "
+                               f"{', '.join(a.name for a in spec.axes)}")
+        value = {str(v): v for v in axis.values}.get(label, axis)
+        if value is axis:
+            raise BadCaseError(f"unknown value {label!r} of axis {name!r} in {case_id!r}; it has "
+                               f"{', '.join(map(str, axis.values))}")
+        options[name] = value
+    if not spec.allowed(options, parts[1]):
+        raise BadCaseError(f"{case_id!r} combines values that {spec.name} does not take together")
+    return Case(spec, parts[1], options, int(parts[3]) if len(parts) == 4 else 0)

@@ -1,0 +1,143 @@
+"""Arrays against truth and bound: the verdict. Nothing here raises, whatever a target hands in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from .ball import FORMATS
+from .truth import VACUOUS, Truth
+from .ulp import numpy_dtype, spacing
+
+__all__ = ["Finding", "Verdict", "compare", "judge", "worst"]
+
+Array = np.ndarray[Any, Any]
+
+
+class Verdict(StrEnum):
+    """What is said of an implementation on a case, from best to worst."""
+
+    EXACT = "exact"  #: the correctly rounded exact value, everywhere
+    WITHIN = "within"  #: no further from the truth than the bound
+    UNSUPPORTED = "unsupported"  #: the target does not do this, and says so
+    VACUOUS = "vacuous"  #: within a bound that is too wide to say anything
+    UNDECIDED = "undecided"  #: the evaluation in the type cannot decide a branch
+    RANGE = "range"  #: a representable value lost to overflow or underflow on the way
+    EXCEEDS = "exceeds"  #: further from the truth than any sound evaluation
+    CRASHED = "crashed"  #: no answer at all
+
+    @property
+    def disagrees(self) -> bool:
+        """Does this verdict fail an audit?"""
+        return self in (Verdict.RANGE, Verdict.EXCEEDS, Verdict.CRASHED)
+
+    @property
+    def rank(self) -> int:
+        """0 for the best verdict."""
+        return list(Verdict).index(self)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The verdict on one output, and its worst element."""
+
+    output: str
+    verdict: Verdict
+    ulp: float = 0.0  #: error of the worst element in units in the last place of the truth
+    share: float = 0.0  #: error of the worst element as a share of its bound
+    index: tuple[int, ...] | None = None
+    got: float | None = None
+    truth: float | None = None
+    bound: float | None = None
+    note: str = ""
+
+
+def worst(findings: list[Finding]) -> Finding:
+    """The finding that decides a case: worst verdict, then largest share of the bound."""
+    return max(findings, key=lambda f: (f.verdict.rank, f.share, f.ulp))
+
+
+def compare(got: Mapping[str, Array], truths: Mapping[str, Truth]) -> list[Finding]:
+    """A finding for each output that the truth has, and one for each that it has not."""
+    findings = [judge(name, np.asarray(got[name]), truth) if name in got else
+                Finding(name, Verdict.EXCEEDS, np.inf, np.inf, note="this output is missing")
+                for name, truth in truths.items()]
+    findings += [Finding(name, Verdict.EXCEEDS, np.inf, np.inf, note="there is no such output")
+                 for name in got if name not in truths]
+    return findings
+
+
+def judge(name: str, got: Array, truth: Truth) -> Finding:
+    """The verdict on one output."""
+    dtype = truth.hi.dtype if truth.discrete else numpy_dtype(truth.dtype)
+    if got.shape != truth.hi.shape:
+        return Finding(name, Verdict.EXCEEDS, np.inf, np.inf,
+                       note=f"shape {got.shape}, needed is {truth.hi.shape}")
+    if got.dtype != dtype:
+        return Finding(name, Verdict.EXCEEDS, np.inf, np.inf, note=f"dtype {got.dtype}, needed is {dtype}")
+    if got.size == 0:
+        return Finding(name, Verdict.EXACT)
+    with np.errstate(all="ignore"):
+        return _judge_discrete(name, got, truth) if truth.discrete else _judge(name, got, truth)
+
+
+def _judge_discrete(name: str, got: Array, truth: Truth) -> Finding:
+    differs = got != truth.hi
+    if not np.any(differs):
+        return Finding(name, Verdict.EXACT)
+    index = _first(differs)
+    return Finding(name, Verdict.EXCEEDS, np.inf, np.inf, index, float(got[index]), float(truth.hi[index]), 0.0,
+                   "has to be equal")
+
+
+def _judge(name: str, got: Array, truth: Truth) -> Finding:
+    hi, bound = truth.hi, truth.bound
+    value = got.astype(np.float64)
+    rounded = hi.astype(got.dtype).astype(np.float64)
+    error = np.abs((value - hi) - truth.lo)
+    # What exceeds the largest number by half a unit rounds to infinity, and a result that near to it may.
+    fmt = FORMATS[truth.dtype]
+    overflow = fmt.max + spacing(np.asarray(fmt.max), truth.dtype) / 2
+    may_overflow = np.isfinite(hi) & (np.abs(hi) + np.where(np.isfinite(bound), bound, 0.0) >= overflow)
+    error = np.where(may_overflow & np.isinf(value) & (np.signbit(value) == np.signbit(hi)), 0.0, error)
+    # No enclosure: NaN, an infinity and its sign, a zero and its sign are compared as classes.
+    special = ~np.isfinite(hi) | (np.isinf(rounded) & (np.abs(hi) - bound > overflow))
+    same_class = (np.isnan(value) & np.isnan(rounded)) | (value == rounded)
+    error = np.where(special, np.where(same_class, 0.0, np.inf), error)
+    error = np.where(np.isnan(error), np.inf, error)
+
+    ulp = error / spacing(np.where(np.isfinite(hi), hi, fmt.max), truth.dtype)
+    allowed = np.where(special, 0.0, bound)
+    wide = ~special & ~(bound <= VACUOUS * truth.scale)
+    rescued = wide & (truth.precise <= VACUOUS * truth.scale)  # only the type's range is in the way
+    allowed = np.where(rescued | ~np.isfinite(allowed), truth.precise, allowed)
+    share = np.where(error == 0, 0.0, error / allowed)
+    lost = np.isinf(value) & np.isfinite(rounded) & np.isfinite(hi)
+    rank = np.select(
+        [(value == rounded) | (special & same_class),
+         rescued & (error <= truth.precise),
+         rescued,
+         ~special & ~np.isfinite(bound),
+         error > allowed,
+         wide],
+        [Verdict.EXACT.rank, Verdict.WITHIN.rank, Verdict.RANGE.rank, Verdict.UNDECIDED.rank,
+         np.where(lost, Verdict.RANGE.rank, Verdict.EXCEEDS.rank), Verdict.VACUOUS.rank],
+        Verdict.WITHIN.rank)
+    verdict = list(Verdict)[int(rank.max())]
+    among = np.where(rank == rank.max(), share, -1.0)
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(among)), among.shape))
+    note = {Verdict.RANGE: "overflow or underflow on the way to a representable value",
+            Verdict.UNDECIDED: "a branch cannot be decided in this type",
+            Verdict.VACUOUS: f"the bound is wider than {VACUOUS} of the array's scale"}.get(verdict, "")
+    judged = rank <= Verdict.WITHIN.rank if verdict in (Verdict.VACUOUS, Verdict.UNDECIDED) else rank >= 0
+    return Finding(name, verdict, float(np.max(ulp, where=judged, initial=0.0)),
+                   float(np.max(share, where=judged, initial=0.0)), index, float(value[index]),
+                   float(hi[index]), float(allowed[index]), note)
+
+
+def _first(mask: Array) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.argwhere(mask)[0])

@@ -1,0 +1,116 @@
+"""Run the reference on a case in whatever arithmetic is wanted: floats, longdouble, balls.
+
+A :class:`Lift` says what becomes of the case's arrays and scalars on the way in; what comes out is
+a mapping from readable names to arrays, the same names that every target uses:
+
+* losses: ``output``, and ``grad.<argument>`` for each argument that torch differentiates;
+* optimizers: ``param[i]`` and ``<state>[i]`` for the i-th parameter, stacked over the steps;
+* initializers: ``tensor``, and ``next_word``, the lower 31 bits of the word that the generator gives next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+
+from reference import random as reference_random
+from reference.optim import Parameter
+from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
+
+from .cases import Case
+from .ulp import numpy_dtype
+
+__all__ = ["FLOATS", "Lift", "Outputs", "empty_tensor", "evaluate", "stack_steps"]
+
+Array = np.ndarray[Any, Any]
+Outputs = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Lift:
+    """What arrays of the storage type and Python floats are turned into before the reference sees them."""
+
+    array: Callable[[Array], Array]
+    scalar: Callable[[float], Any]
+
+    def __call__(self, value: Any) -> Any:
+        """Lift a floating array or a Python float, also inside tuples; leave all else as it is."""
+        if isinstance(value, np.ndarray) and value.dtype.kind in "fV":
+            return self.array(value)
+        if isinstance(value, float):
+            return self.scalar(value)
+        if isinstance(value, tuple):
+            return tuple(self(v) for v in value)
+        return value
+
+    def mapping(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Lift each value of a mapping."""
+        return {k: self(v) for k, v in values.items()}
+
+
+#: The reference as users run it: in the storage type itself.
+FLOATS = Lift(lambda array: array.copy(order="K"), lambda scalar: scalar)
+
+
+def evaluate(case: Case, lift: Lift, inputs: Any = None) -> dict[str, Array]:
+    """The reference's outputs on a case (or on other ``inputs`` of the same form), by name."""
+    return _evaluate(case.spec, case, lift, case.inputs if inputs is None else inputs)
+
+
+@singledispatch
+def _evaluate(spec: Spec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
+    raise TypeError(f"no way to run a {type(spec).__name__}")
+
+
+@_evaluate.register
+def _(spec: LossSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
+    arguments = lift.mapping(inputs)
+    outputs = {"output": spec.function(**arguments)}
+    gradients = spec.backward(lift(case.grad_output), **arguments)
+    outputs |= {f"grad.{name}": g for name, g in zip(spec.arrays, gradients, strict=True) if g is not None}
+    return outputs
+
+
+@_evaluate.register
+def _(spec: OptimSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
+    groups = [{"params": [Parameter(lift(p)) for p in group.params], **lift.mapping(group.options)}
+              for group in inputs.groups]
+    params: list[Parameter] = [p for group in groups for p in group["params"]]
+    optimizer = spec.optimizer(groups, **lift.mapping(inputs.defaults))
+    history: list[dict[str, Array]] = []
+    for gradients in inputs.gradients:
+        for p, g in zip(params, gradients, strict=True):
+            p.grad = None if g is None else lift(g)
+        optimizer.step()
+        now = {f"param[{i}]": p.data.copy() for i, p in enumerate(params)}
+        for i, p in enumerate(params):
+            now |= {f"{key}[{i}]": value.copy() for key, value in optimizer.state.get(p, {}).items()
+                    if isinstance(value, np.ndarray)}
+        history.append(now)
+    return stack_steps(history)
+
+
+@_evaluate.register
+def _(spec: InitSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
+    arguments = dict(inputs)
+    generator = reference_random.Generator().manual_seed(arguments.pop("seed"))
+    tensor = lift.array(empty_tensor(arguments, case.dtype))
+    tensor = spec.function(tensor, **lift.mapping(arguments), generator=generator)
+    return {"tensor": tensor, "next_word": (generator.random_words(1) & 0x7FFFFFFF).astype(np.int32)}
+
+
+def empty_tensor(arguments: dict[str, Any], dtype: str) -> Array:
+    """The zeros that an initializer is to fill: takes ``shape`` and ``layout`` out of its arguments."""
+    shape = arguments.pop("shape")
+    transposed = arguments.pop("layout", "contiguous") == "transposed"
+    return np.zeros(shape[::-1], numpy_dtype(dtype)).T if transposed else np.zeros(shape, numpy_dtype(dtype))
+
+
+def stack_steps(history: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """One array a name, steps along the first axis; a state that comes late starts where it appears."""
+    names = dict.fromkeys(name for now in history for name in now)
+    return {name: np.stack([now[name] for now in history if name in now]) for name in names}

@@ -1,0 +1,104 @@
+"""pytest plugin: any test that asks for ``oracle_case`` or ``oracle_spec`` is run once for each.
+
+The options narrow what they range over. Nothing heavy is imported before a test asks: the plugin is
+loaded in every pytest run of whoever has this project installed.
+
+A test of one's own::
+
+    def test_my_loss(oracle_case, oracle_judge):          # pytest --oracle-ops mse_loss
+        oracle_judge(oracle_case, {"output": my_mse(**oracle_case.inputs)}, outputs=["output"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from .cases import Case
+    from .targets import Target
+
+_OPTIONS = {
+    "ops": "ops, or losses, optim, init; all by default",
+    "dtypes": "storage types; all by default",
+    "targets": "targets such as torch:fused; reference and torch's defaults by default",
+    "device": "device of the torch targets; cpu by default",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The ``--oracle-…`` options; lists are separated by commas."""
+    group = parser.getgroup("oracle", "reference test oracle")
+    for name, text in _OPTIONS.items():
+        group.addoption(f"--oracle-{name}", default="", metavar=name.upper(), help=text)
+
+
+def _list(config: pytest.Config, name: str) -> list[str]:
+    return [item for item in str(config.getoption(f"--oracle-{name}")).split(",") if item]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each case, or for each spec."""
+    wanted = {"oracle_case", "oracle_spec"}.intersection(metafunc.fixturenames)
+    if not wanted:
+        return
+    from .cases import BadCaseError, select
+
+    try:
+        chosen = select(_list(metafunc.config, "ops"), _list(metafunc.config, "dtypes"))
+    except BadCaseError as error:
+        raise pytest.UsageError(f"--oracle: {error}") from None
+    if "oracle_case" in wanted:
+        metafunc.parametrize("oracle_case", chosen, ids=[case.id for case in chosen])
+    if "oracle_spec" in wanted:
+        specs = list(dict.fromkeys(case.spec for case in chosen))
+        metafunc.parametrize("oracle_spec", specs, ids=[spec.name for spec in specs])
+
+
+@pytest.fixture(scope="session")
+def oracle_targets(request: pytest.FixtureRequest) -> Sequence[Target]:
+    """The targets that the options name."""
+    from .targets import TargetError, load
+
+    names = _list(request.config, "targets") or ["reference", "torch"]
+    try:
+        return load(names, str(request.config.getoption("--oracle-device")) or "cpu")
+    except TargetError as error:
+        raise pytest.UsageError(f"--oracle-targets: {error}") from None
+
+
+@pytest.fixture(scope="session")
+def oracle_check() -> Callable[[Case, Target], None]:
+    """A function that fails the test where a target disagrees with the truth on a case, unwaived."""
+    from .report.table import three_lines
+    from .run import run_case
+    from .waivers import load
+
+    waivers = load()
+
+    def check(case: Case, target: Target) -> None:
+        __tracebackhide__ = True
+        record = run_case(case, target, waivers)
+        if record.fails:
+            pytest.fail("\n".join(three_lines(record)), pytrace=False)
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def oracle_judge() -> Callable[..., None]:
+    """A function that fails the test where given outputs disagree with the truth on a case."""
+    from .compare import compare
+    from .report.table import three_lines
+    from .run import record_of, truth_of
+
+    def judge(case: Case, got: Mapping[str, Any], outputs: Sequence[str] | None = None) -> None:
+        __tracebackhide__ = True
+        truths = {name: truth for name, truth in truth_of(case).items() if outputs is None or name in outputs}
+        record = record_of(case, "user", compare(got, truths), ())
+        if record.fails:
+            pytest.fail("\n".join(three_lines(record)), pytrace=False)
+
+    return judge

@@ -1,0 +1,134 @@
+"""One case in full: inputs, truth, answers, the bound and where it comes from, verdicts, a script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from reference.spec import Trajectory
+
+from ..ball import FORMATS
+from ..cases import Case
+from ..compare import Verdict, compare
+from ..run import run_case, truth_of
+from ..targets import Target, Unsupported
+from ..truth import SLACK, Truth
+from ..ulp import spacing
+from ..waivers import load
+from .script import reproduce
+from .table import figure, three_lines
+
+__all__ = ["explanation"]
+
+Array = np.ndarray[Any, Any]
+
+ROWS = 8  #: elements of an output that are shown: those with the largest share of the bound
+
+
+def explanation(case: Case, targets: Sequence[Target]) -> str:
+    """The whole text."""
+    return "\n".join([*_inputs(case), *_bound(case), *_answers(case, targets), *_verdicts(case, targets),
+                      *_scripts(case, targets)])
+
+
+def _inputs(case: Case) -> Iterator[str]:
+    yield f"{case.id}\n{'=' * len(case.id)}\n{case.spec.torch_names[0]} in {case.dtype}\n\nInputs"
+    if isinstance(case.inputs, Trajectory):
+        for i, group in enumerate(case.inputs.groups):
+            yield f"  group {i} {dict(group.options) or ''}"
+            yield from (f"    param: {_show(p)}" for p in group.params)
+        yield f"  arguments: {dict(case.inputs.defaults)}"
+        for step, gradients in enumerate(case.inputs.gradients[:3]):
+            yield f"  gradients of step {step + 1}: {', '.join(map(_show, gradients))}"
+        if (more := len(case.inputs.gradients) - 3) > 0:
+            yield f"  and {more} more steps; the script below has all"
+    else:
+        yield from (f"  {name} = {_show(value)}" for name, value in case.inputs.items())
+
+
+def _show(value: Any) -> str:
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    numbers = np.array2string(value.astype(np.float64) if value.dtype.kind == "V" else value, separator=", ",
+                              precision=9, threshold=40)
+    return f"{value.dtype.name}{value.shape} {numbers}".replace("\n", "\n      ")
+
+
+def _bound(case: Case) -> Iterator[str]:
+    bits = FORMATS[case.dtype].bits
+    yield ("\nWhere the bound comes from\n"
+           f"  The reference is run on balls of {bits} bits, those of {case.dtype} (scalar arguments: 53 bits, sums:\n"
+           f"  {max(bits, 24)}). The radius that each element has in the end is the running error of a "
+           "straightforward\n  evaluation of this very case; half a unit in the last place is added for the final "
+           f"rounding. Times {SLACK:g}.\n  The truth is the same run at 200 bits or more.")
+
+
+def _answers(case: Case, targets: Sequence[Target]) -> Iterator[str]:
+    truths = truth_of(case)
+    answers: dict[str, Mapping[str, Array]] = {}
+    for target in targets:
+        try:
+            answers[target.name] = target.run(case)
+        except Exception as error:  # what it raised is the verdict below; the others are still shown
+            yield f"\n{target.name} gave no answer: {type(error).__name__}: {error}"
+    for name, truth in truths.items():
+        yield f"\n{name}, shape {truth.hi.shape}"
+        if truth.discrete:
+            yield f"  has to equal {truth.hi.tolist()}; " + "; ".join(
+                f"{who} {got[name].tolist()}" for who, got in answers.items() if name in got)
+            continue
+        yield from _elements(name, truth, answers, case.dtype)
+
+
+def _elements(name: str, truth: Truth, answers: Mapping[str, Mapping[str, Array]], dtype: str) -> Iterator[str]:
+    if truth.hi.size == 0:
+        yield "  empty"
+        return
+    given = {who: got[name].astype(np.float64) for who, got in answers.items()
+             if name in got and got[name].shape == truth.hi.shape}
+    with np.errstate(all="ignore"):
+        errors = {who: np.abs((value - truth.hi) - truth.lo) for who, value in given.items()}
+        shares = [np.where(np.isnan(e), np.inf, e) / truth.bound for e in errors.values()]
+        total = np.max(np.nan_to_num(shares), axis=0) if shares else np.zeros(truth.hi.shape)
+    chosen = np.sort(np.argsort(-total, axis=None, kind="stable")[:ROWS])
+    yield "  index | exact value | bound | " + " | ".join(f"{who} (error)" for who in given)
+    for flat in chosen:
+        index = tuple(int(i) for i in np.unravel_index(flat, truth.hi.shape))
+        unit = float(spacing(truth.hi[index], dtype))
+        cells = (f"{value[index]!r:.22} ({figure(float(errors[who][index]) / unit)} ulp)"
+                 for who, value in given.items())
+        yield (f"  {list(index)} | {float(truth.hi[index])!r} | {float(truth.bound[index]) / unit:.3g} ulp | "
+               + " | ".join(cells))
+    if truth.hi.size > ROWS:
+        yield f"  ({ROWS} of {truth.hi.size} elements, those with the largest shares of the bound)"
+
+
+def _verdicts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
+    yield "\nVerdicts"
+    waivers = load()
+    for target in targets:
+        record = run_case(case, target, waivers)
+        if Verdict(record.verdict).disagrees:
+            yield "\n".join(f"  {line}" for line in three_lines(record)[:2])
+        else:
+            yield (f"  {target.name}: {record.verdict}, {figure(record.ulp)} ulp, {figure(record.share)} of the bound"
+                   + (f"; {record.note}" if record.note else ""))
+        if record.waiver:
+            waiver = next(w for w in waivers if w.name == record.waiver)
+            yield f"  waived as {waiver.name}: {waiver.reason} {waiver.link}"
+
+
+def _scripts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
+    truths = truth_of(case)
+    for target in targets:
+        try:
+            source = target.script(case)
+            findings = compare(target.run(case), truths)
+        except Unsupported:
+            continue
+        except Exception as error:  # an answer is not needed for a script that shows the crash
+            yield f"\n# {target.name} raises {type(error).__name__} here"
+            findings = []
+        yield f"\nScript for {target.name}, which needs torch and NumPy alone\n\n{reproduce(source, findings, truths)}"

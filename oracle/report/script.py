@@ -1,0 +1,130 @@
+"""Scripts that reproduce a case with torch and NumPy alone: for an issue tracker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+
+from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
+
+from ..cases import Case
+from ..compare import Finding
+from ..targets import Unsupported
+from ..truth import Truth
+
+__all__ = ["reproduce", "torch_script"]
+
+Array = np.ndarray[Any, Any]
+
+_HEAD = '''\
+# {case} on {target}
+import numpy as np
+import torch
+
+
+def tensor(values, shape, dtype, order="C"):
+    """Floats are written as hexadecimal, so that they are exact."""
+    numbers = np.array([float.fromhex(v) if isinstance(v, str) else v for v in values])
+    array = np.array(numbers.reshape(shape), order=order)
+    return torch.from_numpy(array).to(getattr(torch, dtype))
+
+
+'''
+
+_TAIL = '''
+# output, index, exact value (rounded to double), largest error that a sound evaluation may have
+for name, index, truth, bound in [
+{expected}]:
+    value = float(got[name][index])
+    error = abs(value - float.fromhex(truth))
+    print(f"{{name}}{{list(index)}}: torch {{value!r}}, exact {{float.fromhex(truth)!r}}, "
+          f"error {{error:.3g}}, bound {{float.fromhex(bound):.3g}}")
+'''
+
+
+def _literal(value: Any) -> str:
+    """Source of a value; arrays become tensors of hexadecimal floats."""
+    if not isinstance(value, np.ndarray):
+        return f'float("{value}")' if isinstance(value, float) and not np.isfinite(value) else repr(value)
+    flat = value.reshape(-1)
+    values = [float(v).hex() for v in flat] if value.dtype.kind in "fV" else flat.tolist()
+    order = ', order="F"' if value.flags.f_contiguous and not value.flags.c_contiguous else ""
+    return f"tensor({values!r}, {value.shape}, {value.dtype.name!r}{order})"
+
+
+def _mapping(values: Mapping[str, Any], indent: str = "    ") -> str:
+    return "".join(f"{indent}{k!r}: {_literal(v)},\n" for k, v in values.items())
+
+
+@singledispatch
+def _body(spec: Spec, case: Case, variant: str, device: str) -> str:
+    raise Unsupported(f"no script for a {type(spec).__name__}")
+
+
+@_body.register
+def _(spec: LossSpec, case: Case, variant: str, device: str) -> str:
+    from ..targets.pytorch import split_module_arguments
+
+    module, _ = split_module_arguments(spec, case.inputs) if variant == "module" else ({}, {})
+    call = {"module": f"torch.nn.{spec.module}(**{{k: arguments.pop(k) for k in {list(module)!r}}})",
+            "compile": f"torch.compile({spec.torch_names[0]})"}.get(variant, spec.torch_names[0])
+    return (f"arguments = {{\n{_mapping(case.inputs)}}}\n"
+            f"arguments = {{k: v for k, v in arguments.items() if v is not None}}\n"
+            f"arguments = {{k: v.to({device!r}) if isinstance(v, torch.Tensor) else v for k, v in arguments.items()}}\n"
+            f"leaves = {{k: arguments[k].requires_grad_() for k in {case.differentiated!r}}}\n"
+            f"output = {call}(**arguments)\n"
+            f"output.backward({_literal(case.grad_output)}.to({device!r}))\n"
+            'got = {"output": output.detach()} | {f"grad.{k}": v.grad for k, v in leaves.items()}\n')
+
+
+@_body.register
+def _(spec: OptimSpec, case: Case, variant: str, device: str) -> str:
+    from ..targets.pytorch import implementation
+
+    trajectory = case.inputs
+    choice = implementation(spec, variant)
+    groups = "".join(f'    {{"params": [{", ".join(_literal(p) for p in g.params)}],\n     **{dict(g.options)!r}}},\n'
+                     for g in trajectory.groups)
+    gradients = "".join(f"    [{', '.join(_literal(g) for g in step)}],\n" for step in trajectory.gradients)
+    return (f"groups = [\n{groups}]\ngradients = [\n{gradients}]\n"
+            f"for group in groups:\n"
+            f'    group["params"] = [torch.nn.Parameter(p.to({device!r})) for p in group["params"]]\n'
+            'params = [p for group in groups for p in group["params"]]\n'
+            f"optimizer = {spec.torch_names[0]}(groups, **{dict(trajectory.defaults)!r}, **{choice!r})\n"
+            "history = {}\nfor step in gradients:\n    for p, g in zip(params, step):\n"
+            f"        p.grad = None if g is None else g.to({device!r})\n    optimizer.step()\n"
+            "    for i, p in enumerate(params):\n"
+            '        history.setdefault(f"param[{i}]", []).append(p.detach().clone())\n'
+            "        for key, value in optimizer.state.get(p, {}).items():\n"
+            "            if isinstance(value, torch.Tensor):\n"
+            '                history.setdefault(f"{key}[{i}]", []).append(value.clone())\n'
+            "got = {name: torch.stack(values) for name, values in history.items()}\n")
+
+
+@_body.register
+def _(spec: InitSpec, case: Case, variant: str, device: str) -> str:
+    from ..evaluate import empty_tensor
+
+    arguments = dict(case.inputs)
+    seed = arguments.pop("seed")
+    empty = empty_tensor(arguments, case.dtype)
+    return (f"generator = torch.Generator().manual_seed({seed})\n"
+            f"filled = {spec.torch_names[0]}({_literal(empty)}, **{arguments!r}, generator=generator)\n"
+            'got = {"tensor": filled,\n'
+            '       "next_word": torch.empty(1, dtype=torch.int32).random_(generator=generator)}\n')
+
+
+def torch_script(case: Case, variant: str, device: str) -> str:
+    """Source that computes ``got``, a dict of torch's outputs on the case."""
+    return _HEAD.format(case=case.id, target=f"torch:{variant}") + _body(case.spec, case, variant, device)
+
+
+def reproduce(source: str, findings: list[Finding], truths: Mapping[str, Truth]) -> str:
+    """The source with the truth of the worst element of each output behind it."""
+    expected = "".join(
+        f"    ({f.output!r}, {f.index!r}, {float(truths[f.output].hi[f.index]).hex()!r}, "
+        f"{float(f.bound or 0.0).hex()!r}),\n" for f in findings if f.index is not None)
+    return source + _TAIL.format(expected=expected)

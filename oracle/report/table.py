@@ -1,0 +1,102 @@
+"""Records as text: a table of ops and targets, every disagreement in three lines, counts of verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..compare import Verdict
+from ..run import Record
+
+__all__ = ["cell", "counts", "disagreements", "figure", "show", "table"]
+
+
+def figure(x: float) -> str:
+    """A figure in at most six characters.
+
+    >>> figure(0.0), figure(0.123), figure(12.3), figure(12345.0), figure(float("inf"))
+    ('0', '0.12', '12.3', '1e+04', 'inf')
+    """
+    return "0" if x == 0 else f"{x:.2f}" if x < 10 else f"{x:.1f}" if x < 1000 else f"{x:.0e}"
+
+
+def cell(records: Sequence[Record]) -> Text:
+    """Worst error in ULP and its share of the bound, and what went wrong.
+
+    The figures are of the answers that the bound accepts; what it does not is counted behind them.
+    """
+    if not records:
+        return Text("")
+    sound = [r for r in records if r.verdict in (Verdict.EXACT, Verdict.WITHIN)]
+    text = Text(f"{figure(max((r.ulp for r in sound), default=0))} ulp, "
+                f"{figure(max((r.share for r in sound), default=0))}" if sound else "-")
+    if failing := sum(r.fails for r in records):
+        text.append(f"  {failing} wrong", style="bold red")
+    if waived := sum(r.waiver is not None for r in records):
+        text.append(f"  {waived} waived", style="yellow")
+    return text
+
+
+def table(records: Iterable[Record]) -> Table:
+    """One row an op, one column a target."""
+    records = list(records)
+    ops = list(dict.fromkeys(r.op for r in records))
+    targets = list(dict.fromkeys(r.target for r in records))
+    grid: dict[tuple[str, str], list[Record]] = {(op, target): [] for op in ops for target in targets}
+    for r in records:
+        grid[r.op, r.target].append(r)
+    result = Table(title="worst error in ULP, worst share of the bound", title_justify="left")
+    result.add_column("op", no_wrap=True)
+    result.add_column("cases", justify="right")
+    for target in targets:
+        result.add_column(target, overflow="fold")
+    for op in ops:
+        cases = len({r.case for r in records if r.op == op})
+        result.add_row(op, str(cases), *(cell(grid[op, target]) for target in targets))
+    return result
+
+
+def disagreements(records: Iterable[Record], *, waived: bool = False) -> Iterable[str]:
+    """Three lines for each unwaived (or each waived) disagreement."""
+    for r in records:
+        if r.fails if not waived else r.waiver is not None:
+            yield "\n".join(three_lines(r))
+
+
+def three_lines(record: Record) -> tuple[str, str, str]:
+    """What happened, the figures, and how to look closer."""
+    where = f"{record.output}{list(record.index)}" if record.index is not None else record.output
+    first = f"{record.verdict.upper()} {record.target} on {record.case}" + (f": {record.note}" if record.note else "")
+    figures = ", ".join(f"{name} {float.fromhex(value):.9g}" for name, value in
+                        (("got", record.got), ("truth", record.truth), ("bound", record.bound)) if value is not None)
+    second = f"  {where}: {figures}; {figure(record.ulp)} ulp, {figure(record.share)} of the bound" if figures else \
+        f"  {where or 'no output to compare'}"
+    return first, second, f"  oracle explain '{record.case}' --target {record.target}"
+
+
+def counts(records: Iterable[Record]) -> str:
+    """How often each verdict was given, on one line; waived ones are counted apart."""
+    tally = Counter(r.verdict for r in records if r.waiver is None)
+    waived = sum(r.waiver is not None for r in records)
+    return ", ".join([f"{tally[v]} {v}" for v in Verdict] + [f"{waived} waived"])
+
+
+def show(records: Sequence[Record], console: Console) -> None:
+    """Table, disagreements, waivers in use, and counts."""
+    console.print(table(records))
+    for text in disagreements(records):
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if by_waiver := Counter(r.waiver for r in records if r.waiver):
+        console.print("waived: " + ", ".join(f"{n} × {name}" for name, n in by_waiver.items()), soft_wrap=True,
+                      markup=False, highlight=False)
+    unsure = [r for r in records if r.verdict in (Verdict.VACUOUS, Verdict.UNDECIDED)]
+    if unsure:
+        cases = len({r.case for r in unsure})
+        console.print(f"not decided: {cases} of {len({r.case for r in records})} cases, for which "
+                      f"{'; '.join(dict.fromkeys(r.note for r in unsure))}", soft_wrap=True, highlight=False)
+    console.print(f"{len(records)} verdicts on {len({r.case for r in records})} cases: {counts(records)}",
+                  soft_wrap=True, highlight=False)

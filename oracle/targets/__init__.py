@@ -1,0 +1,71 @@
+"""Implementations under test. One file a framework, imported when one of its targets is asked for.
+
+A framework's file has ``VARIANTS`` (with a line on each), ``default(device)`` (those that an audit takes
+unasked) and ``make(variant, device)``. Target names are ``framework:variant``; a framework's
+name alone stands for its default variants.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Protocol
+
+from reference.spec import Spec
+
+from ..cases import Case
+from ..evaluate import Outputs
+
+__all__ = ["FRAMEWORKS", "Target", "TargetError", "Unsupported", "load"]
+
+#: Framework -> module of this package.
+FRAMEWORKS = {"reference": "numpy_reference", "torch": "pytorch"}
+
+
+class Unsupported(Exception):  # noqa: N818  # a verdict, not an error
+    """A target does not do what a case asks for; the message says why."""
+
+
+class TargetError(Exception):
+    """A target that does not exist or cannot be used here."""
+
+
+class Target(Protocol):
+    """One implementation of many ops."""
+
+    name: str
+
+    def covers(self, spec: Spec) -> bool:
+        """Has this variant a meaning for the op? (``foreach`` has none for a loss.)"""
+
+    def run(self, case: Case) -> Outputs:
+        """The outputs on a case, under the names of :mod:`oracle.evaluate`; may raise anything."""
+
+    def script(self, case: Case) -> str:
+        """Python source that computes ``got`` (a dict like the outputs) without this project."""
+
+
+def load(names: Sequence[str], device: str = "cpu") -> list[Target]:
+    """The targets of these names, in order, each once.
+
+    Raises:
+        TargetError: an unknown name, or a framework that is not installed.
+    """
+    targets: dict[str, Target] = {}
+    for name in names:
+        framework, _, variant = name.partition(":")
+        if framework not in FRAMEWORKS:
+            raise TargetError(f"unknown target {name!r}; frameworks are {', '.join(FRAMEWORKS)}")
+        try:
+            module = importlib.import_module(f"{__name__}.{FRAMEWORKS[framework]}")
+        except ModuleNotFoundError as error:
+            if error.name != framework:
+                raise
+            raise TargetError(f"{framework} is not installed; pip install 'torch-oracle[{framework}]', or choose "
+                              "targets that are there with --target reference") from None
+        if variant and variant not in module.VARIANTS:
+            raise TargetError(f"unknown variant {variant!r} of {framework}; it has {', '.join(module.VARIANTS)}")
+        for one in [variant] if variant else module.default(device):
+            target = module.make(one, device)
+            targets[target.name] = target
+    return list(targets.values())

@@ -1,0 +1,187 @@
+"""torch as installed: losses as function and as module, optimizers in each implementation, initializers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cache, singledispatchmethod
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import torch
+
+from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
+
+from ..cases import Case
+from ..evaluate import Outputs, empty_tensor, stack_steps
+from . import Target, TargetError, Unsupported
+
+__all__ = ["VARIANTS", "default", "make", "resolve", "to_array", "to_tensor"]
+
+Array = np.ndarray[Any, Any]
+
+#: Optimizer variants -> the constructor arguments that choose them.
+_OPTIM = {"eager": {"foreach": False, "fused": False}, "foreach": {"foreach": True, "fused": False},
+          "fused": {"fused": True}, "capturable": {"capturable": True}, "compile": {"foreach": True}}
+
+_COVERS: dict[type[Spec], tuple[str, ...]] = {
+    LossSpec: ("eager", "module", "compile"), OptimSpec: tuple(_OPTIM), InitSpec: ("eager",)}
+
+VARIANTS = {
+    "eager": "losses and initializers as functions, optimizers as for-loop",
+    "module": "losses as torch.nn modules",
+    "foreach": "optimizers over lists of tensors",
+    "fused": "optimizers as one kernel",
+    "capturable": "optimizers with their step count on the device (not on a CPU)",
+    "compile": "torch.compile of all of it",
+}
+
+
+def default(device: str) -> list[str]:
+    """The variants that an audit takes unasked: compile takes a compiler and minutes, so it is not there."""
+    return [v for v in VARIANTS if v != "compile" and (v != "capturable" or device != "cpu")]
+
+
+def make(variant: str, device: str) -> Target:
+    """One variant of torch on one device."""
+    return _Torch(variant, device)
+
+
+@cache
+def resolve(dotted: str) -> Any:
+    """The public torch object of a dotted name."""
+    found: Any = torch
+    for part in dotted.split(".")[1:]:
+        found = getattr(found, part)
+    return found
+
+
+def to_tensor(array: Array, device: str = "cpu") -> torch.Tensor:
+    """A tensor with a copy of the array, strides kept; bfloat16 by its bits."""
+    array = array.copy(order="K")
+    if array.dtype == ml_dtypes.bfloat16:
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16).to(device)
+    return torch.from_numpy(array).to(device)
+
+
+def to_array(tensor: torch.Tensor) -> Array:
+    """An array with a copy of the tensor; bfloat16 by its bits."""
+    tensor = tensor.detach().cpu()
+    if tensor.dtype == torch.bfloat16:
+        return np.asarray(tensor.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16).copy())
+    return np.asarray(tensor.numpy().copy())
+
+
+class _Torch:
+    def __init__(self, variant: str, device: str) -> None:
+        self.variant, self.device, self.name = variant, device, f"torch:{variant}"
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise TargetError(f"torch cannot use device {device!r}: {str(error).splitlines()[0]}") from None
+
+    def covers(self, spec: Spec) -> bool:
+        return self.variant in _COVERS[type(spec)]
+
+    def run(self, case: Case) -> Outputs:
+        return self._run(case.spec, case)
+
+    def script(self, case: Case) -> str:
+        from ..report.script import torch_script
+
+        return torch_script(case, self.variant, self.device)
+
+    def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return torch.compile(function) if self.variant == "compile" else function
+
+    def _tensors(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return {k: to_tensor(v, self.device) if isinstance(v, np.ndarray) else v for k, v in arguments.items()}
+
+    @singledispatchmethod
+    def _run(self, spec: Spec, case: Case) -> Outputs:
+        raise Unsupported(f"no way to run a {type(spec).__name__}")
+
+    @_run.register
+    def _(self, spec: LossSpec, case: Case) -> Outputs:
+        arguments = self._tensors(case.inputs)
+        leaves = {name: arguments[name] for name in case.differentiated}
+        for leaf in leaves.values():
+            leaf.requires_grad_()
+        if self.variant == "module":
+            module, call = split_module_arguments(spec, arguments)
+            output = resolve(f"torch.nn.{spec.module}")(**module)(**call)
+        else:
+            output = self._compiled(resolve(spec.torch_names[0]))(**arguments)
+        outputs = {"output": to_array(output)}
+        if leaves:
+            output.backward(to_tensor(case.grad_output, self.device))
+        outputs |= {f"grad.{name}": to_array(leaf.grad) for name, leaf in leaves.items() if leaf.grad is not None}
+        return outputs
+
+    @_run.register
+    def _(self, spec: OptimSpec, case: Case) -> Outputs:
+        choice = implementation(spec, self.variant)
+        trajectory = case.inputs
+        groups = [{"params": [torch.nn.Parameter(to_tensor(p, self.device)) for p in g.params], **g.options}
+                  for g in trajectory.groups]
+        params = [p for g in groups for p in g["params"]]
+        try:
+            optimizer = resolve(spec.torch_names[0])(groups, **trajectory.defaults, **choice)
+            return stack_steps(self._trajectory(optimizer, params, trajectory.gradients))
+        except (RuntimeError, AssertionError) as error:
+            if "capturable" in choice and self.device == "cpu":
+                raise Unsupported(f"torch: {error}") from None
+            raise
+
+    def _trajectory(self, optimizer: Any, params: list[Any], gradients: Any) -> list[dict[str, Array]]:
+        step = self._compiled(optimizer.step)
+        history = []
+        for now in gradients:
+            for p, g in zip(params, now, strict=True):
+                p.grad = None if g is None else to_tensor(g, self.device)
+            step()
+            outputs = {f"param[{i}]": to_array(p) for i, p in enumerate(params)}
+            for i, p in enumerate(params):
+                outputs |= {f"{key}[{i}]": to_array(value) for key, value in optimizer.state.get(p, {}).items()
+                            if isinstance(value, torch.Tensor)}
+            history.append(outputs)
+        return history
+
+    @_run.register
+    def _(self, spec: InitSpec, case: Case) -> Outputs:
+        if self.device != "cpu":
+            raise Unsupported(f"torch draws from another generator (Philox) on {self.device}; the reference is "
+                              "of the CPU's")
+        arguments = dict(case.inputs)
+        generator = torch.Generator().manual_seed(arguments.pop("seed"))
+        tensor = to_tensor(empty_tensor(arguments, case.dtype))
+        tensor = resolve(spec.torch_names[0])(tensor, **arguments, generator=generator)
+        word = torch.empty(1, dtype=torch.int32).random_(generator=generator)
+        return {"tensor": to_array(tensor), "next_word": to_array(word)}
+
+
+def implementation(spec: OptimSpec, variant: str) -> dict[str, bool]:
+    """The constructor arguments by which an optimizer takes this variant.
+
+    Raises:
+        Unsupported: the optimizer does not have it.
+    """
+    taken = inspect.signature(resolve(spec.torch_names[0])).parameters
+    if missing := [k for k, wanted in _OPTIM[variant].items() if wanted and k not in taken]:
+        raise Unsupported(f"torch.optim.{spec.name} has no argument {missing[0]}")
+    return {k: wanted for k, wanted in _OPTIM[variant].items() if k in taken}
+
+
+def split_module_arguments(spec: LossSpec, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arguments of the module's constructor, and those of its call.
+
+    Raises:
+        Unsupported: the function takes an argument that the module does not.
+    """
+    module = {k: v for k, v in arguments.items() if k in spec.module_arguments}
+    call = {k: v for k, v in arguments.items() if k not in module and v is not None}
+    forward = inspect.signature(resolve(f"torch.nn.{spec.module}").forward).parameters
+    if extra := [k for k in call if k not in forward]:
+        raise Unsupported(f"torch.nn.{spec.module} has no argument {extra[0]}")
+    return module, call

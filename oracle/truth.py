@@ -1,0 +1,165 @@
+"""Truth and bound of a case: what the exact value is, and how far a sound evaluation may be from it.
+
+Both are the reference itself, run on balls. At some 200 bits the balls enclose the exact value to
+far more digits than any storage type has: the **truth**. At the bits of the storage type their radii
+are the running error of a straightforward evaluation of just this case: the **bound**, to which the
+final rounding is added. Neither depends on the target, and no number in them is chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .ball import FORMATS, Arithmetic, BallArray, Double, Undecided, arithmetic, balls, split
+from .cases import Case
+from .evaluate import Lift, evaluate
+from .ulp import spacing
+
+__all__ = ["SLACK", "VACUOUS", "Truth", "prove", "prove_gradients"]
+
+Array = np.ndarray[Any, Any]
+
+#: The one constant of the project, which multiplies every bound. 1: arb charges each operation a whole
+#: unit in the last place, twice what correct rounding costs, and that leaves room for the vector
+#: functions of sound kernels, which are good to one unit.
+SLACK = 1.0
+
+#: A bound wider than this share of the largest magnitude in the array says nothing.
+VACUOUS = 0.1
+
+BITS = 200  #: of the truth; doubled where its radius shows that cancellation has eaten them
+
+_BALLS = Lift(balls, Double)
+_LONGDOUBLE = Lift(lambda array: array.astype(np.float64).astype(np.longdouble), lambda scalar: scalar)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The exact value of one output, element by element, and what may be asked of an implementation.
+
+    ``hi + lo`` is the exact value to 106 bits. Where it is NaN or infinite there is no enclosure and
+    ``hi`` is what IEEE arithmetic gives the formula; ``discrete`` outputs are compared for equality.
+    """
+
+    hi: Array
+    lo: Array
+    bound: Array  #: allowed absolute error; infinite where the evaluation in the type decides nothing
+    precise: Array  #: the same without the type's range; differs where that is what is in the way
+    scale: Array  #: the largest magnitude in the array, for each step of a trajectory, broadcast
+    dtype: str
+    discrete: bool = False
+
+    @property
+    def vacuous(self) -> Array:
+        """Where the bound is too wide to say anything."""
+        return self.bound > VACUOUS * self.scale
+
+
+def prove(case: Case) -> dict[str, Truth]:
+    """Truth and bound of each output of a case, by the output's name."""
+    exact = _exact(case)
+    bounds = _radii(case, limited=True)
+    precise: Mapping[str, Array] | None = None
+    truths = {}
+    special: Mapping[str, Array] | None = None
+    for name, value in exact.items():
+        if not isinstance(value, BallArray):
+            truths[name] = _discrete(value)
+            continue
+        hi, lo, radius = split(value)
+        if not np.all(np.isfinite(hi) & np.isfinite(radius)):
+            special = _ieee(case) if special is None else special
+            no_enclosure = ~(np.isfinite(hi) & np.isfinite(radius))
+            hi, lo = np.where(no_enclosure, special[name], hi), np.where(no_enclosure, 0.0, lo)
+            radius = np.where(no_enclosure, 0.0, radius)
+        scale = _scale(hi, case)
+        half = np.maximum(spacing(hi, case.dtype) / 2, 5e-324)  # half a quantum of float64 is not a double
+        rounding = half + radius + np.abs(lo) * 2.0**-52
+        bound = bounds[name] * SLACK + rounding if name in bounds else np.full(hi.shape, np.inf)
+        wide = ~(bound <= VACUOUS * scale) & np.isfinite(hi)
+        if np.any(wide):
+            precise = _radii(case, limited=False) if precise is None else precise
+        beyond = precise[name] * SLACK + rounding if precise is not None and name in precise else bound
+        truths[name] = Truth(hi, lo, bound, beyond, scale, case.dtype)
+    return truths
+
+
+def _exact(case: Case) -> dict[str, Array]:
+    bits = BITS
+    while True:
+        with arithmetic(Arithmetic.exact(bits)):
+            outputs = evaluate(case, _BALLS)
+        if bits >= 8 * BITS or all(_sharp(v) for v in outputs.values() if isinstance(v, BallArray)):
+            return outputs
+        bits *= 2
+
+
+def _sharp(value: BallArray) -> bool:
+    """Is each ball narrower than 2^-70 of its own size, or of the smallest double?"""
+    hi, _, radius = split(value)
+    return bool(np.all((radius <= np.abs(hi) * 2.0**-70) | ~np.isfinite(hi)))
+
+
+def _radii(case: Case, *, limited: bool) -> dict[str, Array]:
+    """The radii of a run in the storage type; none at all where a branch of the whole run is undecided."""
+    with arithmetic(Arithmetic.of(case.dtype, limited=limited)):
+        try:
+            outputs = evaluate(case, _BALLS)
+        except Undecided:
+            return {}
+    return {name: np.where(np.isnan(r := split(v)[2]), np.inf, r)
+            for name, v in outputs.items() if isinstance(v, BallArray)}
+
+
+def _ieee(case: Case) -> dict[str, Array]:
+    """What IEEE arithmetic gives the formula where there is no enclosure."""
+    with np.errstate(all="ignore"):
+        return {name: v.astype(np.float64) for name, v in evaluate(case, _LONGDOUBLE).items()}
+
+
+def _scale(hi: Array, case: Case) -> Array:
+    """The largest finite magnitude of the array (of each step where steps are stacked), at least normal."""
+    size = np.where(np.isfinite(hi), np.abs(hi), 0.0)
+    axes = tuple(range(1 if case.spec.stacked else 0, hi.ndim))
+    largest = size.max(axis=axes, keepdims=True, initial=FORMATS[case.dtype].tiny) if hi.size else size
+    return np.broadcast_to(largest, hi.shape)
+
+
+def _discrete(value: Array) -> Truth:
+    zero = np.zeros(value.shape)
+    return Truth(np.asarray(value), zero, zero, zero, zero, value.dtype.name, discrete=True)
+
+
+def prove_gradients(case: Case, bits: int = 400, step: int = -100) -> dict[str, tuple[Array, Array]]:
+    """Each gradient of a loss case by central differences of the forward formula alone.
+
+    With a step of 2^-100 at 400 bits the truncation error is some 2^-200 times the third derivative,
+    so a wrong ``f_backward`` cannot hide here, not even behind a torch that agrees with it.
+
+    Returns:
+        By argument: the difference quotient, and the value that ``f_backward`` gives on balls (float64).
+    """
+    with arithmetic(Arithmetic.exact(bits)):
+        proven = {k: v for k, v in evaluate(case, _BALLS).items() if k.startswith("grad.")}
+        arguments = _BALLS.mapping(case.inputs)
+        upstream = _BALLS(case.grad_output)
+
+        def objective(name: str, index: tuple[int, ...], change: Any) -> Any:
+            moved = arguments[name].copy()
+            moved[index] = moved[index] + change
+            return (case.spec.function(**{**arguments, name: moved}) * upstream).sum()  # type: ignore[attr-defined]
+
+        h = 2.0**step
+        result = {}
+        for key, gradient in proven.items():
+            name = key.removeprefix("grad.")
+            quotient = np.empty(gradient.shape)
+            for index in np.ndindex(gradient.shape):
+                rise = objective(name, index, h) - objective(name, index, -h)
+                quotient[index] = split(rise / (2 * h))[0]
+            result[name] = quotient, split(gradient)[0]
+        return result

@@ -1,0 +1,73 @@
+"""Accepted disagreements: records in ``waivers.toml``, each with its reason; an unused one fails the run."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from importlib import resources
+from pathlib import Path
+
+__all__ = ["Waiver", "WaiverError", "load", "matching"]
+
+_NEEDED = ("name", "case", "target", "output", "verdict", "reason")
+
+
+class WaiverError(ValueError):
+    """A waiver that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """One disagreement that is known, understood and accepted; patterns are those of ``fnmatch``."""
+
+    name: str
+    case: str  #: pattern of case ids
+    target: str  #: pattern of target names
+    output: str  #: pattern of output names
+    verdict: str  #: pattern of verdicts
+    reason: str
+    link: str = ""  #: public page on the matter, where there is one
+
+    def covers(self, case_id: str, target: str) -> bool:
+        """Could it apply to this case and target?"""
+        return fnmatchcase(case_id, self.case) and fnmatchcase(target, self.target)
+
+    def accepts(self, case_id: str, target: str, output: str, verdict: str) -> bool:
+        """Does it accept this disagreement?"""
+        return (self.covers(case_id, target) and fnmatchcase(output, self.output)
+                and fnmatchcase(verdict, self.verdict))
+
+
+def load(path: Path | None = None) -> list[Waiver]:
+    """The waivers of a file, the shipped ones by default.
+
+    Raises:
+        WaiverError: an unknown or missing key, an empty reason, a name given twice.
+    """
+    text = (path or resources.files("oracle") / "waivers.toml").read_text(encoding="utf-8")
+    waivers = []
+    for entry in tomllib.loads(text).get("waiver", []):
+        name = entry.get("name", "(no name)")
+        if missing := [key for key in _NEEDED if not str(entry.get(key, "")).strip()]:
+            raise WaiverError(f"waiver {name!r} lacks {', '.join(missing)}")
+        if unknown := set(entry) - {*_NEEDED, "link"}:
+            raise WaiverError(f"waiver {name!r} has unknown keys: {', '.join(sorted(unknown))}")
+        if name in {w.name for w in waivers}:
+            raise WaiverError(f"two waivers are called {name!r}")
+        waivers.append(Waiver(**entry))
+    return waivers
+
+
+def matching(waivers: Iterable[Waiver], case_id: str, target: str, output: str, verdict: str) -> Waiver | None:
+    """The first waiver that accepts a disagreement."""
+    return next((w for w in waivers if w.accepts(case_id, target, output, verdict)), None)
+
+
+def stale(waivers: Iterable[Waiver], used: set[str], shipped: Sequence[str], ran: set[str],
+          targets: Sequence[str]) -> list[Waiver]:
+    """Waivers that nothing needed, of those whose every shipped case and some target did run."""
+    return [w for w in waivers if w.name not in used
+            and any(fnmatchcase(t, w.target) for t in targets)
+            and ran.issuperset(c for c in shipped if fnmatchcase(c, w.case))]

@@ -1,0 +1,68 @@
+"""What a random draw has to know about the array it fills: type, range, order of memory."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+__all__ = ["HALF", "SINGLE", "check_interval", "check_numbers", "fill", "storage_of"]
+
+Array = np.ndarray[Any, Any]
+
+HALF = frozenset({"float16", "bfloat16"})
+SINGLE = HALF | {"float32"}  #: one word a uniform number, computed with in float32
+DOUBLE = frozenset({"float64", np.dtype(np.longdouble).name})  #: two words
+_LARGEST = {"float16": 65504.0, "bfloat16": 255 * 2.0**120, "float32": (2**24 - 1) * 2.0**104}
+
+
+def storage_of(array: Array, method: str) -> np.dtype[Any]:
+    """Return the type whose stream an array takes: its own, or the one that its balls stand for.
+
+    >>> storage_of(np.zeros(2, np.float16), "normal_")
+    dtype('float16')
+    """
+    storage: Any = getattr(array, "stands_for", array.dtype)
+    if storage.name not in SINGLE | DOUBLE:
+        raise NotImplementedError(f"{method} needs a floating or complex array, got {storage.name}")
+    return storage  # type: ignore[no-any-return]
+
+
+def check_numbers(**arguments: Any) -> None:
+    """Raise TypeError where an argument is no real number.
+
+    >>> check_numbers(gain=1.0, std=2)
+    """
+    for name, value in arguments.items():
+        if not isinstance(value, numbers.Real):
+            raise TypeError(f"{name} must be a real number, got {type(value).__name__}")
+
+
+def check_interval(storage: np.dtype[Any], low: Any, high: Any) -> None:
+    """Raise RuntimeError where [low, high) is no interval that a storage type can span.
+
+    >>> check_interval(np.dtype(np.float16), -4e4, 4e4)
+    Traceback (most recent call last):
+    RuntimeError: high - low must be within [0, 65504.0] for float16, got low=-40000.0, high=40000.0
+    """
+    check_numbers(low=low, high=high)
+    largest = _LARGEST.get(storage.name, float(np.finfo(np.float64).max))
+    got = f"for {storage.name}, got low={float(low)}, high={float(high)}"
+    if not (-largest <= low <= largest and -largest <= high <= largest):
+        raise RuntimeError(f"low and high must be within +-{largest} {got}")
+    if low > high or high - low > largest:
+        raise RuntimeError(f"high - low must be within [0, {largest}] {got}")
+
+
+def fill(array: Array, values: Array) -> None:
+    """Assign in the order of memory: the last of the flat values goes where the strides lead farthest.
+
+    >>> a = np.zeros((3, 2)).T
+    >>> fill(a, np.arange(6.0))
+    >>> a
+    array([[0., 2., 4.],
+           [1., 3., 5.]])
+    """
+    view = array.transpose(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
+    view[...] = values.reshape(view.shape)

@@ -1,0 +1,97 @@
+"""Xavier (Glorot) initialization, uniform."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import random
+from .._storage import check_numbers
+from ..spec import Axis, InitSpec, Limits, Options, Refusal
+from ._fans import calculate_fan_in_and_fan_out, parse_shape
+
+__all__ = ["xavier_uniform_"]
+
+Array = np.ndarray[Any, Any]
+
+
+def xavier_uniform_(tensor: Array, gain: float = 1.0, generator: random.Generator | None = None) -> Array:
+    r"""Fill an array with numbers uniform on :math:`[-a, a)`, so that variances survive a layer both ways.
+
+    .. math:: a = g \sqrt{3} \sqrt{\frac{2}{\text{fan}_{in} + \text{fan}_{out}}}
+
+    Args:
+        tensor: floating or complex array of shape (out, in, *kernel), filled in place.
+        gain: g, a factor for the activation that follows.
+        generator: source of random numbers; the default generator where it is None.
+
+    Returns:
+        ``tensor``.
+
+    Raises:
+        ValueError: for fewer than two dimensions. ZeroDivisionError: where both fans are 0.
+        RuntimeError: where gain is negative, NaN, or so large that the interval leaves the dtype's range.
+        NotImplementedError: for a dtype that is neither floating nor complex. TypeError: where gain is no
+        number or generator no generator.
+
+    >>> xavier_uniform_(np.zeros((2, 2)), generator=random.Generator().manual_seed(0))
+    array([[ 1.15139001,  0.50905263],
+           [-0.09949106,  1.03061714]])
+
+    Source: X. Glorot, Y. Bengio, Understanding the difficulty of training deep feedforward neural
+    networks, AISTATS 2010, equation 16.
+
+    Deviations: Keras and JAX keep weights as (*kernel, in, out). The paper's interval is closed; torch
+    turns a number that rounding lifts to a into -a, in bfloat16 about one number in 500.
+    """
+    generator = random.check_generator(generator)
+    fan_in, fan_out = calculate_fan_in_and_fan_out(tensor)
+    if fan_in + fan_out == 0:
+        raise ZeroDivisionError(f"tensor needs a fan in or fan out above 0, got shape {tensor.shape}")
+    check_numbers(gain=gain)
+    one: Any = gain**0  # of gain's own kind, so that a proof of gain's precision covers the roots too
+    std = gain * np.sqrt(2.0 * one / (fan_in + fan_out))
+    a = np.sqrt(3.0 * one) * std
+    return generator.uniform_(tensor, -a, a)
+
+
+def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    return {**options, "shape": parse_shape(options["shape"])}
+
+
+def _sized(n: int) -> dict[str, Any]:
+    return {"shape": (max(n // 256, 1), 256)}
+
+
+SPEC = InitSpec(
+    name="xavier_uniform_",
+    torch_names=("torch.nn.init.xavier_uniform_",),
+    axes=(
+        Axis("shape", ("3x5", "1x1", "0x3", "3x0", "4x4", "16x4", "7x9", "2x3x4", "8x3x3x2", "2x1x1x2x3"),
+             "of the weights: (out, in, *kernel)"),
+        Axis("layout", ("contiguous", "transposed"), "order of memory, in which numbers are drawn"),
+        Axis("gain", (1.0, 5 / 3, 2**0.5, 0.01, 1e4, 0.0), "factor of the interval"),
+        Axis("seed", (0, 1, 2**31, 2**63 + 5, -7), "of the generator"),
+    ),
+    function=xavier_uniform_,
+    draw=_draw,
+    sized=_sized,
+    refusals=(
+        Refusal("one dimension", {"tensor": np.zeros(3)}, ValueError, "at least 2 dimensions.*got 1"),
+        Refusal("no dimension", {"tensor": np.zeros(())}, ValueError, "at least 2 dimensions.*got 0"),
+        Refusal("fans of 0", {"tensor": np.zeros((0, 0))}, ZeroDivisionError, r"got shape \(0, 0\)"),
+        Refusal("the interval would be empty", {"tensor": np.zeros((2, 3)), "gain": -1.0},
+                RuntimeError, "high - low must be"),
+        Refusal("NaN bounds nothing", {"tensor": np.zeros((2, 3)), "gain": float("nan")},
+                RuntimeError, "low and high must be.*got low=nan"),
+        Refusal("bounds beyond float16", {"tensor": np.zeros((2, 3), np.float16), "gain": 1e5},
+                RuntimeError, "low and high must be.*float16"),
+        Refusal("width beyond float16", {"tensor": np.zeros((2, 3), np.float16), "gain": 4e4},
+                RuntimeError, "high - low must be.*float16"),
+        Refusal("integers cannot hold it", {"tensor": np.zeros((2, 3), np.int64)},
+                NotImplementedError, "got int64"),
+        Refusal("gain is a number", {"tensor": np.zeros((2, 3)), "gain": None},
+                TypeError, "gain must be.*NoneType"),
+    ),
+)

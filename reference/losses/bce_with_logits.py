@@ -1,0 +1,197 @@
+"""Binary cross-entropy between logits and probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..numerics import Array, array, cast, ieee, is_floating, result_type, sigmoid, softplus, unbroadcast
+from ..reduction import reduce_losses, resolve
+from ..spec import Axis, Limits, LossSpec, Options
+from ._cases import LEGACY, legacy_alone, poison, refuser
+from ._module import module_class
+
+__all__ = ["SPEC", "BCEWithLogitsLoss", "binary_cross_entropy_with_logits",
+           "binary_cross_entropy_with_logits_backward"]
+
+
+@ieee
+def binary_cross_entropy_with_logits(
+        input: Array, target: Array, weight: Array | None = None, size_average: bool | None = None,
+        reduce: bool | None = None, reduction: str = "mean", pos_weight: Array | None = None) -> Array:
+    r"""Cross-entropy of the probability σ(input) relative to target, element by element.
+
+    With weights w and weights v of the positive class, the loss of an element is::
+
+        -w [v t log σ(x) + (1-t) log(1 - σ(x))] = w [v t softplus(-x) + (1-t) softplus(x)]
+
+    Args:
+        input: logits x, any shape, floating.
+        target: probabilities t, the shape of ``input``; any number is taken.
+        weight: w, broadcasts to that shape, or None for ones.
+        size_average, reduce: the older form of ``reduction``.
+        reduction: "none", "mean" or "sum". The mean divides by the number of elements, whatever the weights.
+        pos_weight: v, broadcasts to that shape, or None for ones.
+
+    Returns:
+        The loss in the dtype of ``target``: the shape of ``input``, or () when reduced; NaN for the mean of
+        nothing.
+
+    Raises:
+        ValueError: ``target`` has not the shape of ``input``, or ``reduction`` is unknown.
+        RuntimeError: weights do not broadcast to that shape, or a dtype does not fit.
+        NotImplementedError: ``input`` is not floating.
+        TypeError: an argument is no array.
+
+    torch rearranges this to (1-t) x - (1 + (v-1) t) log σ(x), which cancels where x is negative and t
+    small: in float32, x = -20 with t = 0 gives 0 there and not 2.06e-9, and x = -inf with t = 1 gives NaN
+    and not inf.
+
+    >>> binary_cross_entropy_with_logits(np.array([-20.0]), np.array([0.0])).item()
+    2.061153620314381e-09
+
+    Source: documentation of torch.nn.BCEWithLogitsLoss; 1 - σ(x) = σ(-x), and log σ(x) = -softplus(-x).
+    """
+    reduction = resolve(reduction, size_average, reduce)
+    x, t, w, v = _prepare(input, target, weight, pos_weight)
+    positive = t * softplus(-x)
+    losses = (positive if v is None else v * positive) + (1 - t) * softplus(x)
+    return reduce_losses(cast(losses if w is None else w * losses, target.dtype), reduction)
+
+
+@ieee
+def binary_cross_entropy_with_logits_backward(
+        grad_output: Array, input: Array, target: Array, weight: Array | None = None,
+        size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+        pos_weight: Array | None = None) -> tuple[Array | None, Array | None, Array | None, Array | None]:
+    r"""Gradient of :func:`binary_cross_entropy_with_logits`.
+
+    It is w [(1 + (v-1) t) σ(x) - v t] for x, and w [v softplus(-x) - softplus(x)] for t; without
+    ``pos_weight`` these are w [σ(x) - t] and -w x.
+
+    Args:
+        grad_output: gradient with respect to the loss, of the loss's shape.
+        input, target, weight, size_average, reduce, reduction, pos_weight: as there.
+
+    Returns:
+        Gradients of input and target; None for weight and pos_weight, which torch refuses to differentiate.
+
+    Raises:
+        What :func:`binary_cross_entropy_with_logits` raises.
+
+    >>> binary_cross_entropy_with_logits_backward(np.array(1.0), np.array([0.0]), np.array([1.0]))[0]
+    array([-0.5])
+
+    Source: the derivative of softplus is σ.
+    """
+    reduction = resolve(reduction, size_average, reduce)
+    x, t, w, v = _prepare(input, target, weight, pos_weight)
+    g = cast(grad_output, x.dtype)
+    g = g / x.size if reduction == "mean" else g
+    g = g if w is None else g * w
+    if v is None:
+        grad_input, grad_target = sigmoid(x) - t, -x
+    else:
+        positive = v * t
+        grad_input = (positive + (1 - t)) * sigmoid(x) - positive
+        grad_target = v * softplus(-x) - softplus(x)
+    return unbroadcast(g * grad_input, input), unbroadcast(g * grad_target, target), None, None
+
+
+def _prepare(input: Array, target: Array, weight: Array | None,
+             pos_weight: Array | None) -> tuple[Array, Array, Array | None, Array | None]:
+    """The checked arguments in their common dtype."""
+    input, target = array("input", input), array("target", target)
+    if target.shape != input.shape:
+        raise ValueError(f"target must have the shape of input, {input.shape}, not {target.shape}")
+    if not is_floating(input):
+        raise NotImplementedError(f"input must be floating, not {input.dtype}")
+    named = {"weight": weight, "pos_weight": pos_weight}
+    given = {name: array(name, a) for name, a in named.items() if a is not None}
+    dtype = result_type(input, target, *given.values())
+    for name, a in given.items():
+        try:
+            fits = np.broadcast_shapes(a.shape, input.shape) == input.shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise RuntimeError(f"{name} must broadcast to the shape of input, {input.shape}, not {a.shape}")
+        if a.dtype.kind == "c" != target.dtype.kind or (a.dtype == np.bool_ and name == "pos_weight"):
+            raise RuntimeError(f"{name} must hold real numbers, not {a.dtype}")
+    if target.dtype.kind in "biu":
+        raise RuntimeError(f"target must be floating, not {target.dtype}")
+    w, v = (None if a is None else cast(a, dtype) for a in (weight, pos_weight))
+    return cast(input, dtype), cast(target, dtype), w, v
+
+
+# --- cases ---------------------------------------------------------------------------------------
+
+_SHAPES = {"3x4": (3, 4), "scalar": (), "2x2x3": (2, 2, 3), "0": (0,)}
+
+
+def _allowed(options: Options, dtype: str) -> bool:
+    return legacy_alone(options) and (options["shape"] != "0" or options["regime"] == "moderate")
+
+
+def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    shape = _SHAPES[options["shape"]]
+    low, high = {"tails": (8.0, 40.0), "huge": (900.0, 1000.0), "zero": (0.0, 0.0),
+                 "tiny": (limits.tiny, 8 * limits.tiny)}.get(options["regime"], (0.0, 3.0))
+    x = np.asarray(rng.uniform(low, high, shape) * rng.choice([-1.0, 1.0], shape))
+    t = np.asarray(rng.uniform(0.0, 1.0, shape))
+    if options["target"] == "hard":
+        t = np.round(t)
+    if options["regime"] == "inf" and x.size > 3:
+        t.flat[:4] = 0.0, 0.0, 1.0, 1.0
+    poison(x, options["regime"], np.inf, -np.inf, np.inf, -np.inf)
+    arguments = {"input": x, "target": t, "reduction": options["reduction"], **LEGACY[options["legacy"]]}
+    broadcast = {"row": shape[-1:], "column": (*shape[:-1], 1)[: len(shape)], "full": shape}
+    for name in ("weight", "pos_weight"):
+        if options[name] != "none":
+            arguments[name] = np.asarray(rng.uniform(0.25, 4.0, broadcast[options[name]]))
+    return arguments
+
+
+def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
+    return {"input": rng.standard_normal(n, np.float32), "target": rng.random(n, np.float32)}
+
+
+_X = np.zeros((3, 4), np.float32)
+_refuse = refuser(input=_X, target=_X)
+
+SPEC = LossSpec(
+    name="binary_cross_entropy_with_logits",
+    torch_names=("torch.nn.functional.binary_cross_entropy_with_logits", "torch.nn.BCEWithLogitsLoss"),
+    function=binary_cross_entropy_with_logits, backward=binary_cross_entropy_with_logits_backward,
+    module="BCEWithLogitsLoss",
+    module_arguments={"weight": None, "size_average": None, "reduce": None, "reduction": "mean",
+                      "pos_weight": None},
+    axes=(Axis("target", ("soft", "hard"), "hard: 0 or 1"), Axis("shape", tuple(_SHAPES)),
+          Axis("reduction", ("mean", "none", "sum")), Axis("legacy", tuple(LEGACY)),
+          Axis("weight", ("none", "column", "full")), Axis("pos_weight", ("none", "row", "full")),
+          Axis("regime", ("moderate", "tails", "huge", "zero", "tiny", "inf", "nan"), "of the logits")),
+    allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    arrays=("input", "target", "weight", "pos_weight"),
+    refusals=(
+        _refuse("another shape", ValueError, "target must have the shape of input", target=_X[0]),
+        _refuse("integer logits", NotImplementedError, "not int64", input=_X.astype(np.int64)),
+        _refuse("complex logits", NotImplementedError, "not complex64", input=_X.astype(np.complex64)),
+        _refuse("integer targets", RuntimeError, "target must be floating", target=_X.astype(np.int64)),
+        _refuse("boolean targets", RuntimeError, "not bool", target=_X > 0),
+        _refuse("weights that do not broadcast", RuntimeError, r"weight must broadcast .*, not \(3,\)",
+                weight=_X[0, :3]),
+        _refuse("weights that would enlarge the loss", RuntimeError, r"not \(2, 3, 4\)",
+                weight=np.stack([_X, _X])),
+        _refuse("pos_weight that would enlarge the loss", RuntimeError, "pos_weight must broadcast",
+                pos_weight=np.stack([_X, _X])),
+        _refuse("complex weights", RuntimeError, "weight must hold real", weight=_X.astype(np.complex64)),
+        _refuse("boolean pos_weight", RuntimeError, "pos_weight must hold real numbers", pos_weight=_X > 0),
+        _refuse("no such reduction", ValueError, "'batchmean'", reduction="batchmean"),
+        _refuse("no array", TypeError, "weight must be a NumPy array, not float", weight=1.0),
+        _refuse("no array; torch asks it for its size", TypeError, "target must be a NumPy array, not None",
+                AttributeError, target=None),
+    ),
+)
+
+BCEWithLogitsLoss = module_class(SPEC)

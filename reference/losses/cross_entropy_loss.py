@@ -1,0 +1,261 @@
+"""Cross-entropy between logits and class indices or class probabilities."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+from ..numerics import Array, array, cast, ieee, is_floating, log_softmax, result_type, total, unbroadcast
+from ..reduction import reduce_losses, resolve
+from ..spec import Axis, Limits, LossSpec, Options
+from ._cases import LEGACY, legacy_alone, poison, refuser
+from ._classes import check_indices, class_axis, class_weights, pick, split_ignored
+from ._module import module_class
+
+__all__ = ["SPEC", "CrossEntropyLoss", "cross_entropy", "cross_entropy_backward"]
+
+
+@ieee
+def cross_entropy(input: Array, target: Array, weight: Array | None = None, size_average: bool | None = None,
+                  ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
+                  label_smoothing: float = 0.0) -> Array:
+    r"""Cross-entropy of softmax(input) relative to class indices or class probabilities.
+
+    With log p = log_softmax(x), class weights w and smoothing ε over C classes, the loss of a row is::
+
+        -(1-ε) w_y log p_y - ε/C Σ_c w_c log p_c        for the index y of a class
+        -Σ_c w_c ((1-ε) t_c + ε/C) log p_c              for probabilities t
+
+    Args:
+        input: logits x, shape (C), (N, C) or (N, C, d1, ..., dK), floating.
+        target: indices, int64 or uint8, of the shape of ``input`` without C; or probabilities, floating, of
+            the shape of ``input``. The shape decides which. Probabilities need not add up to 1.
+        weight: w, shape (C), or None for ones; beside indices in the dtype of ``input``.
+        size_average, reduce: the older form of ``reduction``.
+        ignore_index: rows with this index count as 0 and have no gradient.
+        reduction: "none", "mean" or "sum". The mean divides by Σ w_y over the rows that are not ignored
+            (smoothed or not), but beside probabilities by the number of rows, whatever the weights.
+        label_smoothing: ε, at most 1; one that is negative or NaN counts as 0.
+
+    Returns:
+        The loss: shape of ``input`` without C, or () when reduced; NaN for the mean of no rows.
+
+    Raises:
+        IndexError: an index is outside of 0..C-1 and not ignored, or ``input`` has no dimension.
+        ValueError: the batches differ in size, or ``reduction`` is unknown.
+        TypeError: an argument is no array, ``ignore_index`` no integer or ``label_smoothing`` no number.
+        NotImplementedError: ``input`` is not floating.
+        RuntimeError: another shape, dtype or number does not fit.
+
+    torch differs from this text in three places. A row that is ignored but holds NaN or inf has a NaN
+    gradient there. In float16 it rounds the sum before it divides, so that a mean may be infinite or NaN.
+    And for input (C) it smooths a target of shape (), but not one of shape (1,).
+
+    >>> cross_entropy(np.log([[1.0, 3.0]]), np.array([1])).round(6).item()
+    0.287682
+
+    Source: Goodfellow, Bengio, Courville, Deep Learning (2016), section 6.2.2.3; label smoothing: Szegedy
+    et al., Rethinking the Inception Architecture for Computer Vision (2016), section 7; weights and mean:
+    documentation of torch.nn.CrossEntropyLoss.
+    """
+    reduction = resolve(reduction, size_average, reduce)
+    x, w, axis, epsilon = _prepare(input, target, weight, ignore_index, label_smoothing)
+    log_p = log_softmax(x, axis)
+    if target.shape == input.shape:
+        losses = -total(log_p * _smoothed(cast(target, x.dtype), epsilon, axis) * w, axis)
+        return reduce_losses(cast(losses, x.dtype), reduction, _rows(x, axis))
+    kept, y = split_ignored(target, ignore_index, x)
+    w_y = pick(w, y, axis)
+    losses = -pick(log_p, y, axis) * w_y
+    if epsilon > 0:
+        losses = (1 - epsilon) * losses + _share(epsilon, x, axis) * -total(log_p * w, axis)
+    losses = cast(np.where(kept, losses, 0), x.dtype)
+    return reduce_losses(losses, reduction, int(kept.sum()) if weight is None else np.where(kept, w_y, 0))
+
+
+@ieee
+def cross_entropy_backward(
+        grad_output: Array, input: Array, target: Array, weight: Array | None = None,
+        size_average: bool | None = None, ignore_index: int = -100, reduce: bool | None = None,
+        reduction: str = "mean", label_smoothing: float = 0.0,
+) -> tuple[Array | None, Array | None, Array | None]:
+    r"""Gradient of :func:`cross_entropy`: p_c Σ_k q_k - q_c, where q_c is the coefficient of -log p_c.
+
+    Args:
+        grad_output: gradient with respect to the loss, of the loss's shape.
+        input, target, weight, size_average, ignore_index, reduce, reduction, label_smoothing: as there.
+
+    Returns:
+        Gradients of input, target and weight; None for indices and for weights beside indices (torch
+        refuses to differentiate those), and for a weight that is None.
+
+    Raises:
+        What :func:`cross_entropy` raises.
+
+    >>> cross_entropy_backward(np.array(1.0), np.zeros((1, 2)), np.array([1]))[0]
+    array([[ 0.5, -0.5]])
+
+    Source: the derivative of log p_c with respect to x_k is [c = k] - p_k.
+    """
+    reduction = resolve(reduction, size_average, reduce)
+    x, w, axis, epsilon = _prepare(input, target, weight, ignore_index, label_smoothing)
+    log_p = log_softmax(x, axis)
+    g = cast(grad_output, x.dtype)
+    if target.shape == input.shape:
+        g = _per_class(g / _rows(x, axis) if reduction == "mean" else g, axis)
+        t = _smoothed(cast(target, x.dtype), epsilon, axis)
+        q = g * t * w
+        grad_target = unbroadcast((1 - epsilon) * (-g * w * log_p), target)
+        grad_weight = None if weight is None else unbroadcast(np.moveaxis(-g * t * log_p, axis, -1), weight)
+        return cast(np.exp(log_p) * total(q, axis, keepdims=True) - q, input.dtype), grad_target, grad_weight
+    kept, y = split_ignored(target, ignore_index, x)
+    w_y = pick(w, y, axis)
+    if reduction == "mean":
+        g = g / (int(kept.sum()) if weight is None else total(np.where(kept, w_y, 0)))
+    q = np.zeros_like(x)
+    np.put_along_axis(q, np.expand_dims(y, axis), np.expand_dims((1 - epsilon) * w_y, axis), axis)
+    if epsilon > 0:
+        q = q + _share(epsilon, x, axis) * w
+    q = q * _per_class(g, axis)
+    grad_input = np.exp(log_p) * total(q, axis, keepdims=True) - q
+    return cast(np.where(np.expand_dims(kept, axis), grad_input, 0), input.dtype), None, None
+
+
+def _prepare(input: Array, target: Array, weight: Array | None, ignore_index: int,
+             label_smoothing: float) -> tuple[Array, Array, int, Any]:
+    """The checked arguments: logits and weights in common shape and dtype, the axis of classes, and ε."""
+    input, target = array("input", input), array("target", target)
+    weights = () if weight is None else (array("weight", weight),)
+    if not isinstance(label_smoothing, numbers.Real):
+        raise TypeError(f"label_smoothing must be a number, not {type(label_smoothing).__name__}")
+    if isinstance(ignore_index, bool) or not isinstance(ignore_index, numbers.Integral):
+        raise TypeError(f"ignore_index must be an integer, not {type(ignore_index).__name__}")
+    if label_smoothing > 1:
+        raise RuntimeError(f"label_smoothing must be between 0 and 1, not {label_smoothing}")
+    if target.shape != input.shape:
+        check_indices(input, target)
+        if any(w.dtype != input.dtype for w in weights):
+            raise RuntimeError(f"weight must have the dtype of input, {input.dtype}, not {weights[0].dtype}")
+    elif not is_floating(target):
+        raise RuntimeError(f"target of the shape of input must be floating probabilities, not {target.dtype}")
+    elif ignore_index >= 0:
+        raise RuntimeError(f"ignore_index must be negative beside probabilities, not {ignore_index}")
+    if not is_floating(input):
+        raise NotImplementedError(f"input must be floating, not {input.dtype}")
+    dtype = result_type(input, *weights, *((target,) if target.shape == input.shape else ()))
+    x = cast(input, dtype)
+    epsilon = label_smoothing.item() if isinstance(label_smoothing, np.generic) else label_smoothing
+    return x, class_weights(weight, x), class_axis(x), epsilon if epsilon > 0 else 0
+
+
+def _rows(x: Array, axis: int) -> int:
+    return int(x.size // max(x.shape[axis], 1))
+
+
+def _share(epsilon: Any, x: Array, axis: int) -> Any:
+    """The smoothing that each class has: ε/C."""
+    return epsilon / x.shape[axis] if x.shape[axis] else np.inf
+
+
+def _smoothed(t: Array, epsilon: Any, axis: int) -> Array:
+    """(1-ε) t + ε/C."""
+    return (1 - epsilon) * t + _share(epsilon, t, axis) if epsilon > 0 else t
+
+
+def _per_class(g: Any, axis: int) -> Array:
+    """A gradient of rows as one that broadcasts over their classes."""
+    return np.asanyarray(np.expand_dims(g, axis) if np.ndim(g) else g)
+
+
+# --- cases ---------------------------------------------------------------------------------------
+
+_SHAPES = {"4x5": (4, 5), "5": (5,), "1x3": (1, 3), "6x1": (6, 1), "2x3x4": (2, 3, 4),
+           "2x3x2x2": (2, 3, 2, 2), "0x5": (0, 5)}
+
+
+def _allowed(options: Options, dtype: str) -> bool:
+    plain = options["regime"] == "moderate" and options["ignore_index"] == "none"
+    return (legacy_alone(options) and (plain or options["shape"] != "0x5")
+            and (options["target"] == "index" or options["ignore_index"] in ("none", "negative")))
+
+
+def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    shape = _SHAPES[options["shape"]]
+    axis = min(len(shape) - 1, 1)
+    classes, rows = shape[axis], shape[:axis] + shape[axis + 1:]
+    scale = {"huge": min(1e4, limits.max / 256), "tiny": 8 * limits.tiny}.get(options["regime"], 3.0)
+    x = np.full(shape, 1.5) if options["regime"] == "equal" else rng.uniform(-scale, scale, shape)
+    poison(x, options["regime"], -np.inf)
+    if options["regime"] == "inf" and x.size > classes:
+        x.flat[-1] = np.inf
+    arguments = {"input": x, "reduction": options["reduction"], **LEGACY[options["legacy"]]}
+    if options["target"] == "index":
+        y = np.asarray(rng.integers(0, classes, rows))
+        index = {"used": classes - 1, "negative": -1, "all": -100}.get(options["ignore_index"], 0)
+        y.flat[: {"none": 0, "all": y.size}.get(options["ignore_index"], 1)] = index
+        arguments["target"] = y
+    else:
+        t = rng.uniform(0.0, 1.5, shape)
+        if options["target"] == "probs":
+            t /= t.sum(axis, keepdims=True)
+            t[:1] = 0.0  # the first row, or all there is, is certain: class 0
+            t[(slice(0, 1), 0) if axis else slice(0, 1)] = 1.0
+        arguments["target"] = t
+    if options["ignore_index"] in ("used", "negative"):
+        arguments["ignore_index"] = classes - 1 if options["ignore_index"] == "used" else -1
+    if options["weight"] != "none":
+        arguments["weight"] = rng.uniform(0.5, 2.0, classes)
+        arguments["weight"][0] *= options["weight"] != "zero"
+    return arguments | {"label_smoothing": options["label_smoothing"]}
+
+
+def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
+    rows = max(n // 100, 1)
+    return {"input": rng.standard_normal((rows, 100), np.float32), "target": rng.integers(0, 100, rows)}
+
+
+_X, _Y = np.zeros((3, 4), np.float32), np.array([0, 1, 3])
+_refuse = refuser(input=_X, target=_Y)
+
+SPEC = LossSpec(
+    name="cross_entropy", torch_names=("torch.nn.functional.cross_entropy", "torch.nn.CrossEntropyLoss"),
+    function=cross_entropy, backward=cross_entropy_backward, module="CrossEntropyLoss",
+    module_arguments={"weight": None, "size_average": None, "ignore_index": -100, "reduce": None,
+                      "reduction": "mean", "label_smoothing": 0.0},
+    axes=(Axis("target", ("index", "probs", "soft"), "soft: probabilities that do not add up to 1"),
+          Axis("shape", tuple(_SHAPES)), Axis("reduction", ("mean", "none", "sum")),
+          Axis("legacy", tuple(LEGACY)),
+          Axis("weight", ("none", "random", "zero"), "zero: the first class weighs nothing"),
+          Axis("ignore_index", ("none", "used", "negative", "all"), "all: no row is left"),
+          Axis("label_smoothing", (0.0, 0.1, 1.0)),
+          Axis("regime", ("moderate", "huge", "equal", "tiny", "inf", "nan"), "of the logits")),
+    allowed=_allowed, draw=_draw, sized=_sized,
+    arrays=("input", "target", "weight"),
+    refusals=(
+        _refuse("no such class", IndexError, "target must be in 0..3", target=np.array([0, 1, 4])),
+        _refuse("a negative index", IndexError, "not -1", target=np.array([0, -1, 1])),
+        _refuse("no such class, smoothed", IndexError, "not 4", target=_Y + 1, label_smoothing=0.1),
+        _refuse("another batch", ValueError, r"target must have shape \(3,\)", target=_Y[:2]),
+        _refuse("another place", RuntimeError, r"target must have shape \(2, 4\)", input=np.zeros((2, 3, 4)),
+                target=np.zeros((2, 5), np.int64)),
+        _refuse("one index too many dimensions", RuntimeError, r"not \(3, 1\)", target=_Y[:, None]),
+        _refuse("short indices", RuntimeError, "int64 or uint8, not int32", target=_Y.astype(np.int32)),
+        _refuse("floating indices", RuntimeError, "not float32", target=_Y.astype(np.float32)),
+        _refuse("integer probabilities", RuntimeError, "floating probabilities", target=_X.astype(int)),
+        _refuse("integer logits", NotImplementedError, "input must be floating", input=_X.astype(np.int64)),
+        _refuse("no dimension of classes", IndexError, "classes", input=np.array(1.0), target=np.array(1.0)),
+        _refuse("too few weights", RuntimeError, r"weight must have shape \(4,\)", weight=_X[0, :3]),
+        _refuse("wider weights", RuntimeError, "weight must have the dtype of input", weight=np.ones(4)),
+        _refuse("too smooth", RuntimeError, "between 0 and 1, not 1.5", label_smoothing=1.5),
+        _refuse("no number", TypeError, "label_smoothing must be a number, not str", label_smoothing="much"),
+        _refuse("no integer", TypeError, "ignore_index must be an integer, not float", ignore_index=1.0),
+        _refuse("a class ignored beside probabilities", RuntimeError, "ignore_index must be negative",
+                target=_X, ignore_index=1),
+        _refuse("no such reduction", ValueError, "'batchmean'", reduction="batchmean"),
+        _refuse("no array", TypeError, "target must be a NumPy array, not int", target=1),
+    ),
+)
+
+CrossEntropyLoss = module_class(SPEC)

@@ -1,0 +1,193 @@
+"""Mean squared error."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..numerics import Array, array, cast, conj, ieee, result_type, sum_to, total, unbroadcast
+from ..reduction import reduce_losses, resolve
+from ..spec import Axis, Limits, LossSpec, Options
+from ._cases import LEGACY, legacy_alone, poison, refuser
+from ._module import module_class
+
+__all__ = ["SPEC", "MSELoss", "mse_loss", "mse_loss_backward"]
+
+
+@ieee
+def mse_loss(input: Array, target: Array, size_average: bool | None = None, reduce: bool | None = None,
+             reduction: str = "mean", weight: Array | None = None) -> Array:
+    r"""Squared error between input and target, weighted on request.
+
+    With weights w, the loss of an element is::
+
+        w (x - y)²
+
+    Args:
+        input: x, any shape.
+        target: y, any shape that broadcasts with that of ``input``.
+        size_average, reduce: the older form of ``reduction``.
+        reduction: "none", "mean" or "sum". The mean divides by the number of elements, or with weights by
+            Σ w. Where a target is larger than the weights, Σ w still counts each weight once, so that the
+            weighted mean of a broadcast input is no mean (it may exceed every squared error).
+        weight: w, the shape of ``input``, or None.
+
+    Returns:
+        The loss: the broadcast shape, or () when reduced; NaN for the mean of nothing.
+
+    Raises:
+        ValueError: ``weight`` has not the shape of ``input``, or ``reduction`` is unknown.
+        RuntimeError: the shapes of ``input`` and ``target`` do not broadcast.
+        NotImplementedError: no argument is floating, or one is complex; weights make both possible.
+        TypeError: an argument is no array.
+
+    Warns:
+        UserWarning: ``input`` and ``target`` differ in shape.
+
+    Weighted integers have a mean in float32; weighted complex numbers the square itself, not that of the
+    absolute value.
+
+    >>> mse_loss(np.array([1.0, 2.0]), np.array([0.0, 0.0]), weight=np.array([3.0, 1.0])).item()
+    1.75
+
+    Source: documentation of torch.nn.MSELoss; the weighted form, of torch.nn.functional.mse_loss.
+    """
+    x, y, w, reduction = _prepare(input, target, size_average, reduce, reduction, weight)
+    losses = (x - y) ** 2
+    if w is None:
+        return reduce_losses(losses, reduction)
+    losses = losses * w
+    if reduction == "mean" and losses.dtype.kind in "biu":
+        losses, w = total(losses).astype(np.float32), total(w).astype(np.float32)
+    return reduce_losses(losses, reduction, w)
+
+
+@ieee
+def mse_loss_backward(grad_output: Array, input: Array, target: Array, size_average: bool | None = None,
+                      reduce: bool | None = None, reduction: str = "mean", weight: Array | None = None,
+                      ) -> tuple[Array | None, Array | None, Array | None]:
+    r"""Gradient of :func:`mse_loss`: 2 w (x - y) for x, its negative for y, and (x - y)² for w.
+
+    Under "mean", with W = Σ w and the loss L, the gradient for w is ((x - y)² - L) / W.
+
+    Args:
+        grad_output: gradient with respect to the loss, of the loss's shape.
+        input, target, size_average, reduce, reduction, weight: as there.
+
+    Returns:
+        Gradients of input, target and weight, each in its argument's shape; None for integers, and for a
+        weight that is None.
+
+    Raises:
+        What :func:`mse_loss` raises, and warns of what it warns of.
+
+    >>> mse_loss_backward(np.array(1.0), np.array([3.0, 1.0]), np.array([1.0, 1.0]))[0]
+    array([2., 0.])
+
+    Source: differentiation.
+    """
+    x, y, w, reduction = _prepare(input, target, size_average, reduce, reduction, weight)
+    g, d = cast(grad_output, x.dtype), x - y
+    if reduction == "mean":
+        divisor = d.size if w is None else total(w)
+        g = g / divisor
+    slope = g * conj(2 * d if w is None else 2 * d * w)
+    grad_weight = None
+    if weight is not None and w is not None:
+        gain = sum_to(g * conj(d**2), weight.shape)
+        if reduction == "mean":
+            gain = gain - g * conj(total(d**2 * w) / divisor)
+        grad_weight = unbroadcast(gain, weight)
+    return unbroadcast(slope, input), unbroadcast(-slope, target), grad_weight
+
+
+
+def _prepare(input: Array, target: Array, size_average: bool | None, reduce: bool | None, reduction: str,
+             weight: Array | None) -> tuple[Array, Array, Array | None, str]:
+    """The checked arguments in their common dtype, and the reduction."""
+    input, target = array("input", input), array("target", target)
+    arrays = [input, target] if weight is None else [input, target, array("weight", weight)]
+    if input.shape != target.shape:
+        warnings.warn(f"target has shape {target.shape}, but input has {input.shape}; they are broadcast, "
+                      "which is seldom what is meant", UserWarning, stacklevel=4)
+    reduction = resolve(reduction, size_average, reduce, stacklevel=5)
+    try:
+        np.broadcast_shapes(input.shape, target.shape)
+    except ValueError:
+        raise RuntimeError(f"target must broadcast with input, {input.shape}, not {target.shape}") from None
+    dtype, dtypes = result_type(*arrays), [str(a.dtype) for a in arrays]
+    if weight is None:
+        if dtype.kind in "biuc":
+            raise NotImplementedError(f"input and target must be floating, not {' and '.join(dtypes)}")
+    elif weight.shape != input.shape:
+        raise ValueError(f"weight must have the shape of input, {input.shape}, not {weight.shape}")
+    elif any(a.dtype == np.bool_ for a in (input, target)):
+        raise RuntimeError(f"input and target must be numbers beside weights, not {' and '.join(dtypes)}")
+    x, y, *w = (cast(a, dtype) for a in arrays)
+    return x, y, w[0] if w else None, reduction
+
+
+# --- cases ---------------------------------------------------------------------------------------
+
+_SHAPES = {"3x4": (3, 4), "scalar": (), "2x1x3": (2, 1, 3), "0": (0,)}
+
+
+def _allowed(options: Options, dtype: str) -> bool:
+    return (legacy_alone(options)
+            and (options["target"] == "same" or options["shape"] in ("3x4", "2x1x3"))
+            and (options["regime"] != "close" or options["target"] == "same")
+            and (options["regime"] == "moderate" or options["shape"] != "0"))
+
+
+def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    shape = _SHAPES[options["shape"]]
+    scale = {"huge": limits.max**0.5 / 8, "tiny": 8 * limits.tiny**0.5}.get(options["regime"], 3.0)
+    target_shape = {"row": shape[-1:], "larger": (2, *shape)}.get(options["target"], shape)
+    x, y = (np.asarray(rng.uniform(-scale, scale, s)) for s in (shape, target_shape))
+    if options["regime"] == "close":
+        y = np.asarray(x * (1 + 4 * limits.eps))
+    poison(x, options["regime"], np.inf, -np.inf, np.inf)
+    poison(y, "inf" if options["regime"] == "inf" else "", np.inf)  # inf - inf is NaN
+    arguments = {"input": x, "target": y, "reduction": options["reduction"], **LEGACY[options["legacy"]]}
+    if options["weight"] != "none":
+        w = np.asarray(rng.uniform(0.5, 2.0, shape))
+        w.flat[: {"one zero": 1, "zeros": w.size}.get(options["weight"], 0)] = 0.0
+        arguments["weight"] = w
+    return arguments
+
+
+def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
+    return {"input": rng.standard_normal(n, np.float32), "target": rng.standard_normal(n, np.float32)}
+
+
+_X = np.zeros((3, 4), np.float32)
+_refuse = refuser(input=_X, target=_X)
+
+SPEC = LossSpec(
+    name="mse_loss", torch_names=("torch.nn.functional.mse_loss", "torch.nn.MSELoss"),
+    function=mse_loss, backward=mse_loss_backward, module="MSELoss",
+    module_arguments={"size_average": None, "reduce": None, "reduction": "mean"},
+    axes=(Axis("target", ("same", "row", "larger"), "its shape beside that of input; torch warns"),
+          Axis("shape", tuple(_SHAPES)), Axis("reduction", ("mean", "none", "sum")),
+          Axis("legacy", tuple(LEGACY)), Axis("weight", ("none", "random", "one zero", "zeros")),
+          Axis("regime", ("moderate", "huge", "tiny", "close", "inf", "nan"), "close: a few ulp apart")),
+    allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    arrays=("input", "target", "weight"),
+    refusals=(
+        _refuse("integers", NotImplementedError, "must be floating, not int64 and int64",
+                input=_X.astype(np.int64), target=_X.astype(np.int64)),
+        _refuse("complex", NotImplementedError, "not complex64", input=_X.astype(np.complex64)),
+        _refuse("weights of another shape", ValueError, r"weight must have the shape of input, \(3, 4\)",
+                weight=_X[0]),
+        _refuse("truth values beside weights", RuntimeError, "must be numbers", input=_X > 0, weight=_X),
+        _refuse("no such reduction", ValueError, "'batchmean'", reduction="batchmean"),
+        _refuse("no such reduction, weighted", ValueError, "'avg'", reduction="avg", weight=_X),
+        _refuse("no reduction at all", ValueError, "None", reduction=None),
+        _refuse("no array; torch asks it for its size", TypeError, "target must be a NumPy array, not float",
+                AttributeError, target=1.0),
+    ),
+)
+
+MSELoss = module_class(SPEC)

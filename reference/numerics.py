@@ -1,0 +1,166 @@
+"""The primitives that formulas share, written once for floats, half types, longdouble and ball arrays.
+
+Ball arrays are ``ndarray`` subclasses of dtype object whose elements enclose real numbers; they know the
+arithmetic operators, the elementary functions, ``maximum``, ``minimum``, ``where``, sums and indexing, but
+no NaN, so primitives ask :func:`isfinite` and :func:`isnan`. Two habits of NumPy matter here: a Python
+float is weak beside every NumPy type, but widens a ``bfloat16`` array to float32 (a Python int does not),
+so formulas end with :func:`cast`; and sums of half types are accumulated in float32, by :func:`total`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Array", "array", "cast", "conj", "ieee", "is_floating", "isfinite", "isnan", "log_sigmoid",
+           "log_softmax", "logsumexp", "relu", "result_type", "sigmoid", "softmax", "softplus", "sum_to",
+           "total", "unbroadcast", "widen", "xlogy"]
+
+Array = np.ndarray[Any, Any]
+
+#: Decorates formulas whose infinities and NaNs are answers, not accidents.
+ieee = np.errstate(all="ignore")
+
+
+def array(name: str, value: Any) -> Array:
+    """An argument that has to be an array, as it is.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, np.ndarray | np.generic):
+        raise TypeError(f"{name} must be a NumPy array, not {type(value).__name__}")
+    return np.asanyarray(value)
+
+
+def is_floating(x: Array) -> bool:
+    """Real and not integral: floats of every width, ``bfloat16``, and arrays of balls."""
+    return x.dtype.kind in "fO" or x.dtype.name == "bfloat16"
+
+
+def result_type(*arrays: Array) -> np.dtype[Any]:
+    """The common dtype as torch promotes: an integer array does not widen a floating one.
+
+    >>> result_type(np.zeros(2, np.float32), np.zeros(2, np.int64))
+    dtype('float32')
+    """
+    dtypes = [x.dtype for x in arrays if x.dtype.kind not in "biu"] or [x.dtype for x in arrays]
+    if {"float16", "bfloat16"} <= {dtype.name for dtype in dtypes}:
+        dtypes.append(np.dtype(np.float32))  # neither holds the other, and NumPy knows no common type
+        dtypes = [dtype for dtype in dtypes if dtype.name not in ("float16", "bfloat16")]
+    common: np.dtype[Any] = np.result_type(*dtypes)
+    return common
+
+
+def cast(x: Any, dtype: np.dtype[Any]) -> Array:
+    """The array in a dtype; balls stay balls, and a complex array loses its imaginary part in a real one."""
+    x = np.asanyarray(x)
+    if x.dtype == dtype or object in (x.dtype, dtype):
+        return x
+    real: Array = x.real if x.dtype.kind == "c" != dtype.kind else x
+    return real.astype(dtype)
+
+
+def widen(x: Array) -> Array:
+    """Half types as float32, the rest as it is: what sums are accumulated in."""
+    return x.astype(np.float32) if x.dtype.name in ("float16", "bfloat16") else x
+
+
+def total(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
+    """The sum; half types are accumulated in float32 and rounded once.
+
+    >>> total(np.full(4096, 1.0, np.float16)).item()
+    4096.0
+    """
+    return cast(np.sum(widen(x), axis=axis, keepdims=keepdims), x.dtype)
+
+
+def sum_to(x: Array, shape: tuple[int, ...]) -> Array:
+    """The inverse of broadcasting: summed over the axes that were stretched or added."""
+    added = np.ndim(x) - len(shape)
+    stretched = tuple(added + i for i, n in enumerate(shape) if n == 1 != x.shape[added + i])
+    return total(x, (*range(added), *stretched), keepdims=True).reshape(shape) if added or stretched else x
+
+
+def unbroadcast(gradient: Array, like: Array) -> Array | None:
+    """The gradient of an argument that was broadcast, in its shape and dtype; integers have none."""
+    return None if like.dtype.kind in "biu" else cast(sum_to(gradient, like.shape), like.dtype)
+
+
+def conj(x: Array) -> Array:
+    """The complex conjugate; real numbers and balls are their own."""
+    return np.conj(x) if x.dtype.kind == "c" else x
+
+
+def isfinite(x: Array) -> Array:
+    """``numpy.isfinite``; balls are finite."""
+    return np.ones(x.shape, np.bool_) if x.dtype == object else np.isfinite(x)
+
+
+def isnan(x: Array) -> Array:
+    """``numpy.isnan``; balls are numbers."""
+    return np.zeros(x.shape, np.bool_) if x.dtype == object else np.isnan(x)
+
+
+@ieee
+def logsumexp(x: Array, axis: int, keepdims: bool = False) -> Array:
+    """log Σ exp(x), shifted by the maximum so that no exponential overflows.
+
+    A row of -inf gives -inf, a row that holds +inf gives +inf (NaN aside), as in ``torch.logsumexp``.
+    """
+    largest = np.max(x, axis=axis, keepdims=True)
+    shift = np.where(isfinite(largest), largest, 0)
+    result = shift + np.log(total(np.exp(x - shift), axis, keepdims=True))
+    return result if keepdims else np.squeeze(result, axis)
+
+
+@ieee
+def log_softmax(x: Array, axis: int) -> Array:
+    """x - log Σ exp(x), as (x - max) - log Σ exp(x - max).
+
+    A row of -inf, or one that holds +inf, is NaN throughout, as in ``torch.log_softmax``.
+    """
+    if not x.shape[axis]:
+        return x
+    shifted = x - np.max(x, axis=axis, keepdims=True)
+    return np.asanyarray(shifted - np.log(total(np.exp(shifted), axis, keepdims=True)))
+
+
+@ieee
+def softmax(x: Array, axis: int) -> Array:
+    """exp(x) / Σ exp(x), shifted by the maximum."""
+    if not x.shape[axis]:
+        return x
+    exps = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return np.asanyarray(exps / total(exps, axis, keepdims=True))
+
+
+@ieee
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)), without torch's linear part above a threshold."""
+    return np.asanyarray(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
+
+
+@ieee
+def log_sigmoid(x: Array) -> Array:
+    """log σ(x) = -log(1 + exp(-x)) = min(x, 0) - log1p(exp(-|x|))."""
+    return np.asanyarray(np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))))
+
+
+@ieee
+def sigmoid(x: Array) -> Array:
+    """σ(x) = 1 / (1 + exp(-x)) = exp(min(x, 0)) / (1 + exp(-|x|)), which overflows nowhere."""
+    return np.asanyarray(np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x))))
+
+
+def relu(x: Array) -> Array:
+    """max(x, 0)."""
+    return np.asanyarray(np.maximum(x, 0))
+
+
+@ieee
+def xlogy(x: Array, y: Array) -> Array:
+    """x log(y), and 0 where x is 0, whatever y is unless it is NaN."""
+    void = (x == 0) & ~isnan(y)
+    return np.where(void, 0, x * np.log(np.where(void, 1, y)))

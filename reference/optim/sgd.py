@@ -1,0 +1,130 @@
+"""Stochastic gradient descent, with momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
+from ._optimizer import Optimizer, Parameter, check_nonnegative, update_in_place
+from ._trajectories import AXES, short_enough, trajectory
+
+__all__ = ["SGD", "SPEC", "sgd"]
+
+Array = NDArray[Any]
+
+
+def sgd(theta: Array, g: Array, b: Array | None, *, first: bool, lr: float, momentum: float = 0,
+        dampening: float = 0, weight_decay: float = 0, nesterov: bool = False,
+        maximize: bool = False) -> tuple[Array, Array | None]:
+    """One step of SGD: new parameters, and the new buffer (without momentum ``None``)."""
+    if maximize:
+        g = -g
+    if weight_decay != 0:
+        g = g + weight_decay * theta
+    if b is not None:
+        b = g if first else momentum * b + (1 - dampening) * g
+        g = g + momentum * b if nesterov else b
+    return theta - lr * g, b
+
+
+class SGD(Optimizer):
+    r"""Stochastic gradient descent, with momentum and Nesterov's momentum.
+
+    With gradient :math:`g_t`, weight decay included, momentum :math:`\mu` and dampening :math:`\tau`,
+
+    .. math::
+        b_1 = g_1, \qquad b_t = \mu b_{t-1} + (1-\tau) g_t, \qquad
+        \theta_t = \theta_{t-1} - \gamma \cdot \begin{cases} g_t + \mu b_t & \text{Nesterov} \\
+                                                             b_t & \text{otherwise.} \end{cases}
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups (see :class:`Optimizer`).
+        lr: learning rate :math:`\gamma`, at least 0.
+        momentum: :math:`\mu`, at least 0; with 0 there is no buffer.
+        dampening: :math:`\tau`.
+        weight_decay: adds so many times :math:`\theta` to the gradient, at least 0.
+        nesterov: look ahead by one step of momentum; needs a momentum, and no dampening.
+        maximize: ascend.
+
+    Raises:
+        ValueError: ``lr``, ``momentum`` or ``weight_decay`` below 0, or ``nesterov`` without what it needs.
+        TypeError, ValueError, KeyError: ``params`` is not as :class:`Optimizer` takes it.
+
+    >>> p = Parameter(np.array([1.0, 1.0]))
+    >>> optimizer = SGD([p], lr=0.5, momentum=0.5)
+    >>> for _ in range(2):
+    ...     p.grad = np.array([1.0, 2.0])
+    ...     optimizer.step()
+    >>> p.data
+    array([-0.25, -1.5 ])
+
+    Source: Sutskever, Martens, Dahl & Hinton, On the importance of initialization and momentum in deep
+    learning (ICML 2013), equations 1 to 4.
+
+    Conventions: the learning rate multiplies the buffer when it is used, where the paper has it inside, so
+    the two differ once it changes. The first step with momentum ignores dampening, and its buffer is the
+    gradient, weight decay included. ``maximize`` turns the gradient's sign before weight decay is added, so
+    decay still shrinks. A gradient of ``None`` leaves parameter and buffer alone. Without momentum there is
+    no state at all.
+    """
+
+    added_later: ClassVar[Mapping[str, Any]] = {"nesterov": False, "maximize": False}
+
+    def __init__(self, params: Iterable[Any], lr: float | Array = 1e-3, momentum: float = 0,
+                 dampening: float = 0, weight_decay: float | Array = 0, nesterov: bool = False, *,
+                 maximize: bool = False) -> None:
+        check_nonnegative(lr=lr, momentum=momentum, weight_decay=weight_decay)
+        if nesterov and not (momentum > 0 and dampening == 0):
+            raise ValueError("nesterov needs a momentum above 0 and a dampening of 0, "
+                             f"got {momentum} and {dampening}")
+        super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening,
+                                  "weight_decay": weight_decay, "nesterov": nesterov, "maximize": maximize})
+
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> None:
+        first, b = False, None
+        if options["momentum"] != 0:
+            first = self.state[p].get("momentum_buffer") is None
+            if first:
+                self.state[p]["momentum_buffer"] = np.zeros_like(p.data)
+            b = self.state[p]["momentum_buffer"]
+        update_in_place(sgd, p.data, grad, b, first=first, **options)
+
+
+def _allowed(options: Options, dtype: str) -> bool:
+    """Nesterov's momentum has to have a momentum and no dampening."""
+    sound = not options["nesterov"] or (options["momentum"] > 0 and options["dampening"] == 0)
+    return bool(sound and short_enough(options, dtype))
+
+
+def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:
+    names = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
+    return trajectory(options, rng, limits, {name: options[name] for name in names},
+                      {"lr": 5e-4, "weight_decay": 0.05})
+
+
+SPEC = OptimSpec(
+    name="SGD", torch_names=("torch.optim.SGD",), optimizer=SGD, draw=_draw, allowed=_allowed,
+    strength=3,  # a mistake in dampening shows where momentum, dampening and steps are all as they need to be
+    axes=(*AXES, Axis("lr", (1e-3, 0.1)), Axis("momentum", (0, 0.9)), Axis("dampening", (0, 0.5)),
+          Axis("weight_decay", (0, 0.1)), Axis("nesterov", (False, True)), Axis("maximize", (False, True))),
+    sized={"momentum": 0.9},
+    refusals=(
+        Refusal("negative lr", {"lr": -1.0}, ValueError, r"lr .* got -1\.0"),
+        Refusal("two learning rates", {"lr": np.array([0.1, 0.1])}, ValueError, r"lr .* shape \(2,\)"),
+        Refusal("negative momentum", {"momentum": -0.9}, ValueError, r"momentum .* got -0\.9"),
+        Refusal("negative weight decay", {"weight_decay": -1.0}, ValueError, r"weight_decay .* got -1\.0"),
+        Refusal("Nesterov's momentum without one", {"nesterov": True}, ValueError, "nesterov .* got 0 and 0"),
+        Refusal("Nesterov's momentum with dampening", {"nesterov": True, "momentum": 0.9, "dampening": 0.1},
+                ValueError, r"nesterov .* got 0\.9 and 0\.1"),
+        Refusal("lr is no number", {"lr": "0.1"}, TypeError, "str"),
+        Refusal("no lr", {"lr": None}, TypeError, "NoneType"),
+        Refusal("no parameters", {"params": []}, ValueError, "params .* empty"),
+        Refusal("an array for an iterable", {"params": np.ones(2)}, TypeError, "params .* float64"),
+        Refusal("numbers for parameters", {"params": [1]}, TypeError, "params .* int"),
+        Refusal("a group without parameters", {"params": [{"lr": 0.1}]}, KeyError, "params"),
+    ),
+)

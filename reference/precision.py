@@ -1,0 +1,111 @@
+"""Computing in another precision than an array's own: the primitives of :mod:`reference.random`.
+
+Arrays of balls stay balls in all of them, so that a formula that uses them is a proof as well.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+__all__ = ["fma", "lift", "pi_like", "working"]
+
+Array = np.ndarray[Any, Any]
+
+
+def pi_like(array: Array) -> Any:
+    """Pi, as precise as the array's numbers ask for.
+
+    Args:
+        array: decides by its kind; only its dtype and its method ``pi``, if it has one, matter.
+
+    Returns:
+        ``array.pi()`` where the array has that method (a ball that holds pi), a longdouble for a
+        longdouble array, a Python float otherwise.
+
+    >>> pi_like(np.zeros(2))
+    3.141592653589793
+    """
+    if hasattr(array, "pi"):
+        return array.pi()
+    return 4 * np.arctan(array.dtype.type(1)) if array.dtype == np.longdouble else math.pi
+
+
+def working(array: Array, least: Any) -> Array:
+    """Make an empty array of the kind to compute in: like ``array``, but at least as wide as ``least``.
+
+    >>> working(np.zeros(3, np.float16), np.float32).dtype, working(np.zeros(3), np.float32).dtype
+    (dtype('float32'), dtype('float64'))
+    """
+    dtype = array.dtype if array.dtype == object else np.result_type(array.dtype, least)
+    return np.empty_like(array, dtype=dtype, shape=0)
+
+
+def lift(like: Array, values: Any) -> Array:
+    """Make an array of these values, rounded to numbers of the same kind as those of ``like``.
+
+    >>> lift(np.empty(0, np.float32), [0.1, 1.0])
+    array([0.1, 1. ], dtype=float32)
+    """
+    lifted = np.empty_like(like, shape=np.shape(values))
+    lifted[...] = values
+    return lifted
+
+
+def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    s = a + b
+    t = s - a
+    return s, (a - (s - t)) + (b - t)
+
+
+def _two_product(a: Array, b: Array) -> tuple[Array, Array]:
+    p, (a1, a2), (b1, b2) = a * b, _halves(a), _halves(b)
+    return p, ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2
+
+
+def _halves(a: Array) -> tuple[Array, Array]:
+    c = a * (2.0**27 + 1)
+    high = c - (c - a)
+    return high, a - high
+
+
+def _sum_to_odd(a: Array, b: Array) -> Array:
+    """a + b, rounded to the neighbour with odd significand where it is not exact."""
+    s, e = _two_sum(a, b)
+    even = np.asarray(s).view(np.int64) % 2 == 0
+    return np.where(even & (e != 0), np.nextafter(s, np.copysign(np.inf, e)), s)
+
+
+def fma(x: Array, y: Array, z: Array) -> Array:
+    r"""Fused multiply-add: :math:`x y + z`, rounded once.
+
+    Float32 computes in float64 with the sum rounded to odd; float64 splits product and sums without
+    error and rounds the rest to odd, which is proven to be right while nothing over- or underflows.
+    Other kinds (longdouble, balls) get the plain expression.
+
+    Args:
+        x: array. y, z: arrays of the same dtype that broadcast with it.
+
+    Returns:
+        An array of their dtype.
+
+    >>> x = np.array([1 + 2.0**-30])
+    >>> (fma(x, x, -np.ones(1)) - 2.0**-29 == 2.0**-60).item(), (x * x - 1 - 2.0**-29).item()
+    (True, 0.0)
+
+    Source: S. Boldo, G. Melquiond, Emulation of a FMA and correctly rounded sums, IEEE Trans. Computers
+    57 (2008), 462-471, figure 3; T. Dekker, Numer. Math. 18 (1971), for product and sum.
+    """
+    plain = x * y + z
+    if x.dtype == np.float32:
+        fused = _sum_to_odd(x.astype(np.float64) * y, z.astype(np.float64)).astype(np.float32)
+    elif x.dtype == np.float64:
+        (p, p_rest), z64 = _two_product(x, y), z.astype(np.float64)
+        s, s_rest = _two_sum(z64, p_rest)
+        t, t_rest = _two_sum(p, s)
+        fused = t + _sum_to_odd(s_rest, t_rest)
+    else:
+        return plain
+    return np.where(np.isfinite(plain) & np.isfinite(fused), fused, plain)

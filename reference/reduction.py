@@ -1,0 +1,71 @@
+"""Reductions of elementwise losses: none, mean and sum, and the older ``size_average`` and ``reduce``."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from .numerics import Array, cast, total, widen
+
+__all__ = ["reduce_losses", "resolve", "translate"]
+
+
+def translate(size_average: bool | None, reduce: bool | None, stacklevel: int = 2) -> str:
+    """The reduction that the older pair of arguments stands for; each is true where it is None.
+
+    Warns:
+        UserWarning: always, since torch deprecates the pair.
+    """
+    if reduce is not None and not reduce:
+        reduction = "none"
+    else:
+        reduction = "mean" if size_average is None or size_average else "sum"
+    warnings.warn(f"size_average and reduce are deprecated; reduction={reduction!r} says the same",
+                  UserWarning, stacklevel=stacklevel + 1)
+    return reduction
+
+
+def resolve(reduction: str, size_average: bool | None = None, reduce: bool | None = None, *,
+            extra: tuple[str, ...] = (), stacklevel: int = 4) -> str:
+    """The reduction to apply: the older pair overrides ``reduction`` where either of it is given.
+
+    Args:
+        reduction: "none", "mean", "sum" or one of ``extra``; "elementwise_mean" is an old name of "mean".
+        size_average, reduce: the older pair, or None.
+        extra: reductions that this loss has besides, such as "batchmean".
+        stacklevel: of warnings; the default points at the caller of a loss that ``ieee`` decorates.
+
+    Raises:
+        ValueError: there is no such reduction.
+
+    >>> resolve("sum")
+    'sum'
+    """
+    if size_average is not None or reduce is not None:
+        return translate(size_average, reduce, stacklevel)
+    if reduction == "elementwise_mean":
+        warnings.warn("reduction='elementwise_mean' is deprecated; it is called 'mean'",
+                      UserWarning, stacklevel=stacklevel)
+        return "mean"
+    known = ("none", "mean", "sum", *extra)
+    if reduction not in known:
+        raise ValueError(f"reduction must be one of {', '.join(known)}, not {reduction!r}")
+    return reduction
+
+
+def reduce_losses(losses: Array, reduction: str, divisor: Array | int | None = None) -> Array:
+    """All losses, their sum, or their mean, which is their sum divided by ``divisor``.
+
+    The divisor is a number, an array of weights to be summed, or the number of losses. A mean of half
+    types is accumulated and divided in float32 and rounded once; the mean of nothing is NaN.
+    """
+    if reduction == "none":
+        return np.asanyarray(losses)
+    if reduction == "sum":
+        return total(losses)
+    if divisor is None:
+        divisor = losses.size
+    elif not isinstance(divisor, int):
+        divisor = np.sum(widen(divisor))
+    return cast(np.sum(widen(losses)) / divisor, losses.dtype)

@@ -1,0 +1,160 @@
+"""What an op declares about itself: frozen records that tests, audit, benchmarks and docs all read.
+
+A spec names its op as torch does, says along which axes its inputs vary (:class:`Axis`), how the
+inputs of one combination are drawn, which inputs are refused (:class:`Refusal`), and where the
+formula lives. Cases, tests, benchmarks and tables are made from it and from nothing else.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .optim._optimizer import Optimizer
+
+__all__ = ["DTYPES", "Axis", "InitSpec", "Limits", "LossSpec", "OptimSpec", "Options", "ParamGroup",
+           "Refusal", "Spec", "Trajectory"]
+
+#: One value for each axis of a spec, by the axis's name.
+Options = Mapping[str, Any]
+
+#: The storage types that cases come in, widest first.
+DTYPES = ("float64", "float32", "float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One dimension along which an op's cases vary; the first value is the default.
+
+    Values are what a case id shows (``str`` of the value), so they are short and distinct.
+    """
+
+    name: str
+    values: tuple[Hashable, ...]
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The figures of a storage type by which a regime chooses its magnitudes."""
+
+    dtype: str  #: one of :data:`DTYPES`
+    eps: float  #: distance from 1 to the next number
+    tiny: float  #: smallest normal number
+    max: float  #: largest finite number
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An input that has to be refused: by the reference, and by torch with the same kind of error."""
+
+    why: str
+    arguments: Mapping[str, Any]  #: keyword arguments; arrays are NumPy arrays
+    raises: type[Exception]
+    match: str  #: regular expression found in the reference's message
+    torch_raises: type[Exception] | None = None  #: where torch's kind differs; the reason is in ``why``
+
+
+@dataclass(frozen=True)
+class ParamGroup:
+    """Start values of one parameter group, and the options that override the defaults for it."""
+
+    params: tuple[np.ndarray[Any, Any], ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """All that an optimizer sees in one case: where it starts, and every gradient of every step."""
+
+    groups: tuple[ParamGroup, ...]
+    defaults: Mapping[str, Any]  #: keyword arguments of the optimizer's constructor
+    gradients: tuple[tuple[np.ndarray[Any, Any] | None, ...], ...]  #: one entry a step, one a parameter
+
+
+def _always(options: Options, dtype: str) -> bool:
+    return True
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Spec:
+    """The part that every kind of op has in common."""
+
+    kind: ClassVar[str]
+    stacked: ClassVar[bool] = False  #: do outputs have a leading axis of steps?
+    name: str  #: torch's name, e.g. ``cross_entropy`` or ``Adam``
+    torch_names: tuple[str, ...]  #: dotted public names, the one that is called first
+    axes: tuple[Axis, ...]
+    allowed: Callable[[Options, str], bool] = _always  #: may this combination occur in this dtype?
+    strength: int = 2  #: every combination of so many axis values occurs together in some case
+    dtypes: tuple[str, ...] = DTYPES
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The default value of each axis."""
+        return {axis.name: axis.values[0] for axis in self.axes}
+
+    @property
+    def implementation(self) -> Callable[..., Any]:
+        """What users call: the function, or the optimizer's class."""
+        raise NotImplementedError
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of its arguments, in order."""
+        return tuple(inspect.signature(self.implementation).parameters)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LossSpec(Spec):
+    """A loss: the function, its gradient, and what ``torch.nn`` calls its module."""
+
+    kind: ClassVar[str] = "loss"
+    function: Callable[..., Any]
+    backward: Callable[..., Any]
+    module: str  #: name of the class in ``torch.nn``
+    module_arguments: Mapping[str, Any]  #: constructor arguments with defaults, in torch's order
+    draw: Callable[[Options, np.random.Generator, Limits], dict[str, Any]]
+    """Keyword arguments of one case. Floating arrays may be float64: the case rounds them."""
+    arrays: tuple[str, ...]  #: array arguments, in the order in which ``backward`` returns their gradients
+    sized: Callable[[int, np.random.Generator], dict[str, Any]]  #: arguments of about n elements, to time
+
+    @property
+    def implementation(self) -> Callable[..., Any]:
+        return self.function
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OptimSpec(Spec):
+    """An optimizer: its class, and the trajectories it is run through."""
+
+    kind: ClassVar[str] = "optim"
+    stacked: ClassVar[bool] = True
+    optimizer: type[Optimizer]
+    draw: Callable[[Options, np.random.Generator, Limits], Trajectory]
+    sized: Mapping[str, Any] = field(default_factory=dict)  #: constructor arguments to time it with
+
+    @property
+    def implementation(self) -> Callable[..., Any]:
+        return self.optimizer
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class InitSpec(Spec):
+    """An initializer: the function, and the shapes and arguments it is called with."""
+
+    kind: ClassVar[str] = "init"
+    function: Callable[..., Any]
+    draw: Callable[[Options, np.random.Generator, Limits], dict[str, Any]]
+    """Keyword arguments of one case; ``shape`` stands for the array, which the case makes."""
+    sized: Callable[[int], dict[str, Any]]  #: arguments for about n elements, ``shape`` among them
+
+    @property
+    def implementation(self) -> Callable[..., Any]:
+        return self.function
