@@ -10,8 +10,8 @@ that type.
 >>> with arithmetic(Arithmetic.of("float32")):
 ...     x = balls(np.array([1.0, 3.0]))
 ...     third = x[0] / x[1]
->>> float(centre(third)), bool(radius(third) <= 2.0**-25)
-(0.3333333134651184, True)
+>>> float(centre(third)), bool(radius(third) <= 2.0**-24)
+(0.3333333333333333, True)
 """
 
 from __future__ import annotations
@@ -67,30 +67,37 @@ FORMATS = {"float64": Format(53, -1022, 1023), "float32": Format(24, -126, 127),
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """How balls are computed with: bits of array operations, of scalars, of sums, and the range."""
+    """How balls are computed with: bits of the midpoints, and what each rounding adds to the radii.
+
+    ``unit`` is the largest relative error that an operation on arrays is charged with, ``scalar_unit``
+    one on scalars, ``sum_unit`` one addition within a sum; ``limits`` is the range to keep to.
+    """
 
     bits: int
-    scalar_bits: int
-    sum_bits: int
+    unit: float = 0.0
+    scalar_unit: float = 0.0
+    sum_unit: float = 0.0
     limits: Format | None = None
-    charge: bool = False  #: does a product, quotient or function that happens to be exact cost a rounding too?
 
     @classmethod
     def exact(cls, bits: int) -> Arithmetic:
-        """Real arithmetic for all purposes: the same high precision for everything, no range."""
-        return cls(bits, bits, bits)
+        """Real arithmetic: high precision, and nothing is charged."""
+        return cls(bits)
 
     @classmethod
     def of(cls, dtype: str, *, limited: bool = True) -> Arithmetic:
-        """Arithmetic of a storage type; with its range unless ``limited`` is false.
+        """The running error of arithmetic in a storage type; with its range unless ``limited`` is false.
 
-        Scalars are doubles, as in torch. Sums of half types are accumulated in float32, as NumPy's
-        float16 and torch's reductions are; each other operation rounds to the storage type. A product
-        that is exact by luck (by a beta of 0.5, say) costs a rounding all the same: another way to
-        write the formula has no such luck.
+        Each operation is charged with one unit in the last place, 2^(1-p) at most: twice what correct
+        rounding costs, and what the vector functions of sound kernels keep to. A product that is exact
+        by luck (by a beta of 0.5, say) is charged too: another way to write the formula has no such
+        luck. A sum of n terms is charged n-1 units of the sum of magnitudes, which holds for any order
+        of summation. Scalars are doubles, as in torch, and sums of half types are accumulated in
+        float32, as NumPy's float16 and torch's reductions are.
         """
         fmt = FORMATS[dtype]
-        return cls(fmt.bits, 53, max(fmt.bits, 24), fmt if limited else None, charge=True)
+        unit = 2.0 ** (1 - fmt.bits)
+        return cls(128, unit, 2.0**-52, min(unit, 2.0**-23), fmt if limited else None)
 
 
 _active = Arithmetic.exact(200)
@@ -119,7 +126,7 @@ def _compare(certain: Callable[[Any, Any], bool], opposite: Callable[[Any, Any],
     def compare(a: Any, b: Any) -> arb:
         a, b = arb(a), arb(b)
         if a.is_nan() or b.is_nan():
-            return _FALSE
+            return _TRUE if certain is _apart else _FALSE
         return _TRUE if certain(a, b) else _FALSE if opposite(a, b) else _NEITHER
 
     return np.frompyfunc(compare, 2, 1)
@@ -176,25 +183,23 @@ _ELEMENTWISE |= {np.bitwise_and: _ELEMENTWISE[np.logical_and], np.bitwise_or: _E
                  np.invert: _ELEMENTWISE[np.logical_not], np.fmax: _ELEMENTWISE[np.maximum]}
 _NATIVE = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.absolute, np.exp, np.log,
            np.log1p, np.expm1, np.tanh, np.sin, np.cos, np.tan, np.matmul}
+_ROUNDS = _NATIVE - {np.negative, np.positive, np.absolute} | {np.power, np.sqrt, np.square, np.reciprocal}
 #: These can lose bits below the smallest normal number. Sums and differences cannot, among numbers of
 #: the type: there they are exact. With a scalar, which has more bits than the type, they can.
-_MAY_UNDERFLOW = {np.multiply, np.divide, np.power, np.exp, np.log1p, np.expm1, np.tanh, np.sin, np.square,
-                  np.reciprocal, np.matmul}
-_ROUNDS = {np.multiply, np.divide, np.square, np.reciprocal}
-_MAY_OVERFLOW = _MAY_UNDERFLOW | {np.add, np.subtract}
+_MAY_UNDERFLOW = _ROUNDS - {np.add, np.subtract, np.sqrt, np.log, np.cos}
 
 
 def _settle(elements: Array, rounds: bool, underflows: bool) -> None:
-    """Give each result what a storage type costs: a rounding, half a quantum below its range, all above."""
+    """Charge each result with what a storage type costs: a unit, half a quantum below its range, all above."""
     limits = _active.limits
     tiny, largest = (arb(limits.tiny), arb(limits.max)) if limits else (arb(0), arb("inf"))
     half_quantum = arb(0, arb(2) ** (limits.low - limits.bits)) if limits else arb(0)
-    rounding = arb(1, 2.0**-_active.bits)
+    rounding = arb(1, _active.unit)
     flat = elements.reshape(-1)
     for i, x in enumerate(flat):
-        if rounds and x.is_exact() and not x.is_zero():
-            x = flat[i] = x * rounding
         size = abs(x)
+        if rounds:
+            x = flat[i] = x * rounding
         if tiny < size < largest:
             continue
         if not size < largest:
@@ -202,6 +207,13 @@ def _settle(elements: Array, rounds: bool, underflows: bool) -> None:
                 flat[i] = arb(0, "inf")
         elif underflows and not x.is_zero():
             flat[i] = x + half_quantum
+
+
+def _charge_sum(total: Array, run: Any, operands: list[Any], kwargs: dict[str, Any]) -> Array:
+    """A sum of n terms with the error of n-1 additions in any order: n-1 units of the sum of magnitudes."""
+    magnitude = np.asarray(run(*[np.abs(x) for x in operands], **kwargs), dtype=object)
+    terms = operands[0].size // max(total.size, 1) if len(operands) == 1 else operands[0].shape[-1]
+    return np.asarray(total + magnitude * arb(0, max(terms - 1, 0) * _active.sum_unit), dtype=object)
 
 
 def _plain(x: Any) -> Any:
@@ -237,18 +249,16 @@ class BallArray(np.ndarray[Any, Any]):
         summing = ufunc is np.matmul or (ufunc is np.add and method != "__call__")
         operands = [_plain(x) for x in inputs]
         kwargs = {k: _plain(v) for k, v in kwargs.items() if k != "dtype"}
+        result = np.array(run(*operands, **kwargs), dtype=object)
         if summing:
-            flint.ctx.prec = _active.sum_bits
-        try:
-            result = np.array(run(*operands, **kwargs), dtype=object)
-        finally:
-            flint.ctx.prec = _active.bits
-        if summing:
-            result = np.array(_to_arb(result) * arb(1), dtype=object)
-        if _active.charge and ufunc in _MAY_OVERFLOW:
+            result = np.array(_to_arb(result), dtype=object)
+        if _active.unit and ufunc in _ROUNDS:
+            if summing:
+                result = _charge_sum(result, run, operands, kwargs)
             with_scalar = builtin_any(isinstance(x, Double | float) for x in inputs)
             with_one = builtin_any(isinstance(x, int | float) and abs(x) == 1 for x in inputs)
-            _settle(result, ufunc in _ROUNDS and not with_one, ufunc in _MAY_UNDERFLOW or with_scalar)
+            rounds = not (ufunc is np.multiply and with_one) and not (summing and _active.sum_unit == _active.unit)
+            _settle(result, rounds, ufunc in _MAY_UNDERFLOW or with_scalar)
         if out is not None:
             (target,) = out
             target[...] = result
@@ -279,7 +289,7 @@ class BallArray(np.ndarray[Any, Any]):
         elements = [arb(x) for x in self.view(np.ndarray).flat]
         if builtin_any(not x.is_nan() and x != 0 for x in elements):
             return True
-        if builtin_any(x.is_nan() or x.contains(0) and not x.is_zero() for x in elements):
+        if builtin_any(x.is_nan() or (x.contains(0) and not x.is_zero()) for x in elements):
             raise Undecided("a branch over a whole array depends on a ball that straddles it")
         return False
 
@@ -335,11 +345,8 @@ class Double:
         if isinstance(other, np.ndarray) and (isinstance(other, BallArray) or other.ndim):
             return NotImplemented
         operand = other.value if isinstance(other, Double) else other if isinstance(other, int) else float(other)
-        flint.ctx.prec = _active.scalar_bits
-        try:
-            return Double(op(arb(operand), self.value) if swapped else op(self.value, operand))
-        finally:
-            flint.ctx.prec = _active.bits
+        result = op(arb(operand), self.value) if swapped else op(self.value, operand)
+        return Double(result * arb(1, _active.scalar_unit) if _active.scalar_unit else result)
 
     def __add__(self, other: Any) -> Any:
         return self._combine(operator.add, other)

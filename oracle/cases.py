@@ -13,13 +13,13 @@ import itertools
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 
 from reference import registry
-from reference.spec import DTYPES, InitSpec, Limits, LossSpec, Options, OptimSpec, ParamGroup, Spec, Trajectory
+from reference.spec import DTYPES, InitSpec, Limits, LossSpec, OptimSpec, Options, ParamGroup, Spec, Trajectory
 
 from .ball import FORMATS
 from .ulp import numpy_dtype
@@ -110,7 +110,7 @@ def _tuples(spec: Spec) -> Iterator[tuple[tuple[str, Any], ...]]:
         yield from itertools.product(*[[(axis.name, value) for value in axis.values] for axis in axes])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _covering(spec_name: str, dtype: str) -> tuple[Options, ...]:
     """A greedy covering array: each row is the best of some completions of a tuple not yet covered."""
     spec = registry.get(spec_name)

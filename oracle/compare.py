@@ -133,7 +133,8 @@ def _judge(name: str, got: Array, truth: Truth) -> Finding:
     note = {Verdict.RANGE: "overflow or underflow on the way to a representable value",
             Verdict.UNDECIDED: "a branch cannot be decided in this type",
             Verdict.VACUOUS: f"the bound is wider than {VACUOUS} of the array's scale"}.get(verdict, "")
-    judged = rank <= Verdict.WITHIN.rank if verdict in (Verdict.VACUOUS, Verdict.UNDECIDED) else rank >= 0
+    # Of a disagreement the figures of the worst element; else those of all elements that were decided.
+    judged = rank == rank.max() if verdict.disagrees else rank <= Verdict.WITHIN.rank
     return Finding(name, verdict, float(np.max(ulp, where=judged, initial=0.0)),
                    float(np.max(share, where=judged, initial=0.0)), index, float(value[index]),
                    float(hi[index]), float(allowed[index]), note)

@@ -115,9 +115,12 @@ def record_of(case: Case, target: str, findings: list[Finding],
     waiver = None if open_ones else accepted.get(chief.output)
     return Record(
         case.id, case.spec.name, case.dtype, target, chief.verdict.value, chief.ulp, chief.share, chief.output,
-        chief.index, *(None if v is None else float(v).hex() for v in (chief.got, chief.truth, chief.bound)),
-        chief.note, waiver.name if waiver else None,
-        {f.output: (f.verdict.value, f.ulp, f.share) for f in findings if f.output})
+        chief.index, _hex(chief.got), _hex(chief.truth), _hex(chief.bound), chief.note,
+        waiver.name if waiver else None, {f.output: (f.verdict.value, f.ulp, f.share) for f in findings if f.output})
+
+
+def _hex(value: float | None) -> str | None:
+    return None if value is None else float(value).hex()
 
 
 def header(command: Sequence[str], device: str) -> dict[str, Any]:

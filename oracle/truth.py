@@ -1,9 +1,10 @@
 """Truth and bound of a case: what the exact value is, and how far a sound evaluation may be from it.
 
 Both are the reference itself, run on balls. At some 200 bits the balls enclose the exact value to
-far more digits than any storage type has: the **truth**. At the bits of the storage type their radii
-are the running error of a straightforward evaluation of just this case: the **bound**, to which the
-final rounding is added. Neither depends on the target, and no number in them is chosen.
+far more digits than any storage type has: the **truth**. With a unit in the last place of the storage
+type charged for each operation, the balls hold whatever a straightforward evaluation of just this case
+can end with: the distance from the truth to their far end, and the final rounding, are the **bound**.
+Neither depends on the target, and no number in them is chosen.
 """
 
 from __future__ import annotations
@@ -23,9 +24,8 @@ __all__ = ["SLACK", "VACUOUS", "Truth", "prove", "prove_gradients"]
 
 Array = np.ndarray[Any, Any]
 
-#: The one constant of the project, which multiplies every bound. 1: arb charges each operation a whole
-#: unit in the last place, twice what correct rounding costs, and that leaves room for the vector
-#: functions of sound kernels, which are good to one unit.
+#: The one constant of the project, which multiplies every bound. 1: each operation is charged with a whole
+#: unit in the last place (see :meth:`oracle.ball.Arithmetic.of`), and torch's sound kernels need no more.
 SLACK = 1.0
 
 #: A bound wider than this share of the largest magnitude in the array says nothing.
@@ -62,8 +62,8 @@ class Truth:
 def prove(case: Case) -> dict[str, Truth]:
     """Truth and bound of each output of a case, by the output's name."""
     exact = _exact(case)
-    bounds = _radii(case, limited=True)
-    precise: Mapping[str, Array] | None = None
+    reach = _evaluations(case, limited=True)
+    unlimited: Mapping[str, Any] | None = None
     truths = {}
     special: Mapping[str, Array] | None = None
     for name, value in exact.items():
@@ -79,12 +79,11 @@ def prove(case: Case) -> dict[str, Truth]:
         scale = _scale(hi, case)
         half = np.maximum(spacing(hi, case.dtype) / 2, 5e-324)  # half a quantum of float64 is not a double
         rounding = half + radius + np.abs(lo) * 2.0**-52
-        bound = bounds[name] * SLACK + rounding if name in bounds else np.full(hi.shape, np.inf)
-        wide = ~(bound <= VACUOUS * scale) & np.isfinite(hi)
-        if np.any(wide):
-            precise = _radii(case, limited=False) if precise is None else precise
-        beyond = precise[name] * SLACK + rounding if precise is not None and name in precise else bound
-        truths[name] = Truth(hi, lo, bound, beyond, scale, case.dtype)
+        bound = precise = _farthest(hi, lo, reach.get(name)) * SLACK + rounding
+        if np.any(~(bound <= VACUOUS * scale) & np.isfinite(hi)):
+            unlimited = _evaluations(case, limited=False) if unlimited is None else unlimited
+            precise = _farthest(hi, lo, unlimited.get(name)) * SLACK + rounding
+        truths[name] = Truth(hi, lo, bound, precise, scale, case.dtype)
     return truths
 
 
@@ -104,21 +103,29 @@ def _sharp(value: BallArray) -> bool:
     return bool(np.all((radius <= np.abs(hi) * 2.0**-70) | ~np.isfinite(hi)))
 
 
-def _radii(case: Case, *, limited: bool) -> dict[str, Array]:
-    """The radii of a run in the storage type; none at all where a branch of the whole run is undecided."""
+def _evaluations(case: Case, *, limited: bool) -> dict[str, tuple[Array, Array, Array]]:
+    """Where evaluations in the storage type can end; empty where a branch of the whole run is undecided."""
     with arithmetic(Arithmetic.of(case.dtype, limited=limited)):
         try:
             outputs = evaluate(case, _BALLS)
         except Undecided:
             return {}
-    return {name: np.where(np.isnan(r := split(v)[2]), np.inf, r)
-            for name, v in outputs.items() if isinstance(v, BallArray)}
+    return {name: split(v) for name, v in outputs.items() if isinstance(v, BallArray)}
 
 
 def _ieee(case: Case) -> dict[str, Array]:
     """What IEEE arithmetic gives the formula where there is no enclosure."""
     with np.errstate(all="ignore"):
         return {name: v.astype(np.float64) for name, v in evaluate(case, _LONGDOUBLE).items()}
+
+
+def _farthest(hi: Array, lo: Array, ball: tuple[Array, Array, Array] | None) -> Array:
+    """The distance from the truth to the far end of a ball: its radius, but for what is not linear."""
+    if ball is None:
+        return np.full(hi.shape, np.inf)
+    with np.errstate(invalid="ignore"):
+        far = np.abs((ball[0] - hi) + (ball[1] - lo)) + ball[2]
+    return np.where(np.isnan(far), np.inf, far)
 
 
 def _scale(hi: Array, case: Case) -> Array:
@@ -161,5 +168,5 @@ def prove_gradients(case: Case, bits: int = 400, step: int = -100) -> dict[str, 
             for index in np.ndindex(gradient.shape):
                 rise = objective(name, index, h) - objective(name, index, -h)
                 quotient[index] = split(rise / (2 * h))[0]
-            result[name] = quotient, split(gradient)[0]
+            result[name] = quotient, split(gradient.view(BallArray))[0]
         return result

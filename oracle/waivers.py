@@ -47,7 +47,7 @@ def load(path: Path | None = None) -> list[Waiver]:
         WaiverError: an unknown or missing key, an empty reason, a name given twice.
     """
     text = (path or resources.files("oracle") / "waivers.toml").read_text(encoding="utf-8")
-    waivers = []
+    waivers: list[Waiver] = []
     for entry in tomllib.loads(text).get("waiver", []):
         name = entry.get("name", "(no name)")
         if missing := [key for key in _NEEDED if not str(entry.get(key, "")).strip()]:

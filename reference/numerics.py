@@ -55,11 +55,10 @@ def result_type(*arrays: Array) -> np.dtype[Any]:
 
 def cast(x: Any, dtype: np.dtype[Any]) -> Array:
     """The array in a dtype; balls stay balls, and a complex array loses its imaginary part in a real one."""
-    x = np.asanyarray(x)
-    if x.dtype == dtype or object in (x.dtype, dtype):
-        return x
-    real: Array = x.real if x.dtype.kind == "c" != dtype.kind else x
-    return real.astype(dtype)
+    values: Array = np.asanyarray(x)
+    if values.dtype == dtype or object in (values.dtype, dtype):
+        return values
+    return (values.real if values.dtype.kind == "c" != dtype.kind else values).astype(dtype)
 
 
 def widen(x: Array) -> Array:

@@ -25,7 +25,7 @@ def specs() -> Mapping[str, Spec]:
     found: dict[str, Spec] = {}
     for package_name in _PACKAGES:
         package = importlib.import_module(f"{__package__}.{package_name}")
-        here = []
+        here: list[Spec] = []
         for module_info in pkgutil.iter_modules(package.__path__):
             if module_info.name.startswith("_"):
                 continue

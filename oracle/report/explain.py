@@ -59,10 +59,12 @@ def _show(value: Any) -> str:
 def _bound(case: Case) -> Iterator[str]:
     bits = FORMATS[case.dtype].bits
     yield ("\nWhere the bound comes from\n"
-           f"  The reference is run on balls of {bits} bits, those of {case.dtype} (scalar arguments: 53 bits, sums:\n"
-           f"  {max(bits, 24)}). The radius that each element has in the end is the running error of a "
-           "straightforward\n  evaluation of this very case; half a unit in the last place is added for the final "
-           f"rounding. Times {SLACK:g}.\n  The truth is the same run at 200 bits or more.")
+           f"  The reference is run on balls, and each operation is charged with one unit in the last place of\n"
+           f"  {case.dtype} ({bits} bits; scalar arguments: 53, additions within a sum: {max(bits, 24)}). In the end "
+           "each ball holds\n  whatever a straightforward evaluation of this very case can give. The bound is the "
+           "distance from the\n  truth to its far end, and half a unit for the final rounding"
+           f"{f', times {SLACK:g}' if SLACK != 1 else ''}.\n  The truth is the same run at 200 bits or more with "
+           "nothing charged.")
 
 
 def _answers(case: Case, targets: Sequence[Target]) -> Iterator[str]:

@@ -22,7 +22,7 @@ __all__ = ["FRAMEWORKS", "Target", "TargetError", "Unsupported", "load"]
 FRAMEWORKS = {"reference": "numpy_reference", "torch": "pytorch"}
 
 
-class Unsupported(Exception):  # noqa: N818  # a verdict, not an error
+class Unsupported(Exception):  # a verdict, not an error
     """A target does not do what a case asks for; the message says why."""
 
 
