@@ -468,4 +468,7 @@ def split(array: BallArray) -> tuple[Array, Array, Array]:
                     lo[i] = float(mid - hi[i])
             else:
                 rad[i] = 0.0 if x.is_exact() and not x.is_nan() else np.inf
-    return hi.reshape(array.shape), lo.reshape(array.shape), rad.reshape(array.shape)
+    with np.errstate(invalid="ignore"):
+        nearest = hi + lo  # flint truncates
+        lo = np.where(np.isfinite(nearest), lo - (nearest - hi), 0.0)
+    return nearest.reshape(array.shape), lo.reshape(array.shape), rad.reshape(array.shape)

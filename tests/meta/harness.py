@@ -1,0 +1,120 @@
+"""Implementations planted in the place of a reference, and run through the same engine as any target.
+
+An implementation is a class with ``forward`` and ``backward`` (a loss), a class of optimizer, or a function
+(an initializer). :func:`planted` puts it where a case's spec has the reference.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from oracle.cases import Case, parse, select
+from oracle.compare import Verdict
+from oracle.evaluate import FLOATS, Lift, Outputs, evaluate
+from oracle.run import Record, run_case
+from oracle.truth import Truth, prove
+from reference.spec import LossSpec, OptimSpec, Spec
+
+__all__ = ["NO_NOTE", "Implementation", "Mutant", "Planted", "Sound", "planted", "records", "shipped", "truths"]
+
+#: An exceeded bound has no note: a note says that the structure is wrong.
+NO_NOTE = r"\A\Z"
+
+#: Losses see the arrays of the case themselves, which are read-only: who changes an input crashes.
+_AS_THEY_ARE = Lift(lambda array: array, lambda scalar: scalar)
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """Another implementation of an op, in NumPy."""
+
+    op: str
+    name: str
+    about: str
+    code: Any
+
+    def __str__(self) -> str:
+        return f"{self.op}-{self.name}"
+
+
+@dataclass(frozen=True)
+class Mutant(Implementation):
+    """A mistake: in some shipped case of this dtype its verdict is this one, with a note that matches."""
+
+    dtype: str = "float32"
+    verdict: Verdict = Verdict.EXCEEDS
+    note: str = NO_NOTE
+
+
+@dataclass(frozen=True)
+class Sound(Implementation):
+    """No mistake: no shipped case in float32 disagrees, but for those that ``unlike`` gives a reason for."""
+
+    unlike: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """``axis=value`` of the cases where this way of writing has another result, and why."""
+
+    def judged(self, case: Case) -> bool:
+        """Has this way of writing to agree on the case?"""
+        return not any(f"{axis}={value}" in self.unlike for axis, value in case.options.items())
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A target that runs whatever function of a case it is given."""
+
+    name: str
+    outputs: Callable[[Case], Outputs]
+
+    def covers(self, spec: Spec) -> bool:
+        return True
+
+    def run(self, case: Case) -> Outputs:
+        with np.errstate(all="ignore"):
+            return self.outputs(case)
+
+    def script(self, case: Case) -> str:
+        return ""
+
+
+def planted(code: Any) -> Planted:
+    """The target that evaluates a case with ``code`` in the reference's place."""
+
+    def outputs(case: Case) -> Outputs:
+        spec: Any = case.spec
+        if isinstance(spec, LossSpec):
+            loss = code()
+            spec = dataclasses.replace(spec, function=loss.forward, backward=loss.backward)
+            return evaluate(dataclasses.replace(case, spec=spec), _AS_THEY_ARE)
+        change = {"optimizer" if isinstance(spec, OptimSpec) else "function": code}
+        return evaluate(dataclasses.replace(case, spec=dataclasses.replace(spec, **change)), FLOATS)
+
+    return Planted(getattr(code, "__name__", "planted"), outputs)
+
+
+@cache
+def shipped(op: str, dtype: str = "float32") -> tuple[Case, ...]:
+    """The shipped cases of an op."""
+    return tuple(select([op], [dtype]))
+
+
+@cache
+def _truths(case_id: str) -> Mapping[str, Truth]:
+    with np.errstate(all="ignore"):
+        return prove(parse(case_id))
+
+
+def truths(case: Case) -> Mapping[str, Truth]:
+    """Truth and bound of a case, kept for all implementations."""
+    return _truths(case.id)
+
+
+def records(op: str, target: Planted, dtype: str = "float32") -> Iterator[Record]:
+    """What the engine says of a target, shipped case by shipped case."""
+    for case in shipped(op, dtype):
+        yield run_case(case, target, truths=truths(case))
