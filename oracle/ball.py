@@ -89,15 +89,17 @@ class Arithmetic:
         """The running error of arithmetic in a storage type; with its range unless ``limited`` is false.
 
         Each operation is charged with one unit in the last place, 2^(1-p) at most: twice what correct
-        rounding costs, and what the vector functions of sound kernels keep to. A product that is exact
+        rounding costs, and what the vector functions of sound kernels keep to. Half types are charged
+        half of that, 2^-p: their operations are computed in float32 and rounded once. A product that is exact
         by luck (by a beta of 0.5, say) is charged too: another way to write the formula has no such
         luck. A sum of n terms is charged n-1 units of the sum of magnitudes, which holds for any order
         of summation. Scalars are doubles, as in torch, and sums of half types are accumulated in
         float32, as NumPy's float16 and torch's reductions are.
         """
         fmt = FORMATS[dtype]
-        unit = 2.0 ** (1 - fmt.bits)
-        return cls(128, unit, 2.0**-52, min(unit, 2.0**-23), fmt if limited else None)
+        single = 2.0**-23
+        unit = 2.0 ** (1 - fmt.bits) if fmt.bits >= 24 else 2.0**-fmt.bits + single
+        return cls(128, unit, 2.0**-52, min(unit, single), fmt if limited else None)
 
 
 _active = Arithmetic.exact(200)

@@ -97,7 +97,7 @@ def oracle_judge() -> Callable[..., None]:
     def judge(case: Case, got: Mapping[str, Any], outputs: Sequence[str] | None = None) -> None:
         __tracebackhide__ = True
         truths = {name: truth for name, truth in truth_of(case).items() if outputs is None or name in outputs}
-        record = record_of(case, "user", compare(got, truths), ())
+        record = record_of(case, "user", got, compare(got, truths), ())
         if record.fails:
             pytest.fail("\n".join(three_lines(record)), pytrace=False)
 

@@ -11,15 +11,19 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import targets as target_modules
 from . import waivers as waiver_module
 from .cases import Case, parse, select
-from .compare import Finding, Verdict, compare, worst
+from .compare import Finding, Verdict, compare, judge, worst
+from .dialects import DIALECTS
+from .evaluate import Outputs
 from .targets import Target, Unsupported
 from .truth import Truth, prove
 
@@ -92,6 +96,7 @@ def truth_of(case: Case) -> dict[str, Truth]:
 def run_case(case: Case, target: Target, waivers: Iterable[waiver_module.Waiver] = (),
              truths: Mapping[str, Truth] | None = None) -> Record:
     """Run a target on a case and judge what it gives. Whatever the target raises becomes a verdict."""
+    outputs: Outputs = {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch deprecates is no verdict
@@ -102,13 +107,14 @@ def run_case(case: Case, target: Target, waivers: Iterable[waiver_module.Waiver]
         findings = [Finding("", Verdict.CRASHED, math.inf, math.inf, note=f"{type(error).__name__}: {error}")]
     else:
         findings = compare(outputs, truth_of(case) if truths is None else truths)
-    return record_of(case, target.name, findings, waivers)
+    return record_of(case, target.name, outputs, findings, waivers)
 
 
-def record_of(case: Case, target: str, findings: list[Finding],
+def record_of(case: Case, target: str, outputs: Outputs, findings: list[Finding],
               waivers: Iterable[waiver_module.Waiver]) -> Record:
     """One record of all that was found on a case: the worst that no waiver accepts stands for it."""
-    accepted = {f.output: waiver_module.matching(waivers, case.id, target, f.output, f.verdict)
+    accepted = {f.output: waiver_module.matching(waivers, case.id, target, f.output, f.verdict,
+                                                 partial(follows, case, outputs, f.output))
                 for f in findings if f.verdict.disagrees}
     open_ones = [f for f in findings if f.verdict.disagrees and accepted[f.output] is None]
     chief = worst(open_ones or findings)
@@ -117,6 +123,16 @@ def record_of(case: Case, target: str, findings: list[Finding],
         case.id, case.spec.name, case.dtype, target, chief.verdict.value, chief.ulp, chief.share, chief.output,
         chief.index, _hex(chief.got), _hex(chief.truth), _hex(chief.bound), chief.note,
         waiver.name if waiver else None, {f.output: (f.verdict.value, f.ulp, f.share) for f in findings if f.output})
+
+
+def follows(case: Case, outputs: Outputs, output: str, dialect: str) -> bool:
+    """Is an output what a dialect's rule gives, within the dialect's own bound?"""
+    if output not in outputs:
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        truth = prove(Case(DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw))[output]
+    return not judge(output, np.asarray(outputs[output]), truth).verdict.disagrees
 
 
 def _hex(value: float | None) -> str | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
 
-__all__ = ["Waiver", "WaiverError", "load", "matching"]
+from .dialects import DIALECTS
+
+__all__ = ["Waiver", "WaiverError", "load", "matching", "stale"]
 
 _NEEDED = ("name", "case", "target", "output", "verdict", "reason")
 
@@ -29,6 +31,7 @@ class Waiver:
     verdict: str  #: pattern of verdicts
     reason: str
     link: str = ""  #: public page on the matter, where there is one
+    dialect: str = ""  #: accept only what this dialect's rule gives, within the dialect's own bound
 
     def covers(self, case_id: str, target: str) -> bool:
         """Could it apply to this case and target?"""
@@ -52,17 +55,21 @@ def load(path: Path | None = None) -> list[Waiver]:
         name = entry.get("name", "(no name)")
         if missing := [key for key in _NEEDED if not str(entry.get(key, "")).strip()]:
             raise WaiverError(f"waiver {name!r} lacks {', '.join(missing)}")
-        if unknown := set(entry) - {*_NEEDED, "link"}:
+        if unknown := set(entry) - {*_NEEDED, "link", "dialect"}:
             raise WaiverError(f"waiver {name!r} has unknown keys: {', '.join(sorted(unknown))}")
+        if entry.get("dialect") and entry["dialect"] not in DIALECTS:
+            raise WaiverError(f"waiver {name!r}: no dialect is called {entry['dialect']!r}")
         if name in {w.name for w in waivers}:
             raise WaiverError(f"two waivers are called {name!r}")
         waivers.append(Waiver(**entry))
     return waivers
 
 
-def matching(waivers: Iterable[Waiver], case_id: str, target: str, output: str, verdict: str) -> Waiver | None:
-    """The first waiver that accepts a disagreement."""
-    return next((w for w in waivers if w.accepts(case_id, target, output, verdict)), None)
+def matching(waivers: Iterable[Waiver], case_id: str, target: str, output: str, verdict: str,
+             follows: Callable[[str], bool]) -> Waiver | None:
+    """The first waiver that accepts a disagreement; ``follows`` tells whether the answer is a dialect's."""
+    return next((w for w in waivers if w.accepts(case_id, target, output, verdict)
+                 and (not w.dialect or follows(w.dialect))), None)
 
 
 def stale(waivers: Iterable[Waiver], used: set[str], shipped: Sequence[str], ran: set[str],

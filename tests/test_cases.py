@@ -17,7 +17,8 @@ from reference.spec import DTYPES, LossSpec, Spec, Trajectory
 
 def _arrays(inputs: Any) -> list[np.ndarray[Any, Any]]:
     if isinstance(inputs, Trajectory):
-        return [*(p for g in inputs.groups for p in g.params), *(g for s in inputs.gradients for g in s if g is not None)]
+        return [*(p for group in inputs.groups for p in group.params),
+                *(g for step in inputs.gradients for g in step if g is not None)]
     return [v for v in inputs.values() if isinstance(v, np.ndarray)]
 
 
@@ -83,7 +84,7 @@ def test_every_axis_is_needed_to_tell_two_draws_apart(oracle_spec: Spec) -> None
     ("mse_loss/float8/default", "unknown dtype 'float8' in .*mse_loss has float64, float32, float16, bfloat16"),
     ("mse_loss/float32/colour=red", "unknown axis 'colour'"),
     ("mse_loss/float32/reduction=max", "unknown value 'max' of axis 'reduction'.*it has mean, none, sum"),
-    ("cross_entropy/float32/target=probs,ignore_index=all", "combines values that cross_entropy does not take together"),
+    ("cross_entropy/float32/target=probs,ignore_index=all", "combines values that cross_entropy does not take"),
 ])
 def test_a_bad_id_says_what_would_be_right(case_id: str, message: str) -> None:
     with pytest.raises(BadCaseError, match=message):

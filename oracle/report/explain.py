@@ -58,13 +58,18 @@ def _show(value: Any) -> str:
 
 def _bound(case: Case) -> Iterator[str]:
     bits = FORMATS[case.dtype].bits
-    yield ("\nWhere the bound comes from\n"
-           f"  The reference is run on balls, and each operation is charged with one unit in the last place of\n"
-           f"  {case.dtype} ({bits} bits; scalar arguments: 53, additions within a sum: {max(bits, 24)}). In the end "
-           "each ball holds\n  whatever a straightforward evaluation of this very case can give. The bound is the "
-           "distance from the\n  truth to its far end, and half a unit for the final rounding"
-           f"{f', times {SLACK:g}' if SLACK != 1 else ''}.\n  The truth is the same run at 200 bits or more with "
-           "nothing charged.")
+    charge = "one unit" if bits >= 24 else "half a unit"
+    yield f"""
+Where the bound comes from
+  The reference is run on balls, and each operation is charged with {charge} in the last place
+  of {case.dtype} ({bits} bits; scalar arguments: 53, additions within a sum: {max(bits, 24)}). In the end each
+  ball holds whatever a straightforward evaluation of this very case can give. The bound is the
+  distance from the truth to its far end, and half a unit for the final rounding{_times(SLACK)}.
+  The truth is the same run at 200 bits or more with nothing charged."""
+
+
+def _times(factor: float) -> str:
+    return "" if factor == 1 else f", times {factor:g}"
 
 
 def _answers(case: Case, targets: Sequence[Target]) -> Iterator[str]:

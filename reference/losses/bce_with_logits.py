@@ -67,8 +67,8 @@ def binary_cross_entropy_with_logits_backward(
         pos_weight: Array | None = None) -> tuple[Array | None, Array | None, Array | None, Array | None]:
     r"""Gradient of :func:`binary_cross_entropy_with_logits`.
 
-    It is w [(1 + (v-1) t) σ(x) - v t] for x, and w [v softplus(-x) - softplus(x)] for t; without
-    ``pos_weight`` these are w [σ(x) - t] and -w x.
+    It is w [(1-t) σ(x) - v t σ(-x)] for x, and w [v softplus(-x) - softplus(x)] for t, which without
+    ``pos_weight`` is -w x.
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
@@ -83,6 +83,9 @@ def binary_cross_entropy_with_logits_backward(
     >>> binary_cross_entropy_with_logits_backward(np.array(1.0), np.array([0.0]), np.array([1.0]))[0]
     array([-0.5])
 
+    torch rearranges the first to w [(1 + (v-1) t) σ(x) - v t], which cancels where x is large and t is 1:
+    in float32, x = 20 gives 0 there and not -2.06e-9.
+
     Source: the derivative of softplus is σ.
     """
     reduction = resolve(reduction, size_average, reduce)
@@ -90,12 +93,8 @@ def binary_cross_entropy_with_logits_backward(
     g = cast(grad_output, x.dtype)
     g = g / x.size if reduction == "mean" else g
     g = g if w is None else g * w
-    if v is None:
-        grad_input, grad_target = sigmoid(x) - t, -x
-    else:
-        positive = v * t
-        grad_input = (positive + (1 - t)) * sigmoid(x) - positive
-        grad_target = v * softplus(-x) - softplus(x)
+    grad_input = (1 - t) * sigmoid(x) - (t if v is None else v * t) * sigmoid(-x)
+    grad_target = -x if v is None else v * softplus(-x) - softplus(x)
     return unbroadcast(g * grad_input, input), unbroadcast(g * grad_target, target), None, None
 
 

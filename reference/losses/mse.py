@@ -153,7 +153,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     arguments = {"input": x, "target": y, "reduction": options["reduction"], **LEGACY[options["legacy"]]}
     if options["weight"] != "none":
         w = np.asarray(rng.uniform(0.5, 2.0, shape))
-        w.flat[: {"one zero": 1, "zeros": w.size}.get(options["weight"], 0)] = 0.0
+        w.flat[: {"one-zero": 1, "zeros": w.size}.get(options["weight"], 0)] = 0.0
         arguments["weight"] = w
     return arguments
 
@@ -171,7 +171,7 @@ SPEC = LossSpec(
     module_arguments={"size_average": None, "reduce": None, "reduction": "mean"},
     axes=(Axis("target", ("same", "row", "larger"), "its shape beside that of input; torch warns"),
           Axis("shape", tuple(_SHAPES)), Axis("reduction", ("mean", "none", "sum")),
-          Axis("legacy", tuple(LEGACY)), Axis("weight", ("none", "random", "one zero", "zeros")),
+          Axis("legacy", tuple(LEGACY)), Axis("weight", ("none", "random", "one-zero", "zeros")),
           Axis("regime", ("moderate", "huge", "tiny", "close", "inf", "nan"), "close: a few ulp apart")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     arrays=("input", "target", "weight"),

@@ -7,6 +7,7 @@ An implementation is a class with ``forward`` and ``backward`` (a loss), a class
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -23,8 +24,8 @@ from reference.spec import LossSpec, OptimSpec, Spec
 
 __all__ = ["NO_NOTE", "Implementation", "Mutant", "Planted", "Sound", "planted", "records", "shipped", "truths"]
 
-#: An exceeded bound has no note: a note says that the structure is wrong.
-NO_NOTE = r"\A\Z"
+#: An exceeded bound has no note, and a value lost on the way says so; any other note is about the form.
+NO_NOTE = r"\A(overflow or underflow on the way .*)?\Z"
 
 #: Losses see the arrays of the case themselves, which are read-only: who changes an input crashes.
 _AS_THEY_ARE = Lift(lambda array: array, lambda scalar: scalar)
@@ -45,11 +46,15 @@ class Implementation:
 
 @dataclass(frozen=True)
 class Mutant(Implementation):
-    """A mistake: in some shipped case of this dtype its verdict is this one, with a note that matches."""
+    """A mistake: in some shipped case of this dtype its verdict is this one, with a note that matches.
+
+    ``survives`` says what the shipped cases lack where none catches it.
+    """
 
     dtype: str = "float32"
     verdict: Verdict = Verdict.EXCEEDS
     note: str = NO_NOTE
+    survives: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,8 @@ def shipped(op: str, dtype: str = "float32") -> tuple[Case, ...]:
 
 @cache
 def _truths(case_id: str) -> Mapping[str, Truth]:
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         return prove(parse(case_id))
 
 

@@ -44,10 +44,10 @@ class PlainAdam(PlainOptimizer):
         state["step"] += 1
         t = self.count(state)
         g, theta = self.gradient(p.data, g, o), self.decayed(p.data, o)
-        m = state["exp_avg"] = self.first_moment(state["exp_avg"], g, o)
-        v = state["exp_avg_sq"] = self.second_moment(state["exp_avg_sq"], g, o)
+        m = state["exp_avg"] = np.asarray(self.first_moment(state["exp_avg"], g, o))
+        v = state["exp_avg_sq"] = np.asarray(self.second_moment(state["exp_avg_sq"], g, o))
         if o.amsgrad:
-            v = state["max_exp_avg_sq"] = np.maximum(state["max_exp_avg_sq"], v)
+            v = state["max_exp_avg_sq"] = np.asarray(np.maximum(state["max_exp_avg_sq"], v))
         p.data[...] = self.moved(theta, m, v, t, o)
 
     def count(self, state: dict[str, Array]) -> int:
@@ -84,7 +84,7 @@ class PlainSGD(PlainOptimizer):
         return (-g if o.maximize else g) + o.weight_decay * theta
 
     def direction(self, g: Array, state: dict[str, Array], o: SimpleNamespace) -> Array:
-        state["momentum_buffer"] = b = self.buffer(state.get("momentum_buffer"), g, o)
+        state["momentum_buffer"] = b = np.asarray(self.buffer(state.get("momentum_buffer"), g, o))
         return g + o.momentum * b if o.nesterov else b
 
     def buffer(self, b: Array | None, g: Array, o: SimpleNamespace) -> Array:

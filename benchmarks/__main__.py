@@ -1,0 +1,89 @@
+"""Time every op against torch, and show the ratios."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from reference import registry
+
+from .table import ratios, table
+
+_KINDS = {"losses": "loss", "optim": "optim", "init": "init"}
+_POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def _number(text: str) -> int:
+    value = float(text)
+    if value < 1 or value != int(value):
+        raise ValueError(text)
+    return int(value)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Time every op against torch with pytest-benchmark; then a "
+        "table of ratios. Above 1 the reference is faster.",
+        epilog="Example: python -m benchmarks losses Adam --sizes 100 1e6 --threads 1 --time 0.5")
+    parser.add_argument("ops", nargs="*", help="ops, or losses, optim, init; all by default")
+    parser.add_argument("--sizes", nargs="+", type=_number, default=[10**2, 10**4, 10**6], metavar="N",
+                        help="numbers of elements; default 1e2 1e4 1e6")
+    parser.add_argument("--threads", nargs="+", type=_number, default=[1, 2], metavar="T",
+                        help="torch's threads, each in a process of its own; default 1 2")
+    parser.add_argument("--time", type=float, default=0.1, metavar="S",
+                        help="seconds for each benchmark, about; default 0.1")
+    parser.add_argument("--rounds", type=_number, default=5, metavar="N",
+                        help="least rounds of each benchmark, also where they take longer; default 5")
+    parser.add_argument("--out", type=Path, default=Path("benchmark-results"), metavar="DIR",
+                        help="folder for threads-T.json; default benchmark-results")
+    return parser
+
+
+def _ops(parser: argparse.ArgumentParser, names: Sequence[str]) -> list[str]:
+    """The chosen ops, kinds spelled out."""
+    specs = registry.specs()
+    chosen: dict[str, None] = {}
+    for name in names:
+        here = [op for op, spec in specs.items() if op == name or spec.kind == _KINDS.get(name)]
+        if not here:
+            parser.error(f"unknown op {name!r}; known are {', '.join([*specs, *_KINDS])}")
+        chosen |= dict.fromkeys(here)
+    return list(chosen)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmarks, one process for each number of threads; pytest's exit status."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    ops, status, console = _ops(parser, options.ops), 0, Console(width=None if sys.stdout.isatty() else 160)
+    options.out.mkdir(parents=True, exist_ok=True)
+    documents = []
+    for threads in options.threads:
+        console.print(f"threads: {threads}")
+        results = options.out / f"threads-{threads}.json"
+        results.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "pytest", str(Path(__file__).with_name("bench_ops.py")), "-q",
+                   "-p", "no:cacheprovider", "--benchmark-only", "--benchmark-quiet",
+                   f"--benchmark-json={results}", "--benchmark-min-time=0.001",
+                   f"--benchmark-max-time={options.time}", f"--benchmark-min-rounds={options.rounds}",
+                   f"--bench-ops={','.join(ops)}", f"--bench-sizes={','.join(map(str, options.sizes))}",
+                   f"--bench-threads={threads}"]
+        environment = os.environ | dict.fromkeys(_POOLS, str(threads))
+        status = subprocess.run(command, env=environment, check=False).returncode or status
+        if results.exists():
+            documents.append(json.loads(results.read_text(encoding="utf-8")))
+            console.print(f"results: {results}")
+    if documents:
+        console.print(table(ratios(documents), documents[0]["machine_info"]))
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

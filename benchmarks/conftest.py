@@ -1,0 +1,52 @@
+"""The options of the benchmarks, and one benchmark for each workload and size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reference import registry
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options that ``python -m benchmarks`` sets; lists are separated by commas."""
+    group = parser.getgroup("benchmarks")
+    group.addoption("--bench-ops", default="", help="ops; all by default")
+    group.addoption("--bench-sizes", default="100", help="numbers of elements")
+    group.addoption("--bench-threads", type=int, default=1, help="threads that torch may use")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Reference and torch follow each other directly, so that a busy machine is as unkind to both."""
+    if "workload" not in metafunc.fixturenames:
+        return
+    from .workloads import workloads
+
+    ops = [op for op in metafunc.config.getoption("--bench-ops").split(",") if op]
+    sizes = [int(n) for n in metafunc.config.getoption("--bench-sizes").split(",")]
+    specs = map(registry.get, ops) if ops else registry.specs().values()
+    parts: dict[tuple[str, str], list[Any]] = {}
+    for workload in (workload for spec in specs for workload in workloads(spec)):
+        parts.setdefault((workload.op, workload.part), []).append(workload)
+    chosen = [(workload, n) for part in parts.values() for n in sizes for workload in part]
+    metafunc.parametrize(("workload", "n"), chosen, ids=[f"{w.op}-{w.part}-{w.target}-{n}" for w, n in chosen])
+
+
+@pytest.fixture(scope="session")
+def threads(request: pytest.FixtureRequest) -> int:
+    """The number of threads that torch uses from here on."""
+    import torch
+
+    number = int(request.config.getoption("--bench-threads"))
+    torch.set_num_threads(number)
+    return number
+
+
+def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
+    """Say which versions were measured."""
+    import torch
+
+    machine_info |= {"torch": torch.__version__, "numpy": np.__version__,
+                     "torch_cpu": torch.backends.cpu.get_cpu_capability()}

@@ -1,0 +1,198 @@
+"""What is timed: for each SPEC the same work as done by the reference and by torch, in float32.
+
+A loss has a forward part and a forward+backward part, with ones as the gradient from above; an optimizer
+has one step of one parameter, with its state made beforehand; an initializer fills an array in place.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial, singledispatch
+from typing import Any
+
+import numpy as np
+import torch
+
+from oracle.cases import storage
+from oracle.evaluate import empty_tensor
+from oracle.targets import Unsupported
+from oracle.targets.pytorch import implementation, resolve, to_tensor
+from reference import random
+from reference.optim import Parameter
+from reference.spec import InitSpec, Limits, LossSpec, OptimSpec, Spec
+
+__all__ = ["Workload", "workloads"]
+
+Array = np.ndarray[Any, Any]
+Run = Callable[[], Any]
+
+_FLOAT32 = Limits("float32", *(float(getattr(np.finfo(np.float32), name)) for name in ("eps", "tiny", "max")))
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One part of an op, done by one implementation; ``prepare(n)`` gives what is timed at about n elements."""
+
+    op: str
+    kind: str
+    part: str
+    target: str  #: ``reference``, or ``torch:`` and a variant
+    prepare: Callable[[int], Run]
+
+
+@singledispatch
+def workloads(spec: Spec) -> Iterator[Workload]:
+    """Everything to time of one op: for each part the reference, then torch in each variant."""
+    raise TypeError(f"no way to time a {type(spec).__name__}")
+
+
+@workloads.register
+def _(spec: LossSpec) -> Iterator[Workload]:
+    parts = {"forward": (_reference_forward, _torch_forward),
+             "forward+backward": (_reference_backward, _torch_backward)}
+    for part, prepares in parts.items():
+        for target, prepare in zip(("reference", "torch:eager"), prepares, strict=True):
+            yield Workload(spec.name, spec.kind, part, target, partial(prepare, spec))
+
+
+@workloads.register
+def _(spec: OptimSpec) -> Iterator[Workload]:
+    yield Workload(spec.name, spec.kind, "step", "reference", partial(_reference_step, spec))
+    for variant in ("eager", "foreach", "fused"):
+        try:
+            choice = implementation(spec, variant)
+        except Unsupported:
+            continue
+        yield Workload(spec.name, spec.kind, "step", f"torch:{variant}", partial(_torch_step, spec, choice))
+
+
+@workloads.register
+def _(spec: InitSpec) -> Iterator[Workload]:
+    yield Workload(spec.name, spec.kind, "fill", "reference", partial(_reference_fill, spec))
+    yield Workload(spec.name, spec.kind, "fill", "torch:eager", partial(_torch_fill, spec))
+
+
+# --- losses --------------------------------------------------------------------------------------
+
+
+def _arguments(spec: LossSpec, n: int) -> dict[str, Any]:
+    return {name: storage(value, "float32") if isinstance(value, np.ndarray) else value
+            for name, value in spec.sized(n, np.random.default_rng(n)).items()}
+
+
+def _tensors(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {k: to_tensor(v) if isinstance(v, np.ndarray) else v for k, v in arguments.items()}
+
+
+def _reference_forward(spec: LossSpec, n: int) -> Run:
+    return partial(spec.function, **_arguments(spec, n))
+
+
+def _torch_forward(spec: LossSpec, n: int) -> Run:
+    return partial(resolve(spec.torch_names[0]), **_tensors(_arguments(spec, n)))
+
+
+def _reference_backward(spec: LossSpec, n: int) -> Run:
+    arguments = _arguments(spec, n)
+    ones = np.ones_like(spec.function(**arguments))
+
+    def run() -> Any:
+        output = spec.function(**arguments)
+        return output, *(g for g in spec.backward(ones, **arguments) if g is not None)
+
+    return run
+
+
+def _torch_backward(spec: LossSpec, n: int) -> Run:
+    arguments = _arguments(spec, n)
+    function, tensors = resolve(spec.torch_names[0]), _tensors(arguments)
+    output = spec.function(**arguments)
+    gradients = spec.backward(np.ones_like(output), **arguments)
+    leaves = [tensors[name].requires_grad_() for name, g in zip(spec.arrays, gradients, strict=True)
+              if g is not None]
+    ones = torch.ones(output.shape)
+
+    def run() -> Any:
+        output = function(**tensors)
+        return output, *torch.autograd.grad(output, leaves, ones)
+
+    return run
+
+
+# --- optimizers ----------------------------------------------------------------------------------
+
+
+def _start(spec: OptimSpec, n: int) -> tuple[Array, Array, Array]:
+    """Start values, gradient and curvature, with as many axes as the spec's own default case has."""
+    rng = np.random.default_rng(n)
+    ndim = spec.draw(spec.defaults, rng, _FLOAT32).groups[0].params[0].ndim
+    shape = (n,) if ndim < 2 else (math.isqrt(n), math.isqrt(n))
+    p, g = (rng.standard_normal(shape, np.float32) for _ in range(2))
+    return p, g, rng.uniform(1.0, 4.0, shape).astype(np.float32)
+
+
+def _reference_step(spec: OptimSpec, n: int) -> Run:
+    p, g, curvature = _start(spec, n)
+    parameter = Parameter(p)
+    return _stepper(spec.optimizer([parameter], **spec.sized), parameter, g, curvature)
+
+
+def _torch_step(spec: OptimSpec, choice: dict[str, bool], n: int) -> Run:
+    p, g, curvature = map(to_tensor, _start(spec, n))
+    parameter = torch.nn.Parameter(p)
+    optimizer = resolve(spec.torch_names[0])([parameter], **spec.sized, **choice)
+    return _stepper(optimizer, parameter, g, curvature)
+
+
+def _stepper(optimizer: Any, p: Any, g: Any, curvature: Any) -> Run:
+    """Steps by a constant gradient; or, where ``step`` needs a closure, down one quadratic after another."""
+    goals = itertools.cycle((g, -g))
+
+    def step() -> Any:
+        optimizer.step()
+        return p.data
+
+    def step_with_closure() -> Any:
+        goal = next(goals)
+
+        def closure() -> Any:
+            way = p.data - goal
+            p.grad = curvature * way
+            return (p.grad * way).sum() / 2
+
+        optimizer.step(closure)
+        return p.data
+
+    p.grad = g
+    needs_closure = inspect.signature(optimizer.step).parameters["closure"].default is inspect.Parameter.empty
+    run = step_with_closure if needs_closure else step
+    run()  # the first step makes the state
+    return run
+
+
+# --- initializers --------------------------------------------------------------------------------
+
+
+def _filler(spec: InitSpec, n: int) -> tuple[Array, dict[str, Any]]:
+    arguments = spec.sized(n)
+    return empty_tensor(arguments, "float32"), arguments
+
+
+def _reference_fill(spec: InitSpec, n: int) -> Run:
+    tensor, arguments = _filler(spec, n)
+    return partial(spec.function, tensor, **arguments,
+                   **_generator(spec, lambda: random.Generator().manual_seed(n)))
+
+
+def _torch_fill(spec: InitSpec, n: int) -> Run:
+    tensor, arguments = _filler(spec, n)
+    return partial(resolve(spec.torch_names[0]), to_tensor(tensor), **arguments,
+                   **_generator(spec, lambda: torch.Generator().manual_seed(n)))
+
+
+def _generator(spec: InitSpec, make: Callable[[], Any]) -> dict[str, Any]:
+    return {"generator": make()} if "generator" in spec.parameters else {}

@@ -1,0 +1,48 @@
+"""Planted mistakes: every one has to be caught by a shipped case, and nothing that is right may be."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from oracle.compare import Verdict
+from reference import registry
+from tests.meta import mutants_init, mutants_losses, mutants_optim
+from tests.meta.harness import NO_NOTE, Mutant, planted, records, shipped, truths
+
+MUTANTS = [*mutants_optim.MUTANTS, *mutants_losses.MUTANTS, *mutants_init.MUTANTS]
+
+
+@pytest.mark.parametrize("mutant", [pytest.param(m, id=str(m), marks=pytest.mark.xfail(
+    m.survives != "", reason=m.survives)) for m in MUTANTS])
+def test_mistake_is_caught(mutant: Mutant) -> None:
+    target = planted(mutant.code)
+    for case, record in zip(shipped(mutant.op, mutant.dtype), records(mutant.op, target, mutant.dtype),
+                            strict=True):
+        if record.verdict == mutant.verdict and re.search(mutant.note, record.note):
+            break
+    else:
+        pytest.fail(f"no shipped case of {mutant.op} catches {mutant.name}: {mutant.about}")
+    if mutant.note == NO_NOTE:  # then the values gave it away, and not the form
+        outputs = target.run(case)
+        assert {k: (v.shape, v.dtype == mutant.dtype) for k, v in outputs.items() if k in record.outputs} == {
+            k: (t.hi.shape, t.dtype == mutant.dtype) for k, t in truths(case).items()}
+
+
+def test_mistakes_have_names_of_their_own() -> None:
+    names = [str(mutant) for mutant in MUTANTS]
+    assert len(set(names)) == len(names) >= 30
+    assert all(mutant.about.endswith(".") for mutant in MUTANTS)
+
+
+@pytest.mark.parametrize("op", sorted({mutant.op for mutant in MUTANTS}))
+def test_reference_in_the_same_harness_is_not_caught(op: str) -> None:
+    spec = registry.get(op)
+
+    class Reference:
+        forward = staticmethod(getattr(spec, "function", None) or (lambda: None))
+        backward = staticmethod(getattr(spec, "backward", None) or (lambda: None))
+
+    code = Reference if spec.kind == "loss" else spec.implementation
+    assert [r for r in records(op, planted(code)) if Verdict(r.verdict).disagrees] == []

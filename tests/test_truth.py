@@ -1,0 +1,110 @@
+"""Truth and bound: proven from another side, and shown to fail where they should."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from oracle.cases import Case, cases, parse, select
+from oracle.truth import prove, prove_gradients
+from reference import registry
+from reference.spec import LossSpec
+
+#: Cases of the older arguments and of broadcasting targets warn, as torch does.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+def _smooth(case: Case) -> bool:
+    """Is every input a number, so that there is a difference quotient?"""
+    return all(np.all(np.isfinite(v.astype(np.float64))) for v in case.inputs.values() if isinstance(v, np.ndarray))
+
+
+GRADIENTS = [case for case in select(["losses"], ["float32"]) if _smooth(case)]
+
+
+@pytest.mark.parametrize("case", GRADIENTS, ids=[case.id for case in GRADIENTS])
+def test_gradients_are_those_of_the_forward_formula(case: Case) -> None:
+    """Central differences at 400 bits with a step of 2^-100 err by 2^-200/6 of the third derivative.
+
+    That derivative is at most some hundreds here (0 for a square; for the others a few times weights and
+    upstream gradients of up to 4). Both sides are compared as doubles: one unit each for their rounding,
+    and 2^-150, which is that error with much to spare.
+    """
+    for name, (quotient, backward) in prove_gradients(case).items():
+        allowed = 2 * np.spacing(np.abs(quotient)) + 2.0**-150
+        wrong = np.abs(quotient - backward) > allowed
+        assert not np.any(wrong), f"grad.{name}{np.argwhere(wrong)[0]}: {backward[wrong][0]}, not {quotient[wrong][0]}"
+
+
+@pytest.mark.parametrize("name", [name for name, spec in registry.specs().items() if isinstance(spec, LossSpec)])
+def test_a_wrong_gradient_does_not_pass_the_proof(name: str) -> None:
+    """The proof sees one gradient element that is off by 1e-12 of itself."""
+    spec = registry.get(name)
+    assert isinstance(spec, LossSpec)
+
+    def wrong(*args: Any, **kwargs: Any) -> Any:
+        gradients = spec.backward(*args, **kwargs)
+        first = gradients[0].copy()
+        first.reshape(-1)[-1:] = first.reshape(-1)[-1:] * (1 + 1e-12)
+        return first, *gradients[1:]
+
+    case = parse(f"{name}/float32/default")
+    planted = Case(dataclasses.replace(spec, backward=wrong), case.dtype, case.options)
+    quotient, backward = prove_gradients(planted)[spec.arrays[0]]
+    assert np.any(np.abs(quotient - backward) > 2 * np.spacing(np.abs(quotient)) + 2.0**-150)
+
+
+def test_the_truth_is_the_exact_rational_where_there_is_one() -> None:
+    case = parse("mse_loss/float32/default")
+    x, t = (case.inputs[name].astype(object).reshape(-1) for name in ("input", "target"))
+    squares = [(Fraction(float(a)) - Fraction(float(b))) ** 2 for a, b in zip(x, t, strict=True)]
+    exact = sum(squares) / len(squares)
+    truth = prove(case)["output"]
+    assert truth.hi == float(exact)
+    assert abs(Fraction(float(truth.hi)) + Fraction(float(truth.lo)) - exact) <= exact * Fraction(2) ** -104
+
+
+def test_the_bound_counts_the_roundings_of_the_formula() -> None:
+    """A mean of 12 squares: a difference, a square, 11 additions, a division, and the final rounding."""
+    truth = prove(parse("mse_loss/float32/default"))["output"]
+    units = truth.bound / (truth.hi * 2.0**-23)
+    n = parse("mse_loss/float32/default").inputs["input"].size
+    assert 2 + 1 + (n - 1) + 1 <= units <= 2 + 1 + (n - 1) + 1 + 0.5 + 0.01
+
+
+def test_truth_does_not_depend_on_who_asks_for_it_or_when() -> None:
+    case = cases(registry.get("Adam"), "float32")[3]
+    first, again = prove(case), prove(parse(case.id))
+    for name, truth in first.items():
+        assert truth.hi.tobytes() == again[name].hi.tobytes()
+        assert truth.bound.tobytes() == again[name].bound.tobytes()
+
+
+def test_bounds_follow_the_precision_of_the_type() -> None:
+    bounds = {dtype: prove(parse(f"mse_loss/{dtype}/reduction=sum"))["output"] for dtype in ("float64", "float32")}
+    ratio = (bounds["float32"].bound / bounds["float32"].hi) / (bounds["float64"].bound / bounds["float64"].hi)
+    assert 2.0**28.9 < ratio < 2.0**29.1
+
+
+def test_an_output_that_is_not_a_ball_has_to_be_equal() -> None:
+    truth = prove(parse("Adam/float32/steps=2"))
+    assert truth["step[0]"].discrete
+    assert truth["step[0]"].hi.tolist() == [1.0, 2.0]
+
+
+def test_the_scale_of_a_trajectory_is_that_of_each_step() -> None:
+    truth = prove(parse("SGD/float32/steps=10"))["param[0]"]
+    assert truth.scale.shape == truth.hi.shape
+    assert np.array_equal(truth.scale[:, 0], np.abs(truth.hi).max(axis=1))
+
+
+@pytest.mark.parametrize("case_id", ["mse_loss/float32/default", "Adam/float32/default"])
+def test_a_changed_input_is_an_error(case_id: str) -> None:
+    case = parse(case_id)
+    array = case.inputs["input"] if isinstance(case.inputs, dict) else case.inputs.groups[0].params[0]
+    with pytest.raises(ValueError, match="read-only"):
+        array += 1
