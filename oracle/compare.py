@@ -61,14 +61,25 @@ def worst(findings: list[Finding]) -> Finding:
     return max(findings, key=lambda f: (f.verdict.rank, f.share, f.ulp))
 
 
-def compare(got: Mapping[str, Array], truths: Mapping[str, Truth]) -> list[Finding]:
+def compare(got: Any, truths: Mapping[str, Truth]) -> list[Finding]:
     """A finding for each output that the truth has, and one for each that it has not."""
-    findings = [judge(name, np.asarray(got[name]), truth) if name in got else
+    if not isinstance(got, Mapping):
+        return [Finding("", Verdict.CRASHED, np.inf, np.inf, note=f"outputs in a {type(got).__name__}, not a mapping")]
+    findings = [_check(name, got[name], truth) if name in got else
                 Finding(name, Verdict.EXCEEDS, np.inf, np.inf, note="this output is missing")
                 for name, truth in truths.items()]
-    findings += [Finding(name, Verdict.EXCEEDS, np.inf, np.inf, note="there is no such output")
+    findings += [Finding(str(name), Verdict.EXCEEDS, np.inf, np.inf, note="there is no such output")
                  for name in got if name not in truths]
     return findings
+
+
+def _check(name: str, got: Any, truth: Truth) -> Finding:
+    """:func:`judge` on whatever was handed in; an object may raise anything when it is asked for an array."""
+    try:
+        array = np.asarray(got)
+    except Exception as error:
+        return Finding(name, Verdict.CRASHED, np.inf, np.inf, note=f"no array: {type(error).__name__}: {error}")
+    return judge(name, array, truth)
 
 
 def judge(name: str, got: Array, truth: Truth) -> Finding:
@@ -105,8 +116,9 @@ def _judge(name: str, got: Array, truth: Truth) -> Finding:
     may_overflow = np.isfinite(hi) & (np.abs(hi) + np.where(np.isfinite(bound), bound, 0.0) >= overflow)
     error = np.where(may_overflow & np.isinf(value) & (np.signbit(value) == np.signbit(hi)), 0.0, error)
     # No enclosure: NaN, an infinity and its sign, a zero and its sign are compared as classes.
-    special = ~np.isfinite(hi) | (np.isinf(rounded) & (np.abs(hi) - bound > overflow))
-    same_class = (np.isnan(value) & np.isnan(rounded)) | (value == rounded)
+    special = truth.special | (np.isinf(rounded) & (np.abs(hi) - bound > overflow))
+    same_class = (np.isnan(value) & np.isnan(rounded)) | (
+        (value == rounded) & ((value != 0) | (np.signbit(value) == np.signbit(hi))))
     error = np.where(special, np.where(same_class, 0.0, np.inf), error)
     error = np.where(np.isnan(error), np.inf, error)
 
@@ -118,7 +130,7 @@ def _judge(name: str, got: Array, truth: Truth) -> Finding:
     share = np.where(error == 0, 0.0, error / allowed)
     lost = np.isinf(value) & np.isfinite(rounded) & np.isfinite(hi)
     rank = np.select(
-        [(value == rounded) | (special & same_class),
+        [np.where(special, same_class, value == rounded),
          rescued & (error <= truth.precise),
          rescued,
          ~special & ~np.isfinite(bound),

@@ -112,8 +112,9 @@ def _(spec: InitSpec, case: Case, variant: str, device: str) -> str:
     seed = arguments.pop("seed")
     empty = empty_tensor(arguments, case.dtype)
     return (f"generator = torch.Generator().manual_seed({seed})\n"
-            f"filled = {spec.torch_names[0]}({_literal(empty)}, **{arguments!r}, generator=generator)\n"
-            'got = {"tensor": filled,\n'
+            f"first, second = ({spec.torch_names[0]}({_literal(empty)},\n"
+            f"                 **{arguments!r}, generator=generator) for _ in range(2))\n"
+            'got = {"tensor": first, "again": second,\n'
             '       "next_word": torch.empty(1, dtype=torch.int32).random_(generator=generator)}\n')
 
 

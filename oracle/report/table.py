@@ -49,7 +49,8 @@ def table(records: Iterable[Record]) -> Table:
     grid: dict[tuple[str, str], list[Record]] = {(op, target): [] for op in ops for target in targets}
     for r in records:
         grid[r.op, r.target].append(r)
-    result = Table(title="worst error in ULP, worst share of the bound", title_justify="left")
+    result = Table(title="worst error in ULP (large where terms cancel, as the bound is), worst share of the bound",
+                   title_justify="left")
     result.add_column("op", no_wrap=True)
     result.add_column("cases", justify="right")
     for target in targets:

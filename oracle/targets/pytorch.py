@@ -117,6 +117,9 @@ class _Torch:
         if leaves:
             output.backward(to_tensor(case.grad_output, self.device))
         outputs |= {f"grad.{name}": to_array(leaf.grad) for name, leaf in leaves.items() if leaf.grad is not None}
+        for name, value in case.inputs.items():
+            if isinstance(value, np.ndarray) and to_array(arguments[name]).tobytes() != value.tobytes():
+                raise ValueError(f"the implementation changed its argument {name}")
         return outputs
 
     @_run.register
@@ -155,10 +158,11 @@ class _Torch:
                               "of the CPU's")
         arguments = dict(case.inputs)
         generator = torch.Generator().manual_seed(arguments.pop("seed"))
-        tensor = to_tensor(empty_tensor(arguments, case.dtype))
-        tensor = resolve(spec.torch_names[0])(tensor, **arguments, generator=generator)
+        empty = empty_tensor(arguments, case.dtype)
+        first, second = (resolve(spec.torch_names[0])(to_tensor(empty), **arguments, generator=generator)
+                         for _ in range(2))
         word = torch.empty(1, dtype=torch.int32).random_(generator=generator)
-        return {"tensor": to_array(tensor), "next_word": to_array(word)}
+        return {"tensor": to_array(first), "again": to_array(second), "next_word": to_array(word)}
 
 
 def implementation(spec: OptimSpec, variant: str) -> dict[str, bool]:
