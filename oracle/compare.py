@@ -43,12 +43,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """The verdict on one output, and its worst element."""
+    """The verdict on one output, and the element that decides it: the one with the largest share of its bound."""
 
     output: str
     verdict: Verdict
-    ulp: float = 0.0  #: error of the worst element in units in the last place of the truth
-    share: float = 0.0  #: error of the worst element as a share of its bound
+    ulp: float = 0.0  #: its error in units in the last place of the truth
+    share: float = 0.0  #: its error as a share of its bound
     index: tuple[int, ...] | None = None
     got: float | None = None
     truth: float | None = None
@@ -144,12 +144,16 @@ def _judge(name: str, got: Array, truth: Truth) -> Finding:
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(among)), among.shape))
     note = {Verdict.RANGE: "overflow or underflow on the way to a representable value",
             Verdict.UNDECIDED: "a branch cannot be decided in this type",
-            Verdict.VACUOUS: f"the bound is wider than {VACUOUS} of the array's scale"}.get(verdict, "")
-    # Of a disagreement the figures of the worst element; else those of all elements that were decided.
-    judged = rank == rank.max() if verdict.disagrees else rank <= Verdict.WITHIN.rank
-    return Finding(name, verdict, float(np.max(ulp, where=judged, initial=0.0)),
-                   float(np.max(share, where=judged, initial=0.0)), index, float(value[index]),
+            Verdict.VACUOUS: _vacuous(bound, truth.scale, rank == Verdict.VACUOUS.rank)}.get(verdict, "")
+    return Finding(name, verdict, float(ulp[index]), float(share[index]), index, float(value[index]),
                    float(hi[index]), float(allowed[index]), note)
+
+
+def _vacuous(bound: Array, scale: Array, where: Array) -> str:
+    if not np.any(where):
+        return ""
+    widest = float(np.max((bound / scale)[where]))
+    return f"the bound is {widest:.2g} of the array's largest magnitude, above {VACUOUS}: terms cancel"
 
 
 def _first(mask: Array) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from ..cases import Case
 from ..evaluate import Outputs, empty_tensor, stack_steps
 from . import Target, TargetError, Unsupported
 
-__all__ = ["VARIANTS", "default", "make", "resolve", "to_array", "to_tensor"]
+__all__ = ["VARIANTS", "default", "implementation", "make", "resolve", "to_array", "to_tensor"]
 
 Array = np.ndarray[Any, Any]
 

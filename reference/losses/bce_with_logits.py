@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, cast, ieee, is_floating, result_type, sigmoid, softplus, unbroadcast
+from ..numerics import Array, array, cast, ieee, is_floating, relu, result_type, sigmoid, softplus, unbroadcast
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, poison, refuser
@@ -55,8 +55,9 @@ def binary_cross_entropy_with_logits(
     """
     reduction = resolve(reduction, size_average, reduce)
     x, t, w, v = _prepare(input, target, weight, pos_weight)
-    positive = t * softplus(-x)
-    losses = (positive if v is None else v * positive) + (1 - t) * softplus(x)
+    tail = softplus(-np.abs(x))  # softplus(±x) = max(±x, 0) + softplus(-|x|)
+    positive = t * (relu(-x) + tail)
+    losses = (positive if v is None else v * positive) + (1 - t) * (relu(x) + tail)
     return reduce_losses(cast(losses if w is None else w * losses, target.dtype), reduction)
 
 
@@ -130,7 +131,7 @@ _SHAPES = {"3x4": (3, 4), "scalar": (), "2x2x3": (2, 2, 3), "0": (0,)}
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return (options["shape"] != "0" or options["regime"] == "moderate")
+    return bool(options["shape"] != "0" or options["regime"] == "moderate")
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
