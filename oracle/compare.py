@@ -143,7 +143,7 @@ def _judge(name: str, got: Array, truth: Truth) -> Finding:
     among = np.where(rank == rank.max(), share, -1.0)
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(among)), among.shape))
     note = {Verdict.RANGE: "overflow or underflow on the way to a representable value",
-            Verdict.UNDECIDED: "a branch cannot be decided in this type",
+            Verdict.UNDECIDED: "an evaluation in this type may end anywhere: a branch is open, or a divisor may be 0",
             Verdict.VACUOUS: _vacuous(bound, truth.scale, rank == Verdict.VACUOUS.rank)}.get(verdict, "")
     return Finding(name, verdict, float(ulp[index]), float(share[index]), index, float(value[index]),
                    float(hi[index]), float(allowed[index]), note)
