@@ -6,7 +6,8 @@ a mapping from readable names to arrays, the same names that every target uses:
 * losses: ``output``, and ``grad.<argument>`` for each argument that torch differentiates;
 * optimizers: ``param[i]`` and ``<state>[i]`` for the i-th parameter, stacked over the steps;
 * initializers: ``tensor``; ``again``, a second one from the same generator, which may have kept a number
-  back; and ``next_word``, the lower 31 bits of the word that the generator gives next.
+  back; and ``next_word`` and ``default_word``, the lower 31 bits of the words that this generator and the
+  default one give next.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
 from .cases import Case
 from .ulp import numpy_dtype
 
-__all__ = ["FLOATS", "Lift", "Outputs", "empty_tensor", "evaluate", "stack_steps"]
+__all__ = ["FLOATS", "Lift", "Outputs", "Seeds", "empty_tensor", "evaluate", "stack_steps", "take_seeds"]
 
 Array = np.ndarray[Any, Any]
 Outputs = Mapping[str, Array]
@@ -98,11 +99,38 @@ def _(spec: OptimSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
 @_evaluate.register
 def _(spec: InitSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
     arguments = dict(inputs)
-    generator = reference_random.Generator().manual_seed(arguments.pop("seed"))
+    seeds = take_seeds(arguments)
+    given = reference_random.Generator().manual_seed(seeds.given)
     empty = empty_tensor(arguments, case.dtype)
-    first, second = (spec.function(lift.array(empty.copy(order="K")), **lift.mapping(arguments), generator=generator)
-                     for _ in range(2))
-    return {"tensor": first, "again": second, "next_word": (generator.random_words(1) & 0x7FFFFFFF).astype(np.int32)}
+    arguments = lift.mapping(arguments) | seeds.argument(spec, given)
+    before = reference_random.default_generator.get_state()
+    try:
+        default = reference_random.manual_seed(seeds.default)
+        first, second = (spec.function(lift.array(empty.copy(order="K")), **arguments) for _ in range(2))
+        words = {name: (source.random_words(1) & 0x7FFFFFFF).astype(np.int32)
+                 for name, source in (("next_word", given), ("default_word", default))}
+    finally:
+        reference_random.default_generator.set_state(before)
+    return {"tensor": first, "again": second, **words}
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Of an initializer's own generator and of the default one, and which of the two it is told to take."""
+
+    given: int
+    default: int
+    takes_given: bool
+
+    def argument(self, spec: Spec, generator: Any) -> dict[str, Any]:
+        """The keyword argument ``generator``, where the initializer has one and is to take it."""
+        return {"generator": generator} if self.takes_given and "generator" in spec.parameters else {}
+
+
+def take_seeds(arguments: dict[str, Any]) -> Seeds:
+    """Take ``seed`` and ``generator`` out of an initializer's arguments."""
+    seed = arguments.pop("seed", 0)
+    return Seeds(seed, seed + 1, arguments.pop("generator", "given") == "given")
 
 
 def empty_tensor(arguments: dict[str, Any], dtype: str) -> Array:

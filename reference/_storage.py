@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-__all__ = ["HALF", "SINGLE", "check_interval", "check_numbers", "fill", "storage_of"]
+__all__ = ["HALF", "LARGEST", "SINGLE", "check_interval", "check_numbers", "fill", "in_memory_order", "storage_of"]
 
 Array = np.ndarray[Any, Any]
 
 HALF = frozenset({"float16", "bfloat16"})
 SINGLE = HALF | {"float32"}  #: one word a uniform number, computed with in float32
 DOUBLE = frozenset({"float64", np.dtype(np.longdouble).name})  #: two words
-_LARGEST = {"float16": 65504.0, "bfloat16": 255 * 2.0**120, "float32": (2**24 - 1) * 2.0**104}
+#: The largest finite number of a storage type.
+LARGEST = {"float16": 65504.0, "bfloat16": 255 * 2.0**120, "float32": (2**24 - 1) * 2.0**104,
+           "float64": float(np.finfo(np.float64).max)}
 
 
 def storage_of(array: Array, method: str) -> np.dtype[Any]:
@@ -47,7 +51,7 @@ def check_interval(storage: np.dtype[Any], low: Any, high: Any) -> None:
     RuntimeError: high - low must be within [0, 65504.0] for float16, got low=-40000.0, high=40000.0
     """
     check_numbers(low=low, high=high)
-    largest = _LARGEST.get(storage.name, float(np.finfo(np.float64).max))
+    largest = LARGEST.get(storage.name, LARGEST["float64"])
     got = f"for {storage.name}, got low={float(low)}, high={float(high)}"
     if not (-largest <= low <= largest and -largest <= high <= largest):
         raise RuntimeError(f"low and high must be within +-{largest} {got}")
@@ -55,14 +59,33 @@ def check_interval(storage: np.dtype[Any], low: Any, high: Any) -> None:
         raise RuntimeError(f"high - low must be within [0, {largest}] {got}")
 
 
-def fill(array: Array, values: Array) -> None:
-    """Assign in the order of memory: the last of the flat values goes where the strides lead farthest.
+@contextmanager
+def in_memory_order(array: Array) -> Iterator[Array]:
+    """Give the elements as one axis, to be written: the last index goes where the strides lead farthest.
 
     >>> a = np.zeros((3, 2)).T
-    >>> fill(a, np.arange(6.0))
+    >>> with in_memory_order(a) as flat:
+    ...     flat[:] = np.arange(6.0)
     >>> a
     array([[0., 2., 4.],
            [1., 3., 5.]])
     """
     view = array.transpose(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
-    view[...] = values.reshape(view.shape)
+    if view.flags.c_contiguous:
+        yield view.reshape(-1)
+    else:
+        flat = np.empty_like(view, shape=view.size)
+        yield flat
+        view[...] = flat.reshape(view.shape)
+
+
+def fill(array: Array, values: Array) -> None:
+    """Assign flat values in the order of memory.
+
+    >>> a = np.zeros((3, 2)).T
+    >>> fill(a, np.arange(6.0))
+    >>> a[0]
+    array([0., 2., 4.])
+    """
+    with in_memory_order(array) as flat:
+        flat[...] = values

@@ -99,18 +99,18 @@ def fma(x: Array, y: Array, z: Array) -> Array:
     Source: S. Boldo, G. Melquiond, Emulation of a FMA and correctly rounded sums, IEEE Trans. Computers
     57 (2008), 462-471, figure 3; T. Dekker, Numer. Math. 18 (1971), for product and sum.
     """
-    plain = x * y + z
     if x.dtype == np.float32:
         product, z64 = np.broadcast_arrays(x.astype(np.float64) * y, z.astype(np.float64))
         s = np.asarray(product + z64)
         midway = (s.view(np.int64) & 0x1FFFFFFF == 0x10000000) | ((s != 0) & (np.abs(s) < 2.0**-125))
-        s[midway] = _sum_to_odd(product[midway], z64[midway])
-        fused = s.astype(np.float32)
-    elif x.dtype == np.float64:
-        (p, p_rest), z64 = _two_product(x, y), z.astype(np.float64)
-        s, s_rest = _two_sum(z64, p_rest)
-        t, t_rest = _two_sum(p, s)
-        fused = t + _sum_to_odd(s_rest, t_rest)
-    else:
+        if midway.any():
+            s[midway] = _sum_to_odd(product[midway], z64[midway])
+        return np.asarray(s.astype(np.float32))
+    plain = x * y + z
+    if x.dtype != np.float64:
         return plain
+    (p, p_rest), z64 = _two_product(x, y), z.astype(np.float64)
+    s, s_rest = _two_sum(z64, p_rest)
+    t, t_rest = _two_sum(p, s)
+    fused = t + _sum_to_odd(s_rest, t_rest)
     return np.where(np.isfinite(plain) & np.isfinite(fused), fused, plain)

@@ -9,38 +9,40 @@ The engine is MT19937 with its 32-bit seeding. What torch 2.13 does with the wor
   drawn the ragged numbers in vain, half types have not).
 - normal otherwise: Box-Muller in float64, angle before radius; the second of an odd pair waits in the
   generator for whoever draws such a normal next.
+- integers: a word modulo the width of the range, or 64 bits from a width of 2**28 on.
+- Bernoulli and exponential numbers: a float64 uniform each (float32 ones for an array of probabilities that
+  is not float64).
 - Elements that are not contiguous are filled in the order of memory.
 
-Two steps depend on torch's CPU path; the paths reproduced here are these. ``x * scale + shift`` rounds
-once: a fused multiply-add, as on every x86 CPU with AVX2 (``ATEN_CPU_CAPABILITY=default`` rounds uniform
-numbers twice). Float32 normals take the correctly rounded logarithm, sine and cosine, as ``default`` does
-but for rare last bits (the AVX2 path has coarser approximations of its own).
+Two steps depend on torch's CPU path; the path reproduced here is that of x86 CPUs with AVX2 or more.
+``x * scale + shift`` rounds once (``ATEN_CPU_CAPABILITY=default`` rounds uniform numbers twice). Float32
+and half normals take that path's own logarithm, sine and cosine: see :mod:`reference._box_muller`.
 """
 
 from __future__ import annotations
 
 import math
-import numbers
-import operator
+import warnings
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from ._storage import HALF, SINGLE, check_interval, check_numbers, fill, storage_of
+from ._box_muller import box_muller
+from ._engine import Engine
+from ._storage import HALF, LARGEST, SINGLE, check_interval, check_numbers, fill, in_memory_order, storage_of
 from .precision import fma, lift, pi_like, working
 
 __all__ = ["Generator", "check_generator", "default_generator", "manual_seed"]
 
 Array = np.ndarray[Any, Any]
 
-_WORDS = 624  # of MT19937's state
-_DEFAULT_SEED = 67280421310721
-_STATE = np.dtype([("seed", "u8"), ("left", "i4"), ("seeded", "i4"), ("next", "u8"), ("key", "u8", _WORDS),
-                   ("normal_x", "f8"), ("normal", "f8"), ("normal_rho", "f8"), ("has_normal", "i4"),
-                   ("padding", "u1", 4), ("float_normal", "f4"), ("has_float_normal", "?"), ("end", "u1", 3)])
+_BLOCK = 32768  # numbers at a time, so that what is made of them on the way stays in the cache
+_LARGE = (2**32 - 1) // 20  # randperm takes 64 bits a number from here on
+_DIGITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
 
 
-class Generator:
+class Generator(Engine):
     r"""A stream of random numbers that is torch's, ``torch.Generator()`` on the CPU.
 
     .. math:: u = (w \bmod 2^{p}) \, 2^{-p}, \qquad
@@ -61,91 +63,6 @@ class Generator:
     Deviations: NumPy's own ``RandomState`` has the same words for a seed but takes other bits of them,
     and the polar method for normals; JAX and CUDA use counter-based generators.
     """
-
-    def __init__(self) -> None:
-        self._engine = np.random.MT19937(0)
-        self._record = np.zeros((), _STATE)
-        self.manual_seed(_DEFAULT_SEED)
-
-    def manual_seed(self, seed: int) -> Generator:
-        """Start the stream that belongs to a seed, and return the generator.
-
-        Args:
-            seed: from -2**63 to 2**64 - 1; a negative one stands for itself plus 2**64. Only the low 32
-                bits choose the stream.
-
-        Raises:
-            RuntimeError: where the seed is not an integer. ValueError: where it needs more than 64 bits.
-
-        >>> Generator().manual_seed(-1).initial_seed() == 2**64 - 1
-        True
-        """
-        if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
-            raise RuntimeError(f"seed must be an integer, got {type(seed).__name__}")
-        number = operator.index(seed)
-        if not -(2**63) <= number < 2**64:
-            raise ValueError(f"seed must be within [-2**63, 2**64 - 1], got {number}")
-        key = np.random.RandomState(number & 0xFFFFFFFF).get_state()[1]
-        self._adopt(np.array((number % 2**64, 1, 1, 0, key, 0, 0, 0, 0, 0, 0, 0, 0), _STATE))
-        return self
-
-    def initial_seed(self) -> int:
-        """Return the seed that the stream began with.
-
-        >>> Generator().initial_seed()
-        67280421310721
-        """
-        return int(self._record["seed"])
-
-    def get_state(self) -> Array:
-        """Return the state as torch's bytes: a uint8 array of length 5056 that torch reads too.
-
-        Padding (bytes 5044 to 5047 and 5053 to 5055) is 0; torch leaves there what the memory held.
-
-        >>> Generator().get_state().shape
-        (5056,)
-        """
-        self._record["key"] = self._engine.state["state"]["key"]
-        return np.frombuffer(self._record.tobytes(), np.uint8).copy()
-
-    def set_state(self, new_state: Array) -> Generator:
-        """Continue from a state, this class's or torch's, and return the generator.
-
-        Args:
-            new_state: uint8 array with 5056 elements.
-
-        Raises:
-            TypeError: where it is no uint8 array. RuntimeError: for another size, or bytes that are the
-            state of no generator.
-
-        >>> Generator().set_state(np.zeros(5056, np.uint8))
-        Traceback (most recent call last):
-        RuntimeError: new_state must hold a seeded MT19937 position, got left=0, next=0, seeded=0
-        """
-        if not isinstance(new_state, np.ndarray) or new_state.dtype != np.uint8:
-            got = getattr(new_state, "dtype", type(new_state).__name__)
-            raise TypeError(f"new_state must be a uint8 array, got {got}")
-        if new_state.size != _STATE.itemsize:
-            raise RuntimeError(f"new_state must have {_STATE.itemsize} bytes, got {new_state.size}")
-        record = np.frombuffer(new_state.tobytes(), _STATE).reshape(()).copy()
-        record["padding"] = record["end"] = 0
-        left, place, seeded = (int(record[name]) for name in ("left", "next", "seeded"))
-        if seeded != 1 or not ((left, place) == (1, 0) or 1 <= left == _WORDS + 1 - place):
-            raise RuntimeError("new_state must hold a seeded MT19937 position, "
-                               f"got left={left}, next={place}, seeded={seeded}")
-        self._adopt(record)
-        return self
-
-    def random_words(self, n: int) -> Array:
-        """Draw the next n raw words, a uint32 array.
-
-        >>> Generator().manual_seed(5489).random_words(2)
-        array([3499211612,  581869302], dtype=uint32)
-        """
-        if n:
-            place = (int(self._record["next"]) + n - 1) % _WORDS + 1
-            self._record["next"], self._record["left"] = place, _WORDS + 1 - place
-        return np.asarray(self._engine.random_raw(n), dtype=np.uint64).astype(np.uint32)
 
     def uniform_(self, array: Array, low: float = 0.0, high: float = 1.0) -> Array:
         r"""Fill an array with numbers uniform on [low, high): :math:`x = u \, (high - low) + low`.
@@ -172,18 +89,19 @@ class Generator:
             return array
         storage = storage_of(array, "uniform_")
         check_interval(storage, low, high)
-        u = self._uniform(array.size, storage)
 
-        def scaled(like: Array) -> tuple[Any, Any, Array]:
-            a, b = +lift(like, low), +lift(like, high)  # plus: rounded to the precision of the stream
-            return a, b, fma(lift(like, u), b - a, a)
-
-        with np.errstate(all="ignore"):
-            a, b, x = scaled(working(np.empty(0, storage), np.float32))
-            lifted = x.astype(storage) == b.astype(storage)  # a decision about rounded numbers, so in floats
-            if array.dtype == object:
-                a, b, x = scaled(array)
-            fill(array, np.where(lifted, a, x))
+        floats = working(np.empty(0, storage), np.float32)
+        a, b = lift(floats, low), lift(floats, high)
+        first, last = lift(array, low), lift(array, high)
+        with in_memory_order(array) as flat, np.errstate(all="ignore"):
+            for part in _blocks(array.size):
+                u = self._uniform(part.stop - part.start, storage)
+                exact = lift(array, u) if array.dtype == object else None
+                x = _stretched(u, a, b).astype(storage, copy=False)
+                lifted = x == b.astype(storage)  # a decision about rounded numbers, so in floats
+                if exact is not None:
+                    x = fma(exact, last - first, first)
+                flat[part] = np.where(lifted, first, x) if lifted.any() else x
         return array
 
     def normal_(self, array: Array, mean: float = 0.0, std: float = 1.0) -> Array:
@@ -211,58 +129,244 @@ class Generator:
             self.normal_(_parts(array), mean, std / np.sqrt(2.0))
         elif array.size:
             storage = storage_of(array, "normal_")
-            blocks = array.size >= 16 and array.flags.c_contiguous
-            work = working(array, np.float32 if blocks else np.float64)
             with np.errstate(all="ignore"):
-                draw = self._normal_blocks if blocks else self._normal_pairs
-                z = draw(array.size, storage, work)
-                x = fma(z, +lift(work, std), +lift(work, mean))
-                fill(array, lift(working(array, np.float32), x))  # to half types by way of float32
+                if array.size >= 16 and array.flags.c_contiguous:
+                    self._normal_blocks(array.reshape(-1), storage, mean, std)
+                else:
+                    work = working(array, np.float64)
+                    z = self._normal_pairs(array.size, work)
+                    x = fma(z, +lift(work, std), +lift(work, mean))
+                    fill(array, lift(working(array, np.float32), x))  # to half types by way of float32
         return array
 
-    def _adopt(self, record: Array) -> None:
-        place = int(record["next"]) if record["left"] > 1 else _WORDS
-        key = record["key"].astype(np.uint32)
-        self._engine.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": place}}
-        self._record = record
+    def random_(self, array: Array, *bounds: int | None) -> Array:
+        """Fill an array with integers uniform on [low, high).
+
+        Args:
+            array: integers, booleans or floating numbers, any shape and strides.
+            bounds: nothing, for all from 0 to the largest value (2**p for p significand bits); ``high``;
+                or ``low, high``, where a ``high`` of None stands for all that the dtype holds.
+
+        Returns:
+            The array.
+
+        Raises:
+            RuntimeError: where low >= high, or the dtype does not hold all between them.
+
+        >>> Generator().manual_seed(0).random_(np.zeros(4, np.int64), 10)
+        array([4, 9, 3, 0])
+        """
+        kind, name = array.dtype.kind, array.dtype.name
+        largest = 2 ** _DIGITS[name] if name in _DIGITS else 1 if kind == "b" else np.iinfo(array.dtype).max
+        low, high = (0, *bounds)[-2:] if bounds else (0, None)
+        if low == -(2**63) and high is None:
+            if array.size and name not in ("int64", "float64", "float32", "bfloat16"):
+                raise RuntimeError(f"low=-2**63 without high needs an array that can hold it, got {name}")
+            values = self.random_double_words(array.size).view(np.int64)
+        elif bounds:
+            low, high = _range(array.dtype, low or 0, high, largest)
+            values = self._integers(array.size, low, high, wide=high - low >= 2**28)
+        else:
+            values = self._integers(array.size, 0, largest + 1, wide=name in ("float64", "int64"))
+        with np.errstate(over="ignore"):
+            fill(array, values.astype(np.float32) if name in HALF else values)
+        return array
+
+    def randint(self, low: int, high: int, size: Sequence[int], dtype: Any = np.int64) -> Array:
+        """Draw an array of integers uniform on [low, high), as ``torch.randint`` does.
+
+        >>> Generator().manual_seed(0).randint(3, 6, (2, 3))
+        array([[5, 3, 5],
+               [3, 4, 3]])
+        """
+        return self.random_(np.zeros(tuple(size), dtype), low, high)
+
+    def randperm(self, n: int, dtype: Any = np.int64) -> Array:
+        """Draw a permutation of 0, ..., n - 1: the i-th element changes places with one from i on.
+
+        Raises:
+            RuntimeError: where n is negative.
+
+        >>> Generator().manual_seed(0).randperm(5)
+        array([4, 0, 1, 3, 2])
+
+        Source: R. Durstenfeld, Algorithm 235, Comm. ACM 7 (1964), 420.
+        """
+        if n < 0:
+            raise RuntimeError(f"n must be at least 0, got {n}")
+        draws = max(n - 1, 0)
+        words = self.random_words(draws) if n < _LARGE else self.random_double_words(draws)
+        places = np.arange(draws) + (words % np.arange(n, n - draws, -1, dtype=np.uint64)).astype(np.int64)
+        order = list(range(n))
+        for i, j in enumerate(places.tolist()):
+            order[i], order[j] = order[j], order[i]
+        return np.array(order, dtype)
+
+    def bernoulli_(self, array: Array, p: Any = 0.5) -> Array:
+        """Fill an array with 1 where a uniform number is below p, and 0 elsewhere.
+
+        Args:
+            array: any real dtype, shape and strides. p: a number, or an array that broadcasts to the shape.
+
+        Returns:
+            The array.
+
+        Raises:
+            RuntimeError: where a probability is outside [0, 1].
+
+        >>> Generator().manual_seed(0).bernoulli_(np.zeros(5), 0.5)
+        array([0., 0., 1., 0., 0.])
+
+        Deviations: torch on some Intel CPUs draws the number p's from MKL's own generator instead.
+        """
+        chances = np.asarray(p)
+        if not ((chances >= 0) & (chances <= 1)).all():
+            raise RuntimeError(f"p must be within [0, 1], got {p}")
+        single = isinstance(p, np.ndarray) and p.dtype != np.float64
+        u = np.empty_like(array, np.float32 if single else np.float64)
+        fill(u, self._uniform(array.size, u.dtype))
+        array[...] = u < (chances.astype(np.float32) if single else chances)
+        return array
+
+    def exponential_(self, array: Array, lambd: float = 1.0) -> Array:
+        r"""Fill an array with exponential numbers, :math:`x = -\ln(1 - u) / \lambda`.
+
+        Args:
+            array: float16, bfloat16, float32 or float64, any shape and strides. lambd: rate, above 0.
+
+        Returns:
+            The array.
+
+        Raises:
+            RuntimeError: where the rate is not above 0, or for another dtype.
+
+        >>> Generator().manual_seed(0).exponential_(np.zeros(2), 2.0)
+        array([1.75416309, 0.61519238])
+        """
+        if not lambd > 0:
+            raise RuntimeError(f"lambd must be above 0, got {lambd}")
+        if array.dtype.name not in _DIGITS:
+            raise RuntimeError(f"exponential_ needs a floating array, got {array.dtype.name}")
+        fill(array, -1.0 / lambd * np.log1p(-self._uniform(array.size, np.dtype(np.float64))))
+        return array
+
+    def _integers(self, n: int, low: int, high: int, wide: bool) -> Array:
+        words = self.random_double_words(n) if wide else self.random_words(n).astype(np.uint64)
+        return np.asarray((words % np.uint64(high - low)).view(np.int64) + low)
 
     def _uniform(self, n: int, storage: np.dtype[Any]) -> Array:
-        """n numbers on [0, 1) as float64, which holds each of them exactly."""
+        """n numbers on [0, 1) as float32 or float64, which holds each of them exactly."""
         if storage.name in SINGLE:
-            return np.asarray((self.random_words(n) & np.uint32(2**24 - 1)) * 2.0**-24, dtype=np.float64)
+            words = self.random_words(n)
+            words &= np.uint32(2**24 - 1)
+            u = words.view(np.int32).astype(np.float32)
+            u *= np.float32(2.0**-24)
+            return u
         high, low = self.random_words(2 * n).reshape(n, 2).T
         return np.asarray(((high & np.uint32(2**21 - 1)) * 2.0**32 + low) * 2.0**-53)
 
-    def _normal_blocks(self, n: int, storage: np.dtype[Any], work: Array) -> Array:
-        whole, rest = n - n % 16, n % 16
-        u = self._uniform(whole, storage)
+    def _normal_blocks(self, flat: Array, storage: np.dtype[Any], mean: Any, std: Any) -> None:
+        work = working(flat, np.float32)
+        shift, scale = +lift(work, mean), +lift(work, std)
+
+        def draw(part: slice) -> None:
+            u = self._uniform(part.stop - part.start, storage).reshape(-1, 2, 8)
+            z = _normals(work, u[:, 0].reshape(-1), u[:, 1].reshape(-1))
+            block = flat[part].reshape(-1, 2, 8)
+            for half, normals in enumerate(z):
+                block[:, half] = _scaled(normals, scale, shift).reshape(-1, 8)
+
+        rest = flat.size % 16
+        for part in _blocks(flat.size - rest):
+            draw(part)
         if rest:
             if storage.name not in HALF:
                 self._uniform(rest, storage)
-            u = np.concatenate([u, self._uniform(16, storage)])
-        z = _box_muller(work, *u.reshape(-1, 2, 8).swapaxes(0, 1))
-        return np.concatenate([z[: n - 16], z[-16:]]) if rest else z
+            draw(slice(flat.size - 16, flat.size))
 
-    def _normal_pairs(self, n: int, storage: np.dtype[Any], work: Array) -> Array:
+    def _normal_pairs(self, n: int, work: Array) -> Array:
         record = self._record
         z, spare = lift(work, [float(record["normal"])] if record["has_normal"] else []), 0.0
         if len(z) < n:
             pairs = (n - len(z) + 1) // 2
             u_angle, u_radius = self._uniform(2 * pairs, np.dtype(np.float64)).reshape(pairs, 2).T
-            z = np.concatenate([z, _box_muller(work, u_radius[:, None], u_angle[:, None])])
+            z = np.concatenate([z, np.stack(_normals(work, u_radius, u_angle), 1).reshape(-1)])
             spare = math.sqrt(-2 * math.log1p(-u_radius[-1])) * math.sin(2 * math.pi * u_angle[-1])
         record["has_normal"] = len(z) > n
         record["normal"] = spare if len(z) > n else 0.0
         return z[:n]
 
 
-def _box_muller(work: Array, u_radius: Array, u_angle: Array) -> Array:
-    """Normals of each row: all cosines, then all sines. Functions are evaluated in float64 or better."""
-    wide = working(work, np.float64)
-    radius = np.sqrt(-2 * lift(work, np.log1p(-lift(wide, u_radius))))
-    angle = lift(wide, lift(work, 2 * pi_like(wide) * lift(wide, u_angle)))
-    z = [radius * lift(work, np.cos(angle)), radius * lift(work, np.sin(angle))]
-    return np.concatenate(z, axis=1).reshape(-1)
+def _blocks(n: int) -> Iterator[slice]:
+    return (slice(i, min(i + _BLOCK, n)) for i in range(0, n, _BLOCK))
+
+
+def _stretched(u: Array, low: Array, high: Array) -> Array:
+    """u * (high - low) + low, rounded once; from -high and from 0 on that is one product. Overwrites u."""
+    if low == -high:
+        u *= 2  # exact, as is the difference
+        u -= 1
+    elif low != 0:
+        return fma(u, high - low, low)
+    if high != 1:
+        u *= high
+    return u
+
+
+def _scaled(x: Array, scale: Array, shift: Array) -> Array:
+    """x * scale + shift, rounded once; without a shift that is the product. May overwrite x."""
+    if x.dtype == object or shift != 0:
+        return fma(x, scale, shift)
+    if scale != 1:
+        x *= scale
+    x += 0  # no negative zeros
+    return x
+
+
+def _normals(work: Array, u_radius: Array, u_angle: Array) -> tuple[Array, Array]:
+    """Cosines and sines of Box and Muller; in float32 with torch's own functions."""
+    if work.dtype == np.float32:
+        return box_muller(u_radius, u_angle)
+    radius = np.sqrt(-2 * np.log1p(-lift(work, u_radius)))
+    angle = 2 * pi_like(work) * lift(work, u_angle)
+    return radius * np.cos(angle), radius * np.sin(angle)
+
+
+def _range(dtype: np.dtype[Any], low: int, high: int | None, largest: int) -> tuple[int, int]:
+    """The integers within [low, high) that a dtype can hold; RuntimeError where it cannot hold the bounds."""
+    if high is not None and low >= high:
+        raise RuntimeError(f"low must be below high, got low={low}, high={high}")
+    end = largest + 1 if high is None else high
+    if dtype.name in _DIGITS:
+        digits = _DIGITS[dtype.name]
+        if (near := _rounded(low + 1, dtype)) < low:
+            low = near + 2 ** (abs(low + 1).bit_length() - digits)
+        if high is not None and (near := _rounded(high - 1, dtype)) >= high:
+            end = near - 2 ** (abs(high - 1).bit_length() - digits)
+        if low >= end:
+            raise RuntimeError(f"low must be below high in {dtype.name}, got low={low}, high={end}")
+        for name, bound in (("low", low), ("high - 1", end - 1)):
+            if abs(bound) > 2**digits:
+                warnings.warn(f"{name} is beyond 2**{digits}, to which {dtype.name} holds every integer: {bound}",
+                              UserWarning, stacklevel=4)
+    smallest, most = _limits(dtype)
+    if not (smallest <= low <= most and smallest <= end - 1 <= most):
+        raise RuntimeError(f"low and high - 1 must be within [{smallest}, {most}] for {dtype.name}, "
+                           f"got low={low}, high={end}")
+    return low, end
+
+
+def _rounded(number: int, dtype: np.dtype[Any]) -> float:
+    with np.errstate(over="ignore"):
+        rounded = float(np.float32(number).astype(dtype) if dtype.name in HALF else dtype.type(number))
+    return int(rounded) if math.isfinite(rounded) else rounded
+
+
+def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
+    if dtype.name in _DIGITS:
+        most = float(LARGEST[dtype.name])
+        return -most, most
+    return (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
 
 
 def _parts(array: Array) -> Array:

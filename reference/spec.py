@@ -154,6 +154,7 @@ class InitSpec(Spec):
     draw: Callable[[Options, np.random.Generator, Limits], dict[str, Any]]
     """Keyword arguments of one case; ``shape`` stands for the array, which the case makes."""
     sized: Callable[[int], dict[str, Any]]  #: arguments for about n elements, ``shape`` among them
+    bitwise: tuple[str, ...] = DTYPES  #: the types in which its numbers are torch's to the last bit
 
     @property
     def implementation(self) -> Callable[..., Any]:

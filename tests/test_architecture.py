@@ -90,12 +90,15 @@ def test_an_import_brings_in_no_framework(statement: str) -> None:
 @pytest.mark.parametrize("package", ["losses", "optim", "init"])
 def test_the_explicit_imports_are_those_of_the_registry(package: str) -> None:
     module = importlib.import_module(f"reference.{package}")
-    wanted: set[str] = {"Parameter", "Optimizer"} if package == "optim" else set()
+    wanted = {"optim": {"Parameter", "Optimizer"},
+              "init": {"calculate_fan_in_and_fan_out", "calculate_gain"}}.get(package, set())
     for spec in registry.specs().values():
         if spec.implementation.__module__.startswith(f"reference.{package}."):
             wanted |= {spec.name}
             if isinstance(spec, LossSpec):
                 wanted |= {spec.module, f"{spec.name}_backward"}
+            if isinstance(spec, InitSpec):
+                wanted |= {name.rpartition(".")[2] for name in spec.torch_names}
     assert set(module.__all__) == wanted
     for name in wanted:
         assert not inspect.ismodule(getattr(module, name))

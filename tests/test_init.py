@@ -1,9 +1,11 @@
-"""reference.init against torch.nn.init: every axis of every SPEC, values and position of the stream."""
+"""reference.init against torch.nn.init: every axis of every SPEC, values, position of the stream, warnings."""
 
 from __future__ import annotations
 
 import itertools
+import math
 import random as stdlib_random
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,80 +13,191 @@ import pytest
 import torch
 
 import reference.init as init
-from reference import random
-from reference.init.normal_init import SPEC as NORMAL
-from reference.init.xavier_uniform_init import SPEC as XAVIER
-from reference.spec import InitSpec, Limits
-from tests.twins import DTYPES, PRECISION, assert_same_bits, assert_same_normals, state_of, zeros
+from oracle.cases import select
+from oracle.evaluate import empty_tensor, take_seeds
+from oracle.run import run_case
+from oracle.targets import load
+from oracle.targets.pytorch import resolve, to_tensor
+from reference import random, registry
+from reference.spec import InitSpec, Limits, Refusal
+from tests.twins import PRECISION, assert_same_bits, state_of, zeros
 
-SPECS = (NORMAL, XAVIER)
+SPECS = tuple(spec for spec in registry.specs().values() if isinstance(spec, InitSpec))
+SEEDED = tuple(spec for spec in SPECS if "generator" in spec.parameters)
+SEEDS = range(20)
 FUSES = torch.backends.cpu.get_cpu_capability() != "DEFAULT"  # that path rounds uniform numbers twice
+COUPLES = [pytest.param(spec, dtype, id=f"{spec.name}-{dtype}") for spec in SPECS for dtype in spec.dtypes]
+
+quiet = pytest.mark.filterwarnings("ignore:.*(two std outside|2 std from|without elements|zero-element)")
 
 
 def combinations(spec: InitSpec, dtype: str) -> list[dict[str, Any]]:
-    """Each value of each axis with the defaults, and sixty combinations by chance."""
+    """Each value of each axis with the defaults, and some combinations by chance."""
     names = [axis.name for axis in spec.axes]
     one_by_one = [{**spec.defaults, axis.name: value} for axis in spec.axes for value in axis.values]
-    every = [dict(zip(names, values, strict=True))
-             for values in itertools.product(*(axis.values for axis in spec.axes))]
-    some = one_by_one + stdlib_random.Random(0).sample(every, 60)
-    return [options for options in some if spec.allowed(options, dtype)]
+    every = list(itertools.product(*(axis.values for axis in spec.axes)))
+    chance = stdlib_random.Random(spec.name + dtype).sample(every, min(len(every), 12))
+    some = one_by_one + [dict(zip(names, values, strict=True)) for values in chance]
+    unique = {tuple(options.values()): {**options, "seed": 0} for options in some if spec.allowed(options, dtype)}
+    return list(unique.values())
 
 
-def check(spec: InitSpec, options: dict[str, Any], dtype: str) -> None:
+def check(spec: InitSpec, options: dict[str, Any], dtype: str, seed: int = 0) -> None:
+    """Both fill an array from the same two seeds; the numbers and both streams' positions have to be equal."""
     limits = Limits(dtype, 2.0 ** (1 - PRECISION[dtype]), 0.0, 0.0)
-    kwargs = spec.draw(options, np.random.default_rng(0), limits)
-    array, tensor = zeros(kwargs.pop("shape"), dtype, kwargs.pop("layout"))
-    seed = kwargs.pop("seed")
-    ours, theirs = random.Generator().manual_seed(seed), torch.Generator().manual_seed(seed)
-    assert spec.function(array, generator=ours, **kwargs) is array
-    getattr(torch.nn.init, spec.name)(tensor, generator=theirs, **kwargs)
-    if spec is NORMAL:
-        assert_same_normals(array, tensor, kwargs["std"], dtype)
-    elif FUSES:
+    arguments = {**spec.draw(options, np.random.default_rng(0), limits), "seed": seed}
+    seeds = take_seeds(arguments)
+    array = empty_tensor(arguments, dtype)
+    tensor = to_tensor(array)
+    ours, theirs = random.Generator().manual_seed(seeds.given), torch.Generator().manual_seed(seeds.given)
+    random.manual_seed(seeds.default)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.default)
+        assert spec.function(array, **arguments, **seeds.argument(spec, ours)) is array
+        resolve(spec.torch_names[0])(tensor, **arguments, **seeds.argument(spec, theirs))
+        assert state_of(ours) == state_of(theirs)
+        assert state_of(random.default_generator) == state_of(torch.default_generator)
+    if dtype in spec.bitwise and FUSES:
         assert_same_bits(array, tensor)
-    assert state_of(ours) == state_of(theirs)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
-def test_values_and_position(spec: InitSpec, dtype: str) -> None:
+@quiet
+@pytest.mark.parametrize(("spec", "dtype"), COUPLES)
+def test_twenty_seeds_give_the_same_numbers_and_positions(spec: InitSpec, dtype: str) -> None:
     for options in combinations(spec, dtype):
-        check(spec, options, dtype)
+        for seed in SEEDS if "seed" in spec.defaults else [0]:
+            check(spec, options, dtype, seed)
 
 
+def test_there_are_enough_combinations() -> None:
+    assert sum(len(combinations(spec, dtype)) for spec in SEEDED for dtype in spec.bitwise) >= 200
+    assert sum(len(spec.refusals) for spec in SPECS) >= 30
+
+
+@quiet
+@pytest.mark.parametrize(("spec", "dtype"), [p for p in COUPLES if p.values[1] not in p.values[0].bitwise])
+def test_what_is_not_equal_is_within_its_bound(spec: InitSpec, dtype: str) -> None:
+    for case in select([spec.name], [dtype]):
+        for target in load(["torch:eager", "reference"]):
+            assert run_case(case, target).verdict in ("exact", "within")
+
+
+def test_every_argument_is_varied() -> None:
+    for spec in SPECS:
+        axes = {axis.name: axis.values for axis in spec.axes}
+        for name in spec.parameters:
+            assert len(axes["shape" if name == "tensor" else name]) >= 2
+
+
+def test_every_public_initializer_of_torch_is_here() -> None:
+    public = {name for name in dir(torch.nn.init) if hasattr(getattr(torch.nn.init, name), "__call__")
+              and getattr(getattr(torch.nn.init, name), "__module__", "") == "torch.nn.init" and name[0] != "_"}
+    public -= {"Callable", "Tensor", "TypeVar", "ParamSpec"}
+    assert public == set(init.__all__) - {"calculate_fan_in_and_fan_out"}
+
+
+# --- refusals and warnings -----------------------------------------------------------------------
+
+
+@quiet
 @pytest.mark.parametrize(("spec", "refusal"), [pytest.param(spec, refusal, id=f"{spec.name}-{refusal.why}")
                                                for spec in SPECS for refusal in spec.refusals])
-def test_refusals(spec: InitSpec, refusal: Any) -> None:
+def test_refusals(spec: InitSpec, refusal: Refusal) -> None:
     with pytest.raises(refusal.raises, match=refusal.match):
         spec.function(**refusal.arguments)
-    tensors = {name: torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
+    tensors = {name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
                for name, value in refusal.arguments.items()}
     with pytest.raises(refusal.torch_raises or refusal.raises):
-        getattr(torch.nn.init, spec.name)(**tensors)
+        resolve(spec.torch_names[0])(**tensors)
 
 
-def test_refused_generators() -> None:
-    for spec in SPECS:
-        with pytest.raises(TypeError, match=r"generator must be a reference\.random\.Generator, got int"):
-            spec.function(np.zeros((2, 3)), generator=5)
-        with pytest.raises(TypeError, match="generator"):
-            getattr(torch.nn.init, spec.name)(torch.zeros(2, 3), generator=5)
+@pytest.mark.parametrize("spec", SEEDED, ids=lambda spec: spec.name)
+def test_refused_generators(spec: InitSpec) -> None:
+    arguments = {"sparsity": 0.5} if "sparsity" in spec.parameters else {}
+    with pytest.raises(TypeError, match=r"generator must be a reference\.random\.Generator, got int"):
+        spec.function(np.zeros((2, 3)), generator=5, **arguments)
+    with pytest.raises(TypeError, match="generator"):
+        resolve(spec.torch_names[0])(torch.zeros(2, 3), generator=5, **arguments)
 
 
-def test_default_generator_is_used_and_moves_on() -> None:
-    before = torch.get_rng_state()
-    try:
-        torch.manual_seed(9)
-        random.manual_seed(9)
-        for _ in range(2):
-            array, tensor = zeros((3, 5), "float64")
-            init.normal_(tensor=array, std=2.0)
-            torch.nn.init.normal_(tensor=tensor, std=2.0)
-            assert_same_normals(array, tensor, 2.0, "float64")
-        assert state_of(random.default_generator) == state_of(torch.default_generator)
-    finally:
-        torch.set_rng_state(before)
+@pytest.mark.parametrize("name", ["kaiming_uniform_", "kaiming_normal_"])
+def test_an_array_without_elements_warns(name: str) -> None:
+    array, tensor = zeros((0, 3), "float32")
+    with pytest.warns(UserWarning, match="left as it is"):
+        assert getattr(init, name)(array, mode="nonsense") is array
+    with pytest.warns(UserWarning, match="no-op"):
+        getattr(torch.nn.init, name)(tensor, mode="nonsense")
+
+
+@pytest.mark.parametrize("mean", [-4.5, 4.5, -4.0, 3.9])
+def test_a_mean_outside_warns(mean: float) -> None:
+    caught = []
+    for function, array in ((init.trunc_normal_, np.zeros(3)), (torch.nn.init.trunc_normal_, torch.zeros(3))):
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            function(array, mean, 1.0, -2.0, 2.0)
+        caught.append([w.category for w in seen])
+    assert caught[0] == caught[1] == [UserWarning] * (abs(mean) > 4)
+
+
+@pytest.mark.parametrize("spec", [s for s in SPECS if len(s.torch_names) > 1], ids=lambda spec: spec.name)
+def test_deprecated_names_warn_and_do_the_same(spec: InitSpec) -> None:
+    old = spec.torch_names[1].rpartition(".")[2]
+    arguments = {name: 0.5 for name in ("val", "sparsity") if name in spec.parameters}
+    shape = (4, 2, 3) if spec.name == "dirac_" else (4, 3)
+    array, tensor = zeros(shape, "float32")
+    random.manual_seed(3)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        with pytest.warns(FutureWarning, match=f"^{old} is deprecated; use {spec.name}$"):
+            assert getattr(init, old)(array, **arguments) is array
+        with pytest.warns(FutureWarning, match=rf"{spec.name}`"):
+            resolve(spec.torch_names[1])(tensor, **arguments)
+    np.testing.assert_allclose(array, tensor.numpy(), rtol=0, atol=2.0**-20 if not spec.bitwise else 0)
+    assert getattr(init, old).__name__ == old
+
+
+# --- gains, fans, constants ----------------------------------------------------------------------
+
+NONLINEARITIES = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
+                  "conv_transpose3d", "sigmoid", "tanh", "relu", "leaky_relu", "selu")
+
+
+@pytest.mark.parametrize("param", [None, 0, 2, 0.2, -1.5, math.sqrt(5)])
+@pytest.mark.parametrize("name", NONLINEARITIES)
+def test_gains(name: str, param: float | None) -> None:
+    assert init.calculate_gain(name, param) == torch.nn.init.calculate_gain(name, param)
+
+
+@pytest.mark.parametrize(("name", "param"), [("gelu", None), (None, None), ("leaky_relu", True),
+                                             ("leaky_relu", "0.1"), ("leaky_relu", (1,))])
+def test_refused_gains(name: Any, param: Any) -> None:
+    for function in (init.calculate_gain, torch.nn.init.calculate_gain):
+        with pytest.raises(ValueError, match=r"nonlinearity|param|negative_slope"):
+            function(name, param)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (0, 3), (8, 3, 2, 2), (2, 3, 4), (2, 1, 1, 2, 3)])
+def test_fans(shape: tuple[int, ...]) -> None:
+    assert init.calculate_fan_in_and_fan_out(np.zeros(shape)) == \
+        torch.nn.init._calculate_fan_in_and_fan_out(torch.zeros(shape))
+
+
+@pytest.mark.parametrize(("dtype", "value"), [("int64", 1.7), ("int32", -3), ("uint8", -1), ("bool", 0.5),
+                                              ("int8", True), ("complex64", 1 + 2j), ("float32", np.float64(0.1))])
+def test_constants_of_other_types(dtype: str, value: Any) -> None:
+    tensor = torch.nn.init.constant_(torch.zeros(3, dtype=getattr(torch, dtype)), value)
+    assert init.constant_(np.zeros(3, dtype), value).tolist() == tensor.tolist()
+
+
+@pytest.mark.parametrize("name", ["uniform_", "normal_", "xavier_normal_", "kaiming_uniform_"])
+def test_complex_arrays(name: str) -> None:
+    array = np.zeros((4, 5), np.complex64)
+    tensor = torch.from_numpy(array.copy())
+    getattr(init, name)(array, generator=random.Generator().manual_seed(2))
+    getattr(torch.nn.init, name)(tensor, generator=torch.Generator().manual_seed(2))
+    if FUSES:
+        assert array.tobytes() == tensor.numpy().tobytes()
 
 
 def test_bfloat16_never_reaches_the_upper_bound() -> None:
@@ -97,12 +210,77 @@ def test_bfloat16_never_reaches_the_upper_bound() -> None:
     assert ((tensor == float(a)).numpy() == (array == a)).all()
 
 
+def test_orthogonal_factors_are_orthogonal() -> None:
+    for shape in ((40, 40), (30, 7), (7, 5, 6)):
+        x = init.orthogonal_(np.zeros(shape), generator=random.Generator().manual_seed(0)).reshape(shape[0], -1)
+        gram = x.T @ x if x.shape[0] >= x.shape[1] else x @ x.T
+        assert np.abs(gram - np.eye(len(gram))).max() < len(gram) * 8 * 2.0**-53
+
+
+# --- models --------------------------------------------------------------------------------------
+
+
+def resnet18() -> list[tuple[Any, ...]]:
+    """The layers of a ResNet-18 in the order in which they are built; its norms are those of LayerNorm."""
+    layers: list[tuple[Any, ...]] = [("Conv2d", 3, 64, 7, False), ("LayerNorm", 64)]
+    channels = 64
+    for width in (64, 128, 256, 512):
+        for block in range(2):
+            layers += [("Conv2d", channels, width, 3, False), ("LayerNorm", width),
+                       ("Conv2d", width, width, 3, False), ("LayerNorm", width)]
+            if block == 0 and channels != width:
+                layers += [("Conv2d", channels, width, 1, False), ("LayerNorm", width)]
+            channels = width
+    return [*layers, ("Linear", 512, 1000, True)]
+
+
+def transformer() -> list[tuple[Any, ...]]:
+    """Two blocks of a small transformer."""
+    block = [("LayerNorm", 64), ("Linear", 64, 192, True), ("Linear", 64, 64, False), ("LayerNorm", 64),
+             ("Linear", 64, 256, True), ("Linear", 256, 64, True)]
+    return [("Embedding", 1001, 64), ("Embedding", 33, 64), *block, *block, ("Linear", 64, 1001, False)]
+
+
+def torch_layer(kind: str, *sizes: Any) -> torch.nn.Module:
+    if kind == "Conv2d":
+        return torch.nn.Conv2d(*sizes[:3], bias=sizes[3])
+    return torch.nn.Linear(*sizes[:2], bias=sizes[2]) if kind == "Linear" else getattr(torch.nn, kind)(*sizes)
+
+
+def our_layer(kind: str, *sizes: Any) -> list[np.ndarray]:
+    """The same parameters from the documentation of the layers, by our initializers."""
+    if kind == "LayerNorm":
+        return [init.ones_(np.empty(sizes[0], np.float32)), init.zeros_(np.empty(sizes[0], np.float32))]
+    if kind == "Embedding":
+        return [init.normal_(np.empty(sizes, np.float32))]
+    inputs, outputs, *kernel, bias = sizes
+    weight = np.empty((outputs, inputs, *kernel * 2), np.float32)
+    init.kaiming_uniform_(weight, a=math.sqrt(5))
+    bound = 1 / math.sqrt(init.calculate_fan_in_and_fan_out(weight)[0])
+    return [weight, init.uniform_(np.empty(outputs, np.float32), -bound, bound)] if bias else [weight]
+
+
+@pytest.mark.skipif(not FUSES, reason="torch's baseline CPU path rounds x * scale + shift twice")
+@pytest.mark.parametrize("layers", [resnet18(), transformer()], ids=["resnet18", "transformer"])
+@pytest.mark.parametrize("seed", [0, 2**40 + 7])
+def test_models_are_rebuilt_from_the_seed_alone(layers: list[tuple[Any, ...]], seed: int) -> None:
+    random.manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for layer in layers:
+            for array, parameter in zip(our_layer(*layer), torch_layer(*layer).parameters(), strict=True):
+                assert array.tobytes() == parameter.detach().numpy().tobytes(), layer
+        assert state_of(random.default_generator) == state_of(torch.default_generator)
+
+
 @pytest.mark.skipif(not FUSES, reason="torch's baseline CPU path rounds x * scale + shift twice")
 @pytest.mark.parametrize(("name", "wrong"), [
     ("calculate_fan_in_and_fan_out", lambda tensor: tensor.shape[1::-1]),  # forgets the kernel
     ("calculate_fan_in_and_fan_out", lambda tensor: (tensor.shape[-1], tensor.shape[0]))])
 def test_mistakes_are_caught(name: str, wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = registry.get("xavier_uniform_")
+    assert isinstance(spec, InitSpec)
     monkeypatch.setitem(init.xavier_uniform_.__globals__, name, wrong)
-    check(XAVIER, {**XAVIER.defaults, "shape": "16x4"}, "float32")  # right where there is no kernel
+    check(spec, {**spec.defaults, "shape": "16x4"}, "float32")  # right where there is no kernel
     with pytest.raises(AssertionError):
-        check(XAVIER, {**XAVIER.defaults, "shape": "8x3x3x2"}, "float32")
+        check(spec, {**spec.defaults, "shape": "8x3x3x2"}, "float32")

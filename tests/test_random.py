@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 
 import numpy as np
@@ -198,11 +199,11 @@ def test_fma_rounds_once(dtype: type) -> None:
 
 MISTAKES = {
     "ragged halves drawn in vain": ("HALF", frozenset(), test_normal, ("bfloat16", 0.0, 1.0)),
-    "angle and radius exchanged": ("_box_muller", lambda work, u, v, f=random._box_muller: f(work, v, u),
+    "angle and radius exchanged": ("_normals", lambda work, u, v, f=random._normals: f(work, v, u),
                                    test_normal, ("float64", 0.0, 1.0)),
     "sum rounded twice": ("fma", lambda x, y, z: x * y + z,
-                          test_uniform, ("float32", (-1.0954451, 1.0954451))),
-    "logical order": ("fill", lambda a, v: a.__setitem__(..., v.reshape(a.shape)),
+                          test_uniform, ("float32", (0.1, 0.2))),
+    "logical order": ("in_memory_order", lambda a: contextlib.nullcontext(a.reshape(-1)),
                       test_order_of_memory, ("swapped", "float32")),
 }
 
@@ -214,3 +215,129 @@ def test_mistakes_are_caught(mistake: str, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(random, name, wrong)
     with pytest.raises(AssertionError):
         test(*arguments)
+
+
+# --- integers, permutations, Bernoulli and exponential numbers -----------------------------------
+
+INTEGERS = ("int8", "uint8", "int16", "int32", "int64", "bool", "float16", "bfloat16", "float32", "float64")
+BOUNDS = [(), (7,), (-5, 100), (0, 1), (3, None), (0, 2**27 + 1), (0, 2**28), (-(2**28), 2**28 - 1),
+          (-(2**40), 2**52), (-(2**63), 2**63 - 1), (-(2**63), None), (0, 2047), (0, 257), (-300, 2**14 + 3)]
+
+
+def both(dtype: str, shape: tuple[int, ...] = (5, 7)) -> tuple[np.ndarray, torch.Tensor]:
+    if dtype == "bfloat16":
+        return zeros(shape, dtype)
+    return np.zeros(shape, dtype), torch.zeros(shape, dtype=getattr(torch, dtype))
+
+
+@pytest.mark.filterwarnings("ignore:.*(out of bounds|holds every integer)")
+@pytest.mark.parametrize("bounds", BOUNDS, ids=str)
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_integers(dtype: str, bounds: tuple[int | None, ...]) -> None:
+    ours, theirs = pair(3)
+    array, tensor = both(dtype)
+    for a, t in ((array, tensor), (array.T, tensor.T), (array[:0], tensor[:0])):
+        try:
+            t.random_(*bounds, generator=theirs)
+        except RuntimeError:
+            with pytest.raises(RuntimeError, match="low"):
+                ours.random_(a, *bounds)
+        else:
+            assert ours.random_(a, *bounds) is a
+            assert_same_bits(a, t)
+        assert_same_state(ours, theirs)
+
+
+def test_a_range_beyond_the_integers_of_a_type_warns() -> None:
+    with pytest.warns(UserWarning, match=r"high - 1 is beyond 2\*\*11"):
+        Generator().random_(np.zeros(3, np.float16), 4096)
+    with pytest.warns(UserWarning, match="out of bounds"):
+        torch.zeros(3, dtype=torch.float16).random_(4096)
+
+
+@pytest.mark.filterwarnings("ignore:.*(out of bounds|holds every integer)")
+@pytest.mark.parametrize(("low", "high"), [(0, 10), (-7, 2**31), (5, 6)])
+def test_randint(low: int, high: int) -> None:
+    for seed in SEEDS:
+        ours, theirs = pair(seed)
+        for dtype in ("int64", "int32", "float32"):
+            if dtype != "int32" or high < 2**31:
+                got = ours.randint(low, high, (3, 4), dtype)
+                want = torch.randint(low, high, (3, 4), dtype=getattr(torch, dtype), generator=theirs)
+                assert_same_bits(got, want)
+        assert_same_state(ours, theirs)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 10, 625, 2000])
+def test_permutations(n: int) -> None:
+    for seed in SEEDS:
+        ours, theirs = pair(seed)
+        assert_same_bits(ours.randperm(n), torch.randperm(n, generator=theirs))
+        assert_same_bits(ours.randperm(n, np.int32), torch.randperm(n, dtype=torch.int32, generator=theirs))
+        assert_same_state(ours, theirs)
+
+
+def test_a_large_permutation_takes_64_bits_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "_LARGE", 10)
+    first = Generator().manual_seed(1).randperm(10)[0]
+    assert first == int(Generator().manual_seed(1).random_double_words(1)[0]) % 10
+    with pytest.raises(RuntimeError, match="n must be at least 0, got -1"):
+        Generator().randperm(-1)
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, "bool", "int64"])
+def test_bernoulli(dtype: str) -> None:
+    for seed in SEEDS:
+        ours, theirs = pair(seed)
+        array, tensor = both(dtype)
+        for p in (0.0, 0.3, 0.5, 1.0):
+            for a, t in ((array, tensor), (array.T, tensor.T)):
+                assert ours.bernoulli_(a, p) is a
+                assert_same_bits(a, t.bernoulli_(p, generator=theirs))
+        for kind in (np.float32, np.float64):
+            chances = np.random.default_rng(0).random(7).astype(kind)
+            assert_same_bits(ours.bernoulli_(array, chances),
+                             tensor.bernoulli_(torch.from_numpy(chances), generator=theirs))
+        assert_same_state(ours, theirs)
+    for p in (-0.1, 1.1, float("nan")):
+        with pytest.raises(RuntimeError, match=r"p must be within \[0, 1\]"):
+            Generator().bernoulli_(array, p)
+        with pytest.raises(RuntimeError):
+            tensor.bernoulli_(p)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_exponential(dtype: str) -> None:
+    for seed in SEEDS:
+        ours, theirs = pair(seed)
+        array, tensor = both(dtype)
+        for rate in (1.0, 0.01, 300.0):
+            for a, t in ((array, tensor), (array.T, tensor.T)):
+                ours.exponential_(a, rate)
+                t.exponential_(rate, generator=theirs)
+                if dtype == "float64":  # logarithm and product: two roundings on either side, of at most an ulp
+                    np.testing.assert_allclose(a, t.numpy(), rtol=4 * 2.0**-52)
+                else:
+                    assert_same_bits(a, t)
+        assert_same_state(ours, theirs)
+    with pytest.raises(RuntimeError, match="lambd must be above 0"):
+        Generator().exponential_(array, 0.0)
+    with pytest.raises(RuntimeError):
+        tensor.exponential_(0.0)
+    with pytest.raises(RuntimeError, match="got int64"):
+        Generator().exponential_(np.zeros(3, np.int64))
+    with pytest.raises(RuntimeError):
+        torch.zeros(3, dtype=torch.int64).exponential_()
+
+
+# --- normals to the last bit ---------------------------------------------------------------------
+
+
+@FUSES
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_normals_are_equal_bit_for_bit(dtype: str) -> None:
+    for seed, (mean, std) in enumerate([(0.0, 1.0), (0.0, 0.02), (0.3, 0.02), (-5.0, 1000.0)]):
+        ours, theirs = pair(seed)
+        array, tensor = zeros((100_003,), dtype)
+        assert_same_bits(ours.normal_(array, mean, std), tensor.normal_(mean, std, generator=theirs))
+        assert_same_state(ours, theirs)

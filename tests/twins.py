@@ -27,20 +27,20 @@ def zeros(shape: tuple[int, ...], dtype: str, layout: str = "contiguous") -> tup
 def bits(x: Array | torch.Tensor) -> Array:
     """The bytes of the elements, in logical order."""
     if isinstance(x, torch.Tensor):
-        x = x.contiguous().reshape(-1).view(torch.uint8).numpy()
+        x = x.contiguous().reshape(-1).view(torch.uint8).numpy() if x.numel() else np.zeros(0, np.uint8)
     return np.frombuffer(x.tobytes(), np.uint8)
 
 
-def state_of(generator: Any) -> list[int]:
+def state_of(generator: Any) -> bytes:
     """The bytes of a generator's state, but for padding, where torch leaves what the memory held."""
     state = np.frombuffer(bits(generator.get_state()), np.uint8).copy()
     state[5044:5048] = state[5053:] = 0
-    return [int(byte) for byte in state]
+    return state.tobytes()
 
 
 def assert_same_bits(array: Array, tensor: torch.Tensor) -> None:
     assert array.shape == tuple(tensor.shape)
-    assert bits(array).tolist() == bits(tensor).tolist()
+    assert bits(array).tobytes() == bits(tensor).tobytes()
 
 
 def normal_bound(x: Array, std: float, dtype: str) -> Array:

@@ -106,16 +106,17 @@ def _(spec: OptimSpec, case: Case, variant: str, device: str) -> str:
 
 @_body.register
 def _(spec: InitSpec, case: Case, variant: str, device: str) -> str:
-    from ..evaluate import empty_tensor
+    from ..evaluate import empty_tensor, take_seeds
 
     arguments = dict(case.inputs)
-    seed = arguments.pop("seed")
+    seeds = take_seeds(arguments)
     empty = empty_tensor(arguments, case.dtype)
-    return (f"generator = torch.Generator().manual_seed({seed})\n"
-            f"first, second = ({spec.torch_names[0]}({_literal(empty)},\n"
-            f"                 **{arguments!r}, generator=generator) for _ in range(2))\n"
-            'got = {"tensor": first, "again": second,\n'
-            '       "next_word": torch.empty(1, dtype=torch.int32).random_(generator=generator)}\n')
+    given = ", generator=given" if seeds.argument(spec, None) else ""
+    return (f"given, default = torch.Generator().manual_seed({seeds.given}), torch.manual_seed({seeds.default})\n"
+            f"arguments = {{\n{_mapping(arguments)}}}\n"
+            f"first, second = ({spec.torch_names[0]}({_literal(empty)}, **arguments{given}) for _ in range(2))\n"
+            "words = [torch.empty(1, dtype=torch.int32).random_(generator=g) for g in (given, default)]\n"
+            'got = {"tensor": first, "again": second, "next_word": words[0], "default_word": words[1]}\n')
 
 
 def torch_script(case: Case, variant: str, device: str) -> str:

@@ -14,7 +14,7 @@ import torch
 from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
 
 from ..cases import Case
-from ..evaluate import Outputs, empty_tensor, stack_steps
+from ..evaluate import Outputs, empty_tensor, stack_steps, take_seeds
 from . import Target, TargetError, Unsupported
 
 __all__ = ["VARIANTS", "default", "implementation", "make", "resolve", "to_array", "to_tensor"]
@@ -157,12 +157,16 @@ class _Torch:
             raise Unsupported(f"torch draws from another generator (Philox) on {self.device}; the reference is "
                               "of the CPU's")
         arguments = dict(case.inputs)
-        generator = torch.Generator().manual_seed(arguments.pop("seed"))
+        seeds = take_seeds(arguments)
+        given = torch.Generator().manual_seed(seeds.given)
         empty = empty_tensor(arguments, case.dtype)
-        first, second = (resolve(spec.torch_names[0])(to_tensor(empty), **arguments, generator=generator)
-                         for _ in range(2))
-        word = torch.empty(1, dtype=torch.int32).random_(generator=generator)
-        return {"tensor": to_array(first), "again": to_array(second), "next_word": to_array(word)}
+        arguments |= seeds.argument(spec, given)
+        with torch.random.fork_rng(devices=[]):
+            default = torch.manual_seed(seeds.default)
+            first, second = (resolve(spec.torch_names[0])(to_tensor(empty), **arguments) for _ in range(2))
+            words = {name: to_array(torch.empty(1, dtype=torch.int32).random_(generator=source))
+                     for name, source in (("next_word", given), ("default_word", default))}
+        return {"tensor": to_array(first), "again": to_array(second), **words}
 
 
 def implementation(spec: OptimSpec, variant: str) -> dict[str, bool]:

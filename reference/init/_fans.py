@@ -1,4 +1,4 @@
-"""What initializers share: fan-in and fan-out, and how their specs write shapes."""
+"""What initializers share: the fans of a weight array."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["calculate_fan_in_and_fan_out", "parse_shape"]
+__all__ = ["calculate_correct_fan", "calculate_fan_in_and_fan_out"]
+
+Array = np.ndarray[Any, Any]
 
 
-def calculate_fan_in_and_fan_out(tensor: np.ndarray[Any, Any]) -> tuple[int, int]:
+def calculate_fan_in_and_fan_out(tensor: Array) -> tuple[int, int]:
     """Count the inputs and outputs that one weight array connects, kernel positions included.
 
     Args:
@@ -31,10 +33,14 @@ def calculate_fan_in_and_fan_out(tensor: np.ndarray[Any, Any]) -> tuple[int, int
     return inputs * math.prod(kernel), outputs * math.prod(kernel)
 
 
-def parse_shape(text: str) -> tuple[int, ...]:
-    """Read a shape as specs write it.
+def calculate_correct_fan(tensor: Array, mode: str) -> int:
+    """Return the fan that a mode names, in upper or lower case; ValueError for any other mode.
 
-    >>> parse_shape("3x5"), parse_shape("()")
-    ((3, 5), ())
+    >>> calculate_correct_fan(np.zeros((8, 3)), "fan_out")
+    8
     """
-    return () if text == "()" else tuple(int(n) for n in text.split("x"))
+    if not isinstance(mode, str):
+        raise AttributeError(f"mode must be 'fan_in' or 'fan_out', got {type(mode).__name__}")
+    if mode.lower() not in ("fan_in", "fan_out"):
+        raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
+    return calculate_fan_in_and_fan_out(tensor)[mode.lower() == "fan_out"]

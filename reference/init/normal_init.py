@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from ..spec import Axis, InitSpec, Limits, Options, Refusal
-from ._fans import parse_shape
+from ..spec import Axis, InitSpec, Refusal
+from ._cases import GENERATOR, LAYOUT, SEED, draw, two_axes_where_transposed
 
 __all__ = ["normal_"]
 
@@ -48,33 +48,27 @@ def normal_(tensor: Array, mean: float = 0.0, std: float = 1.0,
     return random.check_generator(generator).normal_(tensor, mean, std)
 
 
-def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    return {**options, "shape": parse_shape(options["shape"])}
-
-
 def _sized(n: int) -> dict[str, Any]:
     return {"shape": (n,)}
 
 
-def _allowed(options: Options, dtype: str) -> bool:
-    return options["layout"] == "contiguous" or len(parse_shape(options["shape"])) > 1
-
-
 SPEC = InitSpec(
     name="normal_",
-    torch_names=("torch.nn.init.normal_",),
+    torch_names=("torch.nn.init.normal_", "torch.nn.init.normal"),
     axes=(
         Axis("shape", ("3x5", "()", "0", "1", "2", "7", "15", "16", "17", "31", "40", "4x4", "16x4",
                        "8x3x3x2"),
              "below 16 elements, and above"),
-        Axis("layout", ("contiguous", "transposed"), "from 16 elements on, another algorithm"),
+        LAYOUT,
         Axis("mean", (0.0, 1.0, -3.5, 1e4), "location"),
         Axis("std", (1.0, 0.02, 1e3, 0.0), "scale"),
-        Axis("seed", (0, 1, 2**31, 2**63 + 5, -7), "of the generator"),
+        SEED,
+        GENERATOR,
     ),
-    allowed=_allowed,
+    allowed=two_axes_where_transposed,
     function=normal_,
-    draw=_draw,
+    bitwise=("float32", "float16", "bfloat16"),
+    draw=draw,
     sized=_sized,
     refusals=(
         Refusal("no scale is negative", {"tensor": np.zeros(3), "std": -1.0}, RuntimeError, "std.*got -1.0"),

@@ -8,8 +8,9 @@ import numpy as np
 
 from .. import random
 from .._storage import check_numbers
-from ..spec import Axis, InitSpec, Limits, Options, Refusal
-from ._fans import calculate_fan_in_and_fan_out, parse_shape
+from ..spec import Axis, InitSpec, Refusal
+from ._cases import GENERATOR, LAYOUT, SEED, draw, matrix
+from ._fans import calculate_fan_in_and_fan_out
 
 __all__ = ["xavier_uniform_"]
 
@@ -56,27 +57,20 @@ def xavier_uniform_(tensor: Array, gain: float = 1.0, generator: random.Generato
     return generator.uniform_(tensor, -a, a)
 
 
-def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    return {**options, "shape": parse_shape(options["shape"])}
-
-
-def _sized(n: int) -> dict[str, Any]:
-    return {"shape": (max(n // 256, 1), 256)}
-
-
 SPEC = InitSpec(
     name="xavier_uniform_",
-    torch_names=("torch.nn.init.xavier_uniform_",),
+    torch_names=("torch.nn.init.xavier_uniform_", "torch.nn.init.xavier_uniform"),
     axes=(
         Axis("shape", ("3x5", "1x1", "0x3", "3x0", "4x4", "16x4", "7x9", "2x3x4", "8x3x3x2", "2x1x1x2x3"),
              "of the weights: (out, in, *kernel)"),
-        Axis("layout", ("contiguous", "transposed"), "order of memory, in which numbers are drawn"),
+        LAYOUT,
         Axis("gain", (1.0, 5 / 3, 2**0.5, 0.01, 1e4, 0.0), "factor of the interval"),
-        Axis("seed", (0, 1, 2**31, 2**63 + 5, -7), "of the generator"),
+        SEED,
+        GENERATOR,
     ),
     function=xavier_uniform_,
-    draw=_draw,
-    sized=_sized,
+    draw=draw,
+    sized=matrix,
     refusals=(
         Refusal("one dimension", {"tensor": np.zeros(3)}, ValueError, "at least 2 dimensions.*got 1"),
         Refusal("no dimension", {"tensor": np.zeros(())}, ValueError, "at least 2 dimensions.*got 0"),

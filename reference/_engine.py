@@ -1,0 +1,130 @@
+"""The engine below :mod:`reference.random`: MT19937 as torch seeds, saves and continues it."""
+
+from __future__ import annotations
+
+import numbers
+import operator
+from typing import Any, Self
+
+import numpy as np
+
+__all__ = ["Engine"]
+
+Array = np.ndarray[Any, Any]
+
+_WORDS = 624  # of MT19937's state
+_DEFAULT_SEED = 67280421310721
+_STATE = np.dtype([("seed", "u8"), ("left", "i4"), ("seeded", "i4"), ("next", "u8"), ("key", "u8", _WORDS),
+                   ("normal_x", "f8"), ("normal", "f8"), ("normal_rho", "f8"), ("has_normal", "i4"),
+                   ("padding", "u1", 4), ("float_normal", "f4"), ("has_float_normal", "?"), ("end", "u1", 3)])
+
+
+class Engine:
+    """A stream of 32-bit words with torch's seeding, and torch's bytes for its state.
+
+    >>> Engine().manual_seed(5489).random_words(2)
+    array([3499211612,  581869302], dtype=uint32)
+
+    Source: M. Matsumoto, T. Nishimura, Mersenne twister, ACM TOMACS 8 (1998), 3-30.
+    """
+
+    def __init__(self) -> None:
+        self._engine = np.random.MT19937(0)
+        self._words = np.random.RandomState(self._engine)  # its full-range uint32 are the raw words, in bulk
+        self._record = np.zeros((), _STATE)
+        self.manual_seed(_DEFAULT_SEED)
+
+    def manual_seed(self, seed: int) -> Self:
+        """Start the stream that belongs to a seed, and return the generator.
+
+        Args:
+            seed: from -2**63 to 2**64 - 1; a negative one stands for itself plus 2**64. Only the low 32
+                bits choose the stream.
+
+        Raises:
+            RuntimeError: where the seed is not an integer. ValueError: where it needs more than 64 bits.
+
+        >>> Engine().manual_seed(-1).initial_seed() == 2**64 - 1
+        True
+        """
+        if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
+            raise RuntimeError(f"seed must be an integer, got {type(seed).__name__}")
+        number = operator.index(seed)
+        if not -(2**63) <= number < 2**64:
+            raise ValueError(f"seed must be within [-2**63, 2**64 - 1], got {number}")
+        key = np.random.RandomState(number & 0xFFFFFFFF).get_state()[1]
+        self._adopt(np.array((number % 2**64, 1, 1, 0, key, 0, 0, 0, 0, 0, 0, 0, 0), _STATE))
+        return self
+
+    def initial_seed(self) -> int:
+        """Return the seed that the stream began with.
+
+        >>> Engine().initial_seed()
+        67280421310721
+        """
+        return int(self._record["seed"])
+
+    def get_state(self) -> Array:
+        """Return the state as torch's bytes: a uint8 array of length 5056 that torch reads too.
+
+        Padding (bytes 5044 to 5047 and 5053 to 5055) is 0; torch leaves there what the memory held.
+
+        >>> Engine().get_state().shape
+        (5056,)
+        """
+        self._record["key"] = self._engine.state["state"]["key"]
+        return np.frombuffer(self._record.tobytes(), np.uint8).copy()
+
+    def set_state(self, new_state: Array) -> Self:
+        """Continue from a state, this class's or torch's, and return the generator.
+
+        Args:
+            new_state: uint8 array with 5056 elements.
+
+        Raises:
+            TypeError: where it is no uint8 array. RuntimeError: for another size, or bytes that are the
+            state of no generator.
+
+        >>> Engine().set_state(np.zeros(5056, np.uint8))
+        Traceback (most recent call last):
+        RuntimeError: new_state must hold a seeded MT19937 position, got left=0, next=0, seeded=0
+        """
+        if not isinstance(new_state, np.ndarray) or new_state.dtype != np.uint8:
+            got = getattr(new_state, "dtype", type(new_state).__name__)
+            raise TypeError(f"new_state must be a uint8 array, got {got}")
+        if new_state.size != _STATE.itemsize:
+            raise RuntimeError(f"new_state must have {_STATE.itemsize} bytes, got {new_state.size}")
+        record = np.frombuffer(new_state.tobytes(), _STATE).reshape(()).copy()
+        record["padding"] = record["end"] = 0
+        left, place, seeded = (int(record[name]) for name in ("left", "next", "seeded"))
+        if seeded != 1 or not ((left, place) == (1, 0) or 1 <= left == _WORDS + 1 - place):
+            raise RuntimeError("new_state must hold a seeded MT19937 position, "
+                               f"got left={left}, next={place}, seeded={seeded}")
+        self._adopt(record)
+        return self
+
+    def random_words(self, n: int) -> Array:
+        """Draw the next n raw words, a uint32 array.
+
+        >>> Engine().manual_seed(0).random_words(3)
+        array([2357136044, 2546248239, 3071714933], dtype=uint32)
+        """
+        if n:
+            place = (int(self._record["next"]) + n - 1) % _WORDS + 1
+            self._record["next"], self._record["left"] = place, _WORDS + 1 - place
+        return self._words.randint(0, 2**32, n, dtype=np.uint32)
+
+    def random_double_words(self, n: int) -> Array:
+        """Draw n numbers of 64 bits, a uint64 array: two words each, the high one first.
+
+        >>> Engine().manual_seed(0).random_double_words(1) == (2357136044 << 32) + 2546248239
+        array([ True])
+        """
+        high, low = self.random_words(2 * n).reshape(n, 2).T
+        return np.asarray(high.astype(np.uint64) << np.uint64(32) | low)
+
+    def _adopt(self, record: Array) -> None:
+        place = int(record["next"]) if record["left"] > 1 else _WORDS
+        key = record["key"].astype(np.uint32)
+        self._engine.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": place}}
+        self._record = record

@@ -1,0 +1,93 @@
+"""Initialization with one number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._storage import LARGEST
+from ..spec import Axis, InitSpec, Refusal
+from ._cases import LAYOUT, WEIGHTS, draw
+
+__all__ = ["constant_"]
+
+Array = np.ndarray[Any, Any]
+
+
+def constant_(tensor: Array, val: float) -> Array:
+    r"""Fill an array with one number: :math:`x = c`.
+
+    Args:
+        tensor: array of any dtype and shape, filled in place.
+        val: c, a real number (complex for a complex array). An integer array takes it without its
+            fraction, an unsigned one takes -c as the largest value plus 1 minus c.
+
+    Returns:
+        ``tensor``.
+
+    Raises:
+        RuntimeError: where the dtype cannot hold the number; infinity and NaN are held by floating dtypes.
+        TypeError: where val is no number.
+
+    >>> constant_(np.zeros(2, np.float16), 0.1)
+    array([0.1, 0.1], dtype=float16)
+
+    Source: documentation of torch.nn.init.
+
+    Deviations: NumPy's ``fill`` gives infinity where the number is beyond the dtype's range.
+    """
+    if isinstance(val, complex):
+        if tensor.dtype.kind != "c" and val.imag != 0:
+            raise RuntimeError(f"val must be real for {tensor.dtype.name}, got {val}")
+        number: Any = val if tensor.dtype.kind == "c" else val.real
+    elif hasattr(val, "__float__"):
+        number = val
+    else:
+        raise TypeError(f"val must be a number, got {type(val).__name__}")
+    if tensor.dtype.kind != "c" and not _holds(tensor, float(number)):
+        raise RuntimeError(f"val must be within the range of {tensor.dtype.name}, got {val}")
+    if tensor.dtype.kind in "iu":
+        info = np.iinfo(tensor.dtype)
+        number = int(number) % 2**info.bits if info.min == 0 else int(number)
+    tensor[...] = number
+    return tensor
+
+
+def _holds(tensor: Array, number: float) -> bool:
+    if tensor.dtype.kind in "iu":
+        info = np.iinfo(tensor.dtype)
+        return bool((info.min or -info.max) <= number <= info.max)
+    storage: Any = getattr(tensor, "stands_for", tensor.dtype)
+    largest = LARGEST.get(storage.name, np.inf)
+    return not largest < abs(number) < np.inf
+
+
+def _sized(n: int) -> dict[str, Any]:
+    return {"shape": (n,), "val": 0.5}
+
+
+SPEC = InitSpec(
+    name="constant_",
+    torch_names=("torch.nn.init.constant_", "torch.nn.init.constant"),
+    axes=(
+        WEIGHTS,
+        LAYOUT,
+        Axis("val", (0.1, 0.0, 1.0, -3.5, 1e-30, 60000.0, float("inf"), float("nan")), "the number"),
+    ),
+    function=constant_,
+    draw=draw,
+    sized=_sized,
+    refusals=(
+        Refusal("beyond float16", {"tensor": np.zeros(3, np.float16), "val": 1e6}, RuntimeError, "range of float16"),
+        Refusal("not even where it would round to the largest", {"tensor": np.zeros(3, np.float16), "val": 65505.0},
+                RuntimeError, "range of float16"),
+        Refusal("beyond float32", {"tensor": np.zeros(3, np.float32), "val": -1e39}, RuntimeError, "range of float32"),
+        Refusal("beyond int8", {"tensor": np.zeros(3, np.int8), "val": 127.5}, RuntimeError, "range of int8"),
+        Refusal("integers are numbers", {"tensor": np.zeros(3, np.int32), "val": float("nan")},
+                RuntimeError, "range of int32"),
+        Refusal("complex into real", {"tensor": np.zeros(3), "val": 1j}, RuntimeError, "must be real"),
+        Refusal("a word", {"tensor": np.zeros(3), "val": "0"}, TypeError, "got str"),
+        Refusal("nothing", {"tensor": np.zeros(3), "val": None}, TypeError, "got NoneType"),
+    ),
+)

@@ -1,0 +1,94 @@
+"""Initialization of convolutions that pass on what comes in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..spec import Axis, InitSpec, Options, Refusal
+from ._cases import LAYOUT, draw, parse_shape
+
+__all__ = ["dirac_"]
+
+Array = np.ndarray[Any, Any]
+
+
+def dirac_(tensor: Array, groups: int = 1) -> Array:
+    r"""Fill the kernels of a convolution with a 1 at the centre, from each input channel to its own output.
+
+    With G groups of m output channels each, and kernels of K positions along an axis,
+
+    .. math:: x_{gm + c, c, \lfloor K_1/2 \rfloor, \dots} = 1 \quad (c < \min(m, C_{in})), \qquad
+              x = 0 \text{ elsewhere}
+
+    Args:
+        tensor: array of any dtype of shape (out, in, *kernel) with 3, 4 or 5 axes, filled in place.
+        groups: G, a divisor of the number of output channels; in counts one group's inputs.
+
+    Returns:
+        ``tensor``.
+
+    Raises:
+        ValueError: for another number of axes, or where groups does not divide the output channels.
+        ZeroDivisionError: for 0 groups. IndexError: for kernels without positions. TypeError: where groups
+        is no integer.
+
+    >>> dirac_(np.ones((2, 1, 3)), groups=2)[:, 0]
+    array([[0., 1., 0.],
+           [0., 1., 0.]])
+
+    Source: S. Zagoruyko, N. Komodakis, DiracNets, arXiv:1706.00388, section 3.
+
+    Deviations: kernels of even size have no middle; torch takes the later one. A negative number of
+    groups gives zeros in torch, as here.
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError(f"tensor must have 3, 4 or 5 dimensions, got {tensor.ndim}")
+    if not isinstance(groups, int | np.integer):
+        raise TypeError(f"groups must be an integer, got {type(groups).__name__}")
+    if groups == 0:
+        raise ZeroDivisionError("groups must not be 0, got 0")
+    outputs, inputs, *kernel = tensor.shape
+    if outputs % groups:
+        raise ValueError(f"groups must divide the {outputs} output channels, got {groups}")
+    size = outputs // groups
+    tensor[...] = 0
+    for group in range(groups):
+        for channel in range(min(size, inputs)):
+            tensor[(group * size + channel, channel, *(k // 2 for k in kernel))] = 1
+    return tensor
+
+
+def _sized(n: int) -> dict[str, Any]:
+    side = max(int((n / 9) ** 0.5), 1)
+    return {"shape": (side, side, 3, 3)}
+
+
+def _allowed(options: Options, dtype: str) -> bool:
+    return parse_shape(options["shape"])[0] % int(options["groups"]) == 0
+
+
+SPEC = InitSpec(
+    name="dirac_",
+    torch_names=("torch.nn.init.dirac_", "torch.nn.init.dirac"),
+    axes=(
+        Axis("shape", ("4x4x3", "6x2x3", "2x5x2x3", "12x3x1x1", "4x4x2x2x2", "6x3x3x3x3", "0x2x3"),
+             "(out, in, *kernel)"),
+        LAYOUT,
+        Axis("groups", (1, 2, 3, 4), "of the convolution"),
+    ),
+    allowed=_allowed,
+    function=dirac_,
+    draw=draw,
+    sized=_sized,
+    refusals=(
+        Refusal("two axes", {"tensor": np.zeros((3, 2))}, ValueError, "3, 4 or 5 dimensions, got 2"),
+        Refusal("six axes", {"tensor": np.zeros((1,) * 6)}, ValueError, "3, 4 or 5 dimensions, got 6"),
+        Refusal("no divisor", {"tensor": np.zeros((3, 2, 2)), "groups": 2}, ValueError, "divide the 3.*got 2"),
+        Refusal("no groups", {"tensor": np.zeros((3, 2, 2)), "groups": 0}, ZeroDivisionError, "groups"),
+        Refusal("half a group", {"tensor": np.zeros((3, 2, 2)), "groups": 1.0}, TypeError, "got float"),
+        Refusal("a word", {"tensor": np.zeros((3, 2, 2)), "groups": "1"}, TypeError, "got str"),
+        Refusal("a kernel without positions", {"tensor": np.zeros((3, 2, 0))}, IndexError, "size 0"),
+    ),
+)

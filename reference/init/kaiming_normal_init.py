@@ -1,0 +1,91 @@
+"""Kaiming (He) initialization, normal."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from .. import random
+from ..spec import Axis, InitSpec, Refusal
+from ._cases import GENERATOR, LAYOUT, SEED, draw, matrix
+from ._fans import calculate_correct_fan
+from ._gain import calculate_gain, root
+
+__all__ = ["kaiming_normal_"]
+
+Array = np.ndarray[Any, Any]
+
+
+def kaiming_normal_(tensor: Array, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+                    generator: random.Generator | None = None) -> Array:
+    r"""Fill an array with normal numbers, so that a rectified layer keeps variances.
+
+    .. math:: x \sim \mathcal{N}(0, \sigma^2), \qquad \sigma = \frac{g}{\sqrt{\text{fan}}}
+
+    A rectifier halves the second moment, and :func:`calculate_gain` makes up for it. With fan_in the
+    activations keep their variance on the way forward, with fan_out the gradients on the way back.
+
+    Args:
+        tensor: floating or complex array of shape (out, in, *kernel), filled in place.
+        a: slope of a leaky rectifier on the negative side, for "leaky_relu" only.
+        mode: "fan_in" or "fan_out".
+        nonlinearity: a name that :func:`calculate_gain` knows.
+        generator: source of random numbers; the default generator where it is None.
+
+    Returns:
+        ``tensor``; with a warning, and as it was, where it has no elements.
+
+    Raises:
+        ValueError: for fewer than two dimensions, another mode or nonlinearity, or an a that is no number.
+        RuntimeError: where a is NaN. NotImplementedError: for a dtype that is neither floating nor complex.
+        AttributeError: where mode is no string. TypeError: where generator is no generator.
+
+    >>> kaiming_normal_(np.zeros((2, 2)), generator=random.Generator().manual_seed(0))
+    array([[ 1.54099611, -0.29342891],
+           [-2.17878938,  0.56843128]])
+
+    Source: K. He et al., Delving deep into rectifiers, ICCV 2015, equations 10, 14 and 15.
+
+    Deviations: Keras and JAX keep weights as (*kernel, in, out), and truncate.
+    ``nn.Linear`` and ``nn.Conv2d`` start with a = √5, which is a gain of √(1/3).
+    """
+    generator = random.check_generator(generator)
+    if 0 in tensor.shape:
+        warnings.warn("an array without elements is left as it is", UserWarning, stacklevel=2)
+        return tensor
+    fan = calculate_correct_fan(tensor, mode)
+    gain = calculate_gain(nonlinearity, a)
+    std = gain / root(fan * gain**0)
+    return generator.normal_(tensor, 0.0, std)
+
+
+SPEC = InitSpec(
+    name="kaiming_normal_",
+    torch_names=("torch.nn.init.kaiming_normal_", "torch.nn.init.kaiming_normal"),
+    axes=(
+        Axis("shape", ("3x5", "1x1", "0x3", "4x4", "16x4", "2x3x4", "8x3x3x2", "2x1x1x2x3"), "(out, in, *kernel)"),
+        LAYOUT,
+        Axis("a", (0.0, 5**0.5, 0.2, -1.0), "slope of the leaky rectifier"),
+        Axis("mode", ("fan_in", "fan_out", "FAN_OUT"), "whose variance is kept"),
+        Axis("nonlinearity", ("leaky_relu", "relu", "linear", "sigmoid", "tanh", "selu", "conv1d", "conv2d", "conv3d",
+                              "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), "decides the gain"),
+        SEED,
+        GENERATOR,
+    ),
+    function=kaiming_normal_,
+    bitwise=("float32", "float16", "bfloat16"),
+    draw=draw,
+    sized=matrix,
+    refusals=(
+        Refusal("one dimension", {"tensor": np.zeros(3)}, ValueError, "at least 2 dimensions.*got 1"),
+        Refusal("no such mode", {"tensor": np.zeros((2, 3)), "mode": "fan_avg"}, ValueError, "got 'fan_avg'"),
+        Refusal("a mode is a word", {"tensor": np.zeros((2, 3)), "mode": 1}, AttributeError, "mode must be.*int"),
+        Refusal("no gain is known", {"tensor": np.zeros((2, 3)), "nonlinearity": "gelu"}, ValueError, "got 'gelu'"),
+        Refusal("no slope", {"tensor": np.zeros((2, 3)), "a": "0"}, ValueError, "param must be.*'0'"),
+        Refusal("a flag is no slope", {"tensor": np.zeros((2, 3)), "a": True}, ValueError, "param must be.*True"),
+        Refusal("NaN", {"tensor": np.zeros((2, 3)), "a": float("nan")}, RuntimeError, "got.*nan"),
+        Refusal("integers cannot", {"tensor": np.zeros((2, 3), np.int32)}, NotImplementedError, "got int32"),
+    ),
+)

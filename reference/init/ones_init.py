@@ -1,0 +1,46 @@
+"""Initialization with ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..spec import InitSpec
+from ._cases import LAYOUT, WEIGHTS, draw
+
+__all__ = ["ones_"]
+
+Array = np.ndarray[Any, Any]
+
+
+def ones_(tensor: Array) -> Array:
+    r"""Fill an array with ones: :math:`x = 1`, the scale of a normalization that changes nothing.
+
+    Args:
+        tensor: array of any dtype and shape, filled in place.
+
+    Returns:
+        ``tensor``.
+
+    >>> ones_(np.zeros(2, np.int8))
+    array([1, 1], dtype=int8)
+
+    Source: documentation of torch.nn.init.
+    """
+    tensor[...] = 1
+    return tensor
+
+
+def _sized(n: int) -> dict[str, Any]:
+    return {"shape": (n,)}
+
+
+SPEC = InitSpec(
+    name="ones_",
+    torch_names=("torch.nn.init.ones_",),
+    axes=(WEIGHTS, LAYOUT),
+    function=ones_,
+    draw=draw,
+    sized=_sized,
+)

@@ -1,0 +1,46 @@
+"""Initialization with zeros."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..spec import InitSpec
+from ._cases import LAYOUT, WEIGHTS, draw
+
+__all__ = ["zeros_"]
+
+Array = np.ndarray[Any, Any]
+
+
+def zeros_(tensor: Array) -> Array:
+    r"""Fill an array with zeros: :math:`x = 0`, the usual bias.
+
+    Args:
+        tensor: array of any dtype and shape, filled in place.
+
+    Returns:
+        ``tensor``.
+
+    >>> zeros_(np.ones(2, np.int8))
+    array([0, 0], dtype=int8)
+
+    Source: documentation of torch.nn.init.
+    """
+    tensor[...] = 0
+    return tensor
+
+
+def _sized(n: int) -> dict[str, Any]:
+    return {"shape": (n,)}
+
+
+SPEC = InitSpec(
+    name="zeros_",
+    torch_names=("torch.nn.init.zeros_",),
+    axes=(WEIGHTS, LAYOUT),
+    function=zeros_,
+    draw=draw,
+    sized=_sized,
+)
