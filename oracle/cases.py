@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from reference import registry
+from reference.optim import SparseGrad
 from reference.spec import DTYPES, InitSpec, Limits, LossSpec, OptimSpec, Options, ParamGroup, Spec, Trajectory
 
 from .ball import FORMATS
@@ -67,7 +68,8 @@ class Case:
             return Trajectory(
                 tuple(ParamGroup(tuple(storage(p, self.dtype) for p in g.params), g.options) for g in drawn.groups),
                 drawn.defaults,
-                tuple(tuple(None if g is None else storage(g, self.dtype) for g in step) for step in drawn.gradients))
+                tuple(tuple(_gradient(g, self.dtype) for g in step) for step in drawn.gradients),
+                drawn.objective and drawn.objective.converted(lambda array: storage(array, self.dtype)))
         return {k: storage(np.asarray(v), self.dtype) if isinstance(v, np.ndarray | np.generic) else v
                 for k, v in drawn.items()}
 
@@ -86,6 +88,12 @@ class Case:
         with np.errstate(all="ignore"):
             gradients = self.spec.backward(self.grad_output, **self.inputs)
         return tuple(name for name, g in zip(self.spec.arrays, gradients, strict=True) if g is not None)
+
+
+def _gradient(g: Any, dtype: str) -> Any:
+    if isinstance(g, SparseGrad):
+        return SparseGrad(g.indices, storage(g.values, dtype), g.shape)
+    return None if g is None else storage(g, dtype)
 
 
 def storage(array: Array, dtype: str) -> Array:
@@ -144,6 +152,9 @@ def _covering(spec_name: str, dtype: str) -> tuple[Options, ...]:
             del uncovered[wanted]
         else:
             take(best[1])
+    for row in ({**spec.defaults, **changes} for changes in spec.extra):
+        if spec.allowed(row, dtype):
+            take(row)
     return tuple(rows.values())
 
 
@@ -197,10 +208,11 @@ def parse(case_id: str) -> Case:
         if axis is None:
             raise BadCaseError(f"unknown axis {name!r} in {case_id!r}; {spec.name} has "
                                f"{', '.join(a.name for a in spec.axes)}")
-        value = {str(v): v for v in axis.values}.get(label, axis)
+        values = (*axis.values, *(row[name] for row in spec.extra if name in row))
+        value = {str(v): v for v in values}.get(label, axis)
         if value is axis:
             raise BadCaseError(f"unknown value {label!r} of axis {name!r} in {case_id!r}; it has "
-                               f"{', '.join(map(str, axis.values))}")
+                               f"{', '.join(map(str, values))}")
         options[name] = value
     if not spec.allowed(options, parts[1]):
         raise BadCaseError(f"{case_id!r} combines values that {spec.name} does not take together")

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 
 from reference import random as reference_random
-from reference.optim import Parameter
-from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
+from reference.optim import Parameter, SparseGrad
+from reference.spec import InitSpec, LossSpec, Objective, OptimSpec, Spec
 
 from .cases import Case
 from .ulp import numpy_dtype
 
-__all__ = ["FLOATS", "Lift", "Outputs", "empty_tensor", "evaluate", "stack_steps"]
+__all__ = ["FLOATS", "Lift", "Outputs", "closures", "empty_tensor", "entries", "evaluate", "stack_steps"]
 
 Array = np.ndarray[Any, Any]
 Outputs = Mapping[str, Array]
@@ -42,6 +42,8 @@ class Lift:
         """Lift a floating array or a Python float, also inside tuples; leave all else as it is."""
         if isinstance(value, np.ndarray) and value.dtype.kind in "fV":
             return self.array(value)
+        if isinstance(value, SparseGrad):
+            return value.replaced(self.array(value.values))
         if isinstance(value, float):
             return self.scalar(value)
         if isinstance(value, tuple):
@@ -82,15 +84,17 @@ def _(spec: OptimSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
               for group in inputs.groups]
     params: list[Parameter] = [p for group in groups for p in group["params"]]
     optimizer = spec.optimizer(groups, **lift.mapping(inputs.defaults))
+    objective = inputs.objective and inputs.objective.converted(lift)
     history: list[dict[str, Array]] = []
     for gradients in inputs.gradients:
         for p, g in zip(params, gradients, strict=True):
             p.grad = None if g is None else lift(g)
-        optimizer.step()
+        optimizer.step(*closures(objective, params, [p.grad for p in params]))
         now = {f"param[{i}]": p.data.copy() for i, p in enumerate(params)}
         for i, p in enumerate(params):
-            now |= {f"{key}[{i}]": value.copy() for key, value in optimizer.state.get(p, {}).items()
-                    if isinstance(value, np.ndarray)}
+            state = {key: value.to_dense() if isinstance(value, SparseGrad) else value
+                     for key, value in entries(optimizer.state.get(p, {}))}
+            now |= {f"{key}[{i}]": value.copy() for key, value in state.items() if isinstance(value, np.ndarray)}
         history.append(now)
     return stack_steps(history)
 
@@ -110,6 +114,26 @@ def empty_tensor(arguments: dict[str, Any], dtype: str) -> Array:
     shape = arguments.pop("shape")
     transposed = arguments.pop("layout", "contiguous") == "transposed"
     return np.zeros(shape[::-1], numpy_dtype(dtype)).T if transposed else np.zeros(shape, numpy_dtype(dtype))
+
+
+def closures(objective: Objective | None, params: Sequence[Any], gradients: Sequence[Any]) -> tuple[Callable[[], Any], ...]:
+    """The arguments of ``step``: a closure that sets the objective's gradients, or nothing without one."""
+    if objective is None:
+        return ()
+
+    def closure() -> Any:
+        value, slopes = objective([p.data for p in params], gradients)
+        for p, slope in zip(params, slopes, strict=True):
+            p.grad = slope
+        return value
+
+    return (closure,)
+
+
+def entries(state: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Names and values of an optimizer's state; the entries of a list have a name each."""
+    return [(name if value is part else f"{name}.{j}", part) for name, value in state.items()
+            for j, part in enumerate(value if isinstance(value, list) else [value])]
 
 
 def stack_steps(history: Sequence[Mapping[str, Array]]) -> dict[str, Array]:

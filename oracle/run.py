@@ -129,10 +129,15 @@ def follows(case: Case, outputs: Outputs, output: str, dialect: str) -> bool:
     """Is an output what a dialect's rule gives, within the dialect's own bound?"""
     if output not in outputs:
         return False
+    truth = _dialect_truth(case, dialect)[output]
+    return not judge(output, np.asarray(outputs[output]), truth).verdict.disagrees
+
+
+@lru_cache(maxsize=8)
+def _dialect_truth(case: Case, dialect: str) -> dict[str, Truth]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        truth = prove(Case(DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw))[output]
-    return not judge(output, np.asarray(outputs[output]), truth).verdict.disagrees
+        return prove(Case(DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw))
 
 
 def _hex(value: float | None) -> str | None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
+from reference.optim import SparseGrad
+from reference.spec import InitSpec, LossSpec, Objective, OptimSpec, Spec
 
 from ..cases import Case
 from ..compare import Finding
@@ -47,6 +48,9 @@ for name, index, truth, bound in [
 
 def _literal(value: Any) -> str:
     """Source of a value; arrays become tensors of hexadecimal floats."""
+    if isinstance(value, SparseGrad):
+        return (f"torch.sparse_coo_tensor(torch.tensor({value.indices.tolist()!r}, dtype=torch.int64).reshape("
+                f"{value.indices.shape}), {_literal(value.values)}, {value.shape}, check_invariants=True)")
     if not isinstance(value, np.ndarray):
         return f'float("{value}")' if isinstance(value, float) and not np.isfinite(value) else repr(value)
     flat = value.reshape(-1)
@@ -57,6 +61,29 @@ def _literal(value: Any) -> str:
 
 def _mapping(values: Mapping[str, Any], indent: str = "    ") -> str:
     return "".join(f"{indent}{k!r}: {_literal(v)},\n" for k, v in values.items())
+
+
+def _closure(objective: Objective | None, device: str) -> str:
+    if objective is None:
+        return ""
+    blocks = ", ".join(f"{_literal(block)}.to({device!r})" for block in objective.blocks)
+    target = "None" if objective.target is None else f"{_literal(objective.target)}.to({device!r})"
+    return (f"blocks, target, quartic = [{blocks}], {target}, {objective.quartic!r}\n\n\n"
+            "def closure():\n"
+            "    thetas = [p.detach() for p in params]\n"
+            f"    given = [None if g is None else g.to({device!r}) for g in step]\n"
+            "    value = sum((g * x).sum() for g, x in zip(given, thetas) if g is not None)\n"
+            "    if blocks:\n"
+            "        residual = -target\n"
+            "        for block, x in zip(blocks, thetas):\n"
+            "            residual = residual + block @ x.reshape(-1)\n"
+            "        value = value + (residual * residual).sum() / 2\n"
+            "    for i, (p, x) in enumerate(zip(params, thetas)):\n"
+            "        p.grad = given[i]\n"
+            "        if blocks:\n"
+            "            value = value + quartic * (x * x * x * x).sum() / 4\n"
+            "            p.grad = given[i] + (blocks[i].T @ residual).reshape(x.shape) + quartic * (x * x * x)\n"
+            "    return value\n\n\n")
 
 
 @singledispatch
@@ -94,13 +121,17 @@ def _(spec: OptimSpec, case: Case, variant: str, device: str) -> str:
             f'    group["params"] = [torch.nn.Parameter(p.to({device!r})) for p in group["params"]]\n'
             'params = [p for group in groups for p in group["params"]]\n'
             f"optimizer = {spec.torch_names[0]}(groups, **{dict(trajectory.defaults)!r}, **{choice!r})\n"
+            f"{_closure(trajectory.objective, device)}"
             "history = {}\nfor step in gradients:\n    for p, g in zip(params, step):\n"
-            f"        p.grad = None if g is None else g.to({device!r})\n    optimizer.step()\n"
+            f"        p.grad = None if g is None else g.to({device!r})\n"
+            f"    optimizer.step({'closure' if trajectory.objective else ''})\n"
             "    for i, p in enumerate(params):\n"
             '        history.setdefault(f"param[{i}]", []).append(p.detach().clone())\n'
             "        for key, value in optimizer.state.get(p, {}).items():\n"
-            "            if isinstance(value, torch.Tensor):\n"
-            '                history.setdefault(f"{key}[{i}]", []).append(value.clone())\n'
+            "            for j, part in enumerate(value if isinstance(value, list) else [value]):\n"
+            "                if isinstance(part, torch.Tensor):\n"
+            '                    name = key if part is value else f"{key}.{j}"\n'
+            '                    history.setdefault(f"{name}[{i}]", []).append(part.clone().to_dense())\n'
             "got = {name: torch.stack(values) for name, values in history.items()}\n")
 
 

@@ -11,13 +11,14 @@ import ml_dtypes
 import numpy as np
 import torch
 
-from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
+from reference.optim import SparseGrad
+from reference.spec import InitSpec, LossSpec, OptimSpec, Spec, Trajectory
 
 from ..cases import Case
-from ..evaluate import Outputs, empty_tensor, stack_steps
+from ..evaluate import Outputs, closures, empty_tensor, entries, stack_steps
 from . import Target, TargetError, Unsupported
 
-__all__ = ["VARIANTS", "default", "implementation", "make", "resolve", "to_array", "to_tensor"]
+__all__ = ["VARIANTS", "default", "implementation", "make", "resolve", "to_array", "to_gradient", "to_tensor"]
 
 Array = np.ndarray[Any, Any]
 
@@ -63,6 +64,15 @@ def to_tensor(array: Array, device: str = "cpu") -> torch.Tensor:
     if array.dtype == ml_dtypes.bfloat16:
         return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16).to(device)
     return torch.from_numpy(array).to(device)
+
+
+def to_gradient(gradient: Array | SparseGrad, device: str = "cpu") -> torch.Tensor:
+    """A tensor, dense or sparse as the gradient is."""
+    if not isinstance(gradient, SparseGrad):
+        return to_tensor(gradient, device)
+    indices, values = torch.from_numpy(gradient.indices), to_tensor(gradient.values)
+    sparse = torch.sparse_coo_tensor(indices, values, gradient.shape, check_invariants=True)
+    return sparse.clone().to(device)  # storage of its own: optimizers add elements in place
 
 
 def to_array(tensor: torch.Tensor) -> Array:
@@ -131,22 +141,25 @@ class _Torch:
         params = [p for g in groups for p in g["params"]]
         try:
             optimizer = resolve(spec.torch_names[0])(groups, **trajectory.defaults, **choice)
-            return stack_steps(self._trajectory(optimizer, params, trajectory.gradients))
+            return stack_steps(self._trajectory(optimizer, params, trajectory))
         except (RuntimeError, AssertionError) as error:
-            if "capturable" in choice and self.device == "cpu":
+            not_there = isinstance(error, NotImplementedError) or "does not support sparse" in str(error)
+            if not_there or ("capturable" in choice and self.device == "cpu"):
                 raise Unsupported(f"torch: {error}") from None
             raise
 
-    def _trajectory(self, optimizer: Any, params: list[Any], gradients: Any) -> list[dict[str, Array]]:
+    def _trajectory(self, optimizer: Any, params: list[Any], trajectory: Trajectory) -> list[dict[str, Array]]:
         step = self._compiled(optimizer.step)
+        objective = trajectory.objective and trajectory.objective.converted(lambda a: to_tensor(a, self.device))
         history = []
-        for now in gradients:
+        for now in trajectory.gradients:
             for p, g in zip(params, now, strict=True):
-                p.grad = None if g is None else to_tensor(g, self.device)
-            step()
+                p.grad = None if g is None else to_gradient(g, self.device)
+            step(*closures(objective, params, [p.grad for p in params]))
             outputs = {f"param[{i}]": to_array(p) for i, p in enumerate(params)}
             for i, p in enumerate(params):
-                outputs |= {f"{key}[{i}]": to_array(value) for key, value in optimizer.state.get(p, {}).items()
+                state = entries(optimizer.state.get(p, {}))
+                outputs |= {f"{key}[{i}]": to_array(value.to_dense()) for key, value in state
                             if isinstance(value, torch.Tensor)}
             history.append(outputs)
         return history
