@@ -126,13 +126,17 @@ def record_of(case: Case, target: str, outputs: Outputs, findings: list[Finding]
 
 
 def follows(case: Case, outputs: Outputs, output: str, dialect: str) -> bool:
-    """Is an output what a dialect's rule gives, within the dialect's own bound?"""
+    """Is an output what a dialect's rule gives, within the dialect's own bound?
+
+    Where the rule itself overflows or underflows on the way, it is no matter to what.
+    """
     if output not in outputs:
         return False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         truth = prove(Case(DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw))[output]
-    return not judge(output, np.asarray(outputs[output]), truth).verdict.disagrees
+    verdict = judge(output, np.asarray(outputs[output]), truth).verdict
+    return verdict is Verdict.RANGE or not verdict.disagrees
 
 
 def _hex(value: float | None) -> str | None:

@@ -13,7 +13,7 @@ import torch
 
 from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
 
-from ..cases import Case
+from ..cases import Case, leaf, leaves
 from ..evaluate import Outputs, empty_tensor, stack_steps
 from . import Target, TargetError, Unsupported
 
@@ -82,7 +82,7 @@ class _Torch:
             raise TargetError(f"torch cannot use device {device!r}: {str(error).splitlines()[0]}") from None
 
     def covers(self, spec: Spec) -> bool:
-        return self.variant in _COVERS[type(spec)]
+        return self.variant in _COVERS[type(spec)] and (self.variant != "eager" or has_function(spec))
 
     def run(self, case: Case) -> Outputs:
         return self._run(case.spec, case)
@@ -95,8 +95,13 @@ class _Torch:
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return torch.compile(function) if self.variant == "compile" else function
 
-    def _tensors(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        return {k: to_tensor(v, self.device) if isinstance(v, np.ndarray) else v for k, v in arguments.items()}
+    def _tensors(self, value: Any) -> Any:
+        """Arrays as tensors, in mappings and tuples too."""
+        if isinstance(value, Mapping):
+            return {k: self._tensors(v) for k, v in value.items()}
+        if isinstance(value, tuple):
+            return tuple(map(self._tensors, value))
+        return to_tensor(value, self.device) if isinstance(value, np.ndarray) else value
 
     @singledispatchmethod
     def _run(self, spec: Spec, case: Case) -> Outputs:
@@ -105,18 +110,27 @@ class _Torch:
     @_run.register
     def _(self, spec: LossSpec, case: Case) -> Outputs:
         arguments = self._tensors(case.inputs)
-        leaves = {name: arguments[name] for name in case.differentiated}
-        for leaf in leaves.values():
-            leaf.requires_grad_()
-        if self.variant == "module":
-            module, call = split_module_arguments(spec, arguments)
-            output = resolve(f"torch.nn.{spec.module}")(**module)(**call)
+        inputs = {path: leaf(arguments, path).requires_grad_() for path in case.differentiated}
+        if spec.held is not None and (self.variant == "module" or not has_function(spec)):
+            constructor, held, call = split_parameters(spec, case)
+            settings = {k: arguments[k] if isinstance(v, np.ndarray) else v for k, v in constructor.items()}
+            settings |= {"device": self.device, "dtype": getattr(torch, case.dtype)}
+            module = resolve(f"torch.nn.{spec.module}")(**settings)
+            for path, name in held.items():
+                inputs[path] = module.get_parameter(name)
+                inputs[path].data = leaf(arguments, path).detach().reshape(inputs[path].shape)
+            result = self._compiled(module)(**{k: arguments[v] for k, v in call.items()})
+        elif self.variant == "module":
+            settings, call = split_module_arguments(spec, arguments)
+            result = resolve(f"torch.nn.{spec.module}")(**settings)(**call)
         else:
-            output = self._compiled(resolve(spec.torch_names[0]))(**arguments)
-        outputs = {"output": to_array(output)}
-        if leaves:
-            output.backward(to_tensor(case.grad_output, self.device))
-        outputs |= {f"grad.{name}": to_array(leaf.grad) for name, leaf in leaves.items() if leaf.grad is not None}
+            result = self._compiled(resolve(spec.torch_names[0]))(**arguments)
+        outputs = {name: to_array(one) for name, one in leaves("output", result)}
+        if inputs:
+            upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
+            torch.autograd.backward([one for _, one in leaves("output", result)], self._tensors(upstream))
+        outputs |= {f"grad.{path}": to_array(one.grad.reshape(leaf(arguments, path).shape))
+                    for path, one in inputs.items() if one.grad is not None}
         return outputs
 
     @_run.register
@@ -161,6 +175,21 @@ class _Torch:
         return {"tensor": to_array(tensor), "next_word": to_array(word)}
 
 
+def has_function(spec: Spec) -> bool:
+    """Has torch the op as a function? (Of losses with parameters it may have the module alone.)"""
+    return not isinstance(spec, LossSpec) or spec.torch_names[0].startswith("torch.nn.functional.")
+
+
+def split_parameters(spec: LossSpec, case: Case) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
+    """Of a module with parameters: constructor arguments, parameters' names by path, our names of call arguments."""
+    assert spec.held is not None
+    constructor, held = spec.held(case.inputs)
+    elsewhere = {*constructor, *(path.partition("[")[0] for path in held)}
+    call = [k for k, v in case.inputs.items() if k not in elsewhere and v is not None]
+    _, *forward = inspect.signature(resolve(f"torch.nn.{spec.module}").forward).parameters
+    return constructor, held, dict(zip(forward, call, strict=True))
+
+
 def implementation(spec: OptimSpec, variant: str) -> dict[str, bool]:
     """The constructor arguments by which an optimizer takes this variant.
 
@@ -174,14 +203,19 @@ def implementation(spec: OptimSpec, variant: str) -> dict[str, bool]:
 
 
 def split_module_arguments(spec: LossSpec, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arguments of the module's constructor, and those of its call.
+    """The arguments of the module's constructor, and those of its call, which has names of its own for some.
+
+    ``PoissonNLLLoss`` calls its input ``log_input``, as it does the setting.
 
     Raises:
         Unsupported: the function takes an argument that the module does not.
     """
     module = {k: v for k, v in arguments.items() if k in spec.module_arguments}
     call = {k: v for k, v in arguments.items() if k not in module and v is not None}
-    forward = inspect.signature(resolve(f"torch.nn.{spec.module}").forward).parameters
+    _, *forward = inspect.signature(resolve(f"torch.nn.{spec.module}").forward).parameters
+    required = (p for p in inspect.signature(resolve(spec.torch_names[0])).parameters.values() if p.default is p.empty)
+    names = dict(zip((p.name for p in required if p.name not in spec.module_arguments), forward, strict=False))
+    call = {names.get(k, k): v for k, v in call.items()}
     if extra := [k for k in call if k not in forward]:
         raise Unsupported(f"torch.nn.{spec.module} has no argument {extra[0]}")
     return module, call
