@@ -41,7 +41,7 @@ def summary(records: Iterable[Record]) -> str:
             worst[r.op, r.dtype] = max(known, r, key=lambda record: (record.share, record.ulp))
     lines = [f"| op | parameters | cases | {' | '.join(DTYPES)} |", f"|{' --- |' * (3 + len(DTYPES))}"]
     for name, (op, parameters, count) in zip(registry.specs(), rows(), strict=True):
-        figures = [f"{figure(r.ulp)} ulp, {figure(r.share)}" if (r := worst.get((name, dtype))) else "-"
+        figures = [f"{figure(found.ulp)} ulp, {figure(found.share)}" if (found := worst.get((name, dtype))) else "-"
                    for dtype in DTYPES]
         lines.append(f"| {op} | {parameters} | {count} | {' | '.join(figures)} |")
     return "\n".join(lines)
