@@ -23,4 +23,4 @@ bench: .venv/installed
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
-	rm -rf .venv oracle-results build *.egg-info
+	rm -rf .venv oracle-results benchmark-results build *.egg-info

@@ -12,18 +12,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from reference import registry
+from oracle.cases import BadCaseError, chosen_specs
 
 from .table import ratios, table
 
-_KINDS = {"losses": "loss", "optim": "optim", "init": "init"}
 _POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def _number(text: str) -> int:
     value = float(text)
     if value < 1 or value != int(value):
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"needs to be a whole number of at least 1, got {text}")
     return int(value)
 
 
@@ -46,23 +45,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _ops(parser: argparse.ArgumentParser, names: Sequence[str]) -> list[str]:
-    """The chosen ops, kinds spelled out."""
-    specs = registry.specs()
-    chosen: dict[str, None] = {}
-    for name in names:
-        here = [op for op, spec in specs.items() if op == name or spec.kind == _KINDS.get(name)]
-        if not here:
-            parser.error(f"unknown op {name!r}; known are {', '.join([*specs, *_KINDS])}")
-        chosen |= dict.fromkeys(here)
-    return list(chosen)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmarks, one process for each number of threads; pytest's exit status."""
     parser = _parser()
     options = parser.parse_args(argv)
-    ops, status, console = _ops(parser, options.ops), 0, Console(width=None if sys.stdout.isatty() else 160)
+    try:
+        ops = [spec.name for spec in chosen_specs(options.ops)]
+    except BadCaseError as error:
+        parser.error(str(error))
+    status, console = 0, Console(width=None if sys.stdout.isatty() else 160)
     options.out.mkdir(parents=True, exist_ok=True)
     documents = []
     for threads in options.threads:

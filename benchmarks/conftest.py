@@ -31,13 +31,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for workload in (workload for spec in specs for workload in workloads(spec)):
         parts.setdefault((workload.op, workload.part), []).append(workload)
     chosen = [(workload, n) for part in parts.values() for n in sizes for workload in part]
-    metafunc.parametrize(("workload", "n"), chosen, ids=[f"{w.op}-{w.part}-{w.target}-{n}" for w, n in chosen])
+    metafunc.parametrize(("workload", "n"), chosen,
+                         ids=[f"{w.op}-{w.part}-{w.target}-{n}" for w, n in chosen])
 
 
 @pytest.fixture(scope="session")
 def threads(request: pytest.FixtureRequest) -> int:
-    """The number of threads that torch uses from here on."""
+    """The number of threads that torch uses from here on.
+
+    One large array made and dropped first lets malloc keep freed memory, as it does in any process that runs
+    for a while. Else who comes first pays a page fault for each 4 KiB of a temporary (a factor of two seen).
+    """
     import torch
+
+    np.empty(31 * 2**20, np.uint8)
 
     number = int(request.config.getoption("--bench-threads"))
     torch.set_num_threads(number)
@@ -45,7 +52,7 @@ def threads(request: pytest.FixtureRequest) -> int:
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
-    """Say which versions were measured."""
+    """Say what was measured, and how."""
     import torch
 
     machine_info |= {"torch": torch.__version__, "numpy": np.__version__,

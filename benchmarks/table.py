@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from statistics import geometric_mean
 from typing import Any, NamedTuple
@@ -27,11 +28,19 @@ class Column(NamedTuple):
     threads: int
 
 
+#: How many times slower than with one thread torch may be before the ratio says nothing. OpenMP's threads
+#: spin while they wait, and lose a time slice where other jobs have the cores: calls of 10 µs took 7 ms.
+_HELD_UP = 2.0
+
 Ratios = Mapping[Row, Mapping[Column, float]]
 
 
 def ratios(documents: Iterable[Mapping[str, Any]]) -> dict[Row, dict[Column, float]]:
-    """Median time of the target over median time of the reference, where both were measured."""
+    """Median time of the target over median time of the reference, where both were measured.
+
+    NaN where more threads made the target more than twice as slow as one: most likely other jobs held
+    them up.
+    """
     medians: dict[tuple[Row, Column], float] = {}
     for benchmark in (b for document in documents for b in document["benchmarks"]):
         info = benchmark["extra_info"]
@@ -41,12 +50,13 @@ def ratios(documents: Iterable[Mapping[str, Any]]) -> dict[Row, dict[Column, flo
     for (row, column), median in medians.items():
         ours = medians.get((row._replace(target="reference"), column))
         if row.target != "reference" and ours is not None:
-            result.setdefault(row, {})[column] = median / ours
+            held_up = median > _HELD_UP * medians.get((row, column._replace(threads=1)), math.inf)
+            result.setdefault(row, {})[column] = math.nan if held_up else median / ours
     return result
 
 
 def means(rows: Iterable[Mapping[Column, float]]) -> dict[Column, float]:
-    """The geometric mean of each column."""
+    """The geometric mean of each column; NaN where one of its ratios is."""
     columns: dict[Column, list[float]] = {}
     for row in rows:
         for column, ratio in row.items():
@@ -60,13 +70,16 @@ def table(of: Ratios, machine: Mapping[str, Any]) -> Table:
     result = Table(
         title="median time of torch / median time of the reference, float32; above 1 the reference is faster",
         caption=f"torch {machine.get('torch')} ({machine.get('torch_cpu')}), NumPy {machine.get('numpy')}, "
-                f"{machine.get('cpu', {}).get('brand_raw', 'unknown CPU')}. Threads are torch's, and those of "
-                "NumPy's BLAS; NumPy's elementwise operations use one thread whatever is set.",
+                f"{machine.get('cpu', {}).get('brand_raw', 'unknown CPU')}. Threads are torch's, and those "
+                "of NumPy's BLAS; NumPy's elementwise operations use one thread whatever is set. "
+                f"?: torch was more than {_HELD_UP:g} times slower than with one thread, most likely as "
+                "other jobs held its threads up.",
         title_justify="left", caption_justify="left")
     for name in ("op", "part", "against"):
         result.add_column(name, no_wrap=True)
     for column in columns:
-        result.add_column(f"n={column.n:,}\n{column.threads} thread{'s'[:column.threads > 1]}", justify="right")
+        plural = "s" if column.threads > 1 else ""
+        result.add_column(f"n={column.n:,}\n{column.threads} thread{plural}", justify="right")
     result.add_column("geometric\nmean", justify="right")
 
     def add(names: tuple[str, str, str], row: Mapping[Column, float]) -> None:
@@ -86,5 +99,7 @@ def table(of: Ratios, machine: Mapping[str, Any]) -> Table:
 
 
 def _cell(ratio: float) -> str:
+    if math.isnan(ratio):
+        return "?"
     text = f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
     return f"[green]{text}[/]" if ratio > 1 else text

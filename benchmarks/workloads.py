@@ -25,7 +25,7 @@ from reference import random
 from reference.optim import Parameter
 from reference.spec import InitSpec, Limits, LossSpec, OptimSpec, Spec
 
-__all__ = ["Workload", "workloads"]
+__all__ = ["Run", "Workload", "stepper", "workloads"]
 
 Array = np.ndarray[Any, Any]
 Run = Callable[[], Any]
@@ -35,7 +35,7 @@ _FLOAT32 = Limits("float32", *(float(getattr(np.finfo(np.float32), name)) for na
 
 @dataclass(frozen=True)
 class Workload:
-    """One part of an op, done by one implementation; ``prepare(n)`` gives what is timed at about n elements."""
+    """One part of an op, done by one implementation; ``prepare(n)`` gives what is timed at n elements."""
 
     op: str
     kind: str
@@ -138,17 +138,17 @@ def _start(spec: OptimSpec, n: int) -> tuple[Array, Array, Array]:
 def _reference_step(spec: OptimSpec, n: int) -> Run:
     p, g, curvature = _start(spec, n)
     parameter = Parameter(p)
-    return _stepper(spec.optimizer([parameter], **spec.sized), parameter, g, curvature)
+    return stepper(spec.optimizer([parameter], **spec.sized), parameter, g, curvature)
 
 
 def _torch_step(spec: OptimSpec, choice: dict[str, bool], n: int) -> Run:
     p, g, curvature = map(to_tensor, _start(spec, n))
     parameter = torch.nn.Parameter(p)
     optimizer = resolve(spec.torch_names[0])([parameter], **spec.sized, **choice)
-    return _stepper(optimizer, parameter, g, curvature)
+    return stepper(optimizer, parameter, g, curvature)
 
 
-def _stepper(optimizer: Any, p: Any, g: Any, curvature: Any) -> Run:
+def stepper(optimizer: Any, p: Any, g: Any, curvature: Any) -> Run:
     """Steps by a constant gradient; or, where ``step`` needs a closure, down one quadratic after another."""
     goals = itertools.cycle((g, -g))
 

@@ -348,6 +348,14 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
 }
 
 
+def _binary(op: Callable[[Any, Any], Any], *, swapped: bool = False) -> Callable[[Double, Any], Any]:
+    return lambda self, other: self._combine(op, other, swapped=swapped)
+
+
+def _relation(op: Callable[[Any, Any], bool], negated: Callable[[Any, Any], bool]) -> Callable[[Double, Any], bool]:
+    return lambda self, other: self._holds(op, negated, other)
+
+
 class Double:
     """A scalar argument as torch has it: a double, kept as a ball and computed with in scalar precision."""
 
@@ -363,35 +371,11 @@ class Double:
         result = op(arb(operand), self.value) if swapped else op(self.value, operand)
         return Double(result * arb(1, _active.scalar_unit) if _active.scalar_unit else result)
 
-    def __add__(self, other: Any) -> Any:
-        return self._combine(operator.add, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self._combine(operator.add, other)
-
-    def __sub__(self, other: Any) -> Any:
-        return self._combine(operator.sub, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self._combine(operator.sub, other, swapped=True)
-
-    def __mul__(self, other: Any) -> Any:
-        return self._combine(operator.mul, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self._combine(operator.mul, other)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self._combine(operator.truediv, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self._combine(operator.truediv, other, swapped=True)
-
-    def __pow__(self, other: Any) -> Any:
-        return self._combine(_power, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return self._combine(_power, other, swapped=True)
+    __add__ = __radd__ = _binary(operator.add)
+    __sub__, __rsub__ = _binary(operator.sub), _binary(operator.sub, swapped=True)
+    __mul__ = __rmul__ = _binary(operator.mul)
+    __truediv__, __rtruediv__ = _binary(operator.truediv), _binary(operator.truediv, swapped=True)
+    __pow__, __rpow__ = _binary(_power), _binary(_power, swapped=True)
 
     def __neg__(self) -> Double:
         return Double(-self.value)
@@ -416,17 +400,8 @@ class Double:
             return False
         raise Undecided("a branch depends on a scalar whose ball straddles it")
 
-    def __lt__(self, other: Any) -> bool:
-        return self._holds(operator.lt, operator.ge, other)
-
-    def __le__(self, other: Any) -> bool:
-        return self._holds(operator.le, operator.gt, other)
-
-    def __gt__(self, other: Any) -> bool:
-        return self._holds(operator.gt, operator.le, other)
-
-    def __ge__(self, other: Any) -> bool:
-        return self._holds(operator.ge, operator.lt, other)
+    __lt__, __ge__ = _relation(operator.lt, operator.ge), _relation(operator.ge, operator.lt)
+    __le__, __gt__ = _relation(operator.le, operator.gt), _relation(operator.gt, operator.le)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, int | float | Double) and self._holds(_equal, _apart, other)

@@ -26,7 +26,8 @@ from reference.spec import DTYPES, InitSpec, Limits, LossSpec, OptimSpec, Option
 from .ball import FORMATS
 from .ulp import numpy_dtype
 
-__all__ = ["BadCaseError", "Case", "cases", "leaf", "leaves", "parse", "select", "storage", "with_leaf"]
+__all__ = ["BadCaseError", "Case", "cases", "chosen_specs", "leaf", "leaves", "parse", "select", "storage",
+           "with_leaf"]
 
 Array = np.ndarray[Any, Any]
 
@@ -199,14 +200,15 @@ def select(ops: Sequence[str] = (), dtypes: Sequence[str] = ()) -> list[Case]:
     for dtype in dtypes:
         if dtype not in DTYPES:
             raise BadCaseError(f"unknown dtype {dtype!r}; known are {', '.join(DTYPES)}")
-    return [case for spec in _specs(ops) for dtype in spec.dtypes if dtype in (dtypes or DTYPES)
+    return [case for spec in chosen_specs(ops) for dtype in spec.dtypes if dtype in (dtypes or DTYPES)
             for case in cases(spec, dtype)]
 
 
 _KINDS = {"losses": LossSpec, "optim": OptimSpec, "init": InitSpec}
 
 
-def _specs(ops: Iterable[str]) -> list[Spec]:
+def chosen_specs(ops: Iterable[str] = ()) -> list[Spec]:
+    """The specs of some ops, where kinds such as ``losses`` count too; all by default."""
     known: Mapping[str, Spec] = registry.specs()
     chosen: dict[str, Spec] = {}
     for op in ops:
@@ -228,7 +230,7 @@ def parse(case_id: str) -> Case:
     if len(parts) not in (3, 4) or (len(parts) == 4 and not parts[3].isdecimal()):
         raise BadCaseError(f"malformed case id {case_id!r}; needed is OP/DTYPE/AXIS=VALUE,... "
                            "such as mse_loss/float32/reduction=sum or mse_loss/float32/default")
-    (spec,) = _specs([parts[0]]) if parts[0] not in _KINDS else _specs([parts[0] + " (a kind, not an op)"])
+    (spec,) = chosen_specs([parts[0]]) if parts[0] not in _KINDS else chosen_specs([parts[0] + " (a kind, not an op)"])
     if parts[1] not in spec.dtypes:
         raise BadCaseError(f"unknown dtype {parts[1]!r} in {case_id!r}; {spec.name} has {', '.join(spec.dtypes)}")
     options = spec.defaults

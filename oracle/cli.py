@@ -59,7 +59,8 @@ def audit(
     dtype: Annotated[list[str] | None, typer.Option(help="float64, float32, float16, bfloat16; may be given "
                                                          "again")] = None,
     device: Annotated[str, typer.Option(help="device of the torch targets, e.g. cuda")] = "cpu",
-    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="processes; default one for each core")] = 0,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="processes; one for each core by "
+                                                                         "default")] = None,
     out: Annotated[Path, typer.Option(help="folder for records.jsonl")] = Path("oracle-results"),
 ) -> None:
     """Run cases on targets."""
@@ -88,7 +89,7 @@ def audit(
     with file, Progress(*columns, console=_console(stderr=True), transient=True) as progress:
         file.write(json.dumps(run.header(command, device)) + "\n")
         task = progress.add_task("", total=len(cases))
-        for record in run.audit(cases, names, device=device, jobs=min(jobs or os.cpu_count() or 1, len(cases)),
+        for record in run.audit(cases, names, device=device, jobs=jobs or _processes(len(cases)),
                                 on_case=lambda: progress.advance(task)):
             file.write(record.to_json() + "\n")
             file.flush()
@@ -120,6 +121,11 @@ def explain(
     except (BadCaseError, TargetError) as error:
         raise UsageError(str(error)) from None
     typer.echo(explanation(case, targets))
+
+
+def _processes(cases: int) -> int:
+    """One for each core, but none for fewer cases than are done before it has started."""
+    return max(1, min(os.cpu_count() or 1, cases // 100))
 
 
 def _console(*, stderr: bool = False) -> Console:

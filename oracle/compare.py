@@ -43,12 +43,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """The verdict on one output, and its worst element."""
+    """The verdict on one output, and the element that decides it: the one with the largest share of its bound."""
 
     output: str
     verdict: Verdict
-    ulp: float = 0.0  #: error of the worst element in units in the last place of the truth
-    share: float = 0.0  #: error of the worst element as a share of its bound
+    ulp: float = 0.0  #: its error in units in the last place of the truth
+    share: float = 0.0  #: its error as a share of its bound
     index: tuple[int, ...] | None = None
     got: float | None = None
     truth: float | None = None
@@ -61,14 +61,25 @@ def worst(findings: list[Finding]) -> Finding:
     return max(findings, key=lambda f: (f.verdict.rank, f.share, f.ulp))
 
 
-def compare(got: Mapping[str, Array], truths: Mapping[str, Truth]) -> list[Finding]:
+def compare(got: Any, truths: Mapping[str, Truth]) -> list[Finding]:
     """A finding for each output that the truth has, and one for each that it has not."""
-    findings = [judge(name, np.asarray(got[name]), truth) if name in got else
+    if not isinstance(got, Mapping):
+        return [Finding("", Verdict.CRASHED, np.inf, np.inf, note=f"outputs in a {type(got).__name__}, not a mapping")]
+    findings = [_check(name, got[name], truth) if name in got else
                 Finding(name, Verdict.EXCEEDS, np.inf, np.inf, note="this output is missing")
                 for name, truth in truths.items()]
-    findings += [Finding(name, Verdict.EXCEEDS, np.inf, np.inf, note="there is no such output")
+    findings += [Finding(str(name), Verdict.EXCEEDS, np.inf, np.inf, note="there is no such output")
                  for name in got if name not in truths]
     return findings
+
+
+def _check(name: str, got: Any, truth: Truth) -> Finding:
+    """:func:`judge` on whatever was handed in; an object may raise anything when it is asked for an array."""
+    try:
+        array = np.asarray(got)
+    except Exception as error:
+        return Finding(name, Verdict.CRASHED, np.inf, np.inf, note=f"no array: {type(error).__name__}: {error}")
+    return judge(name, array, truth)
 
 
 def judge(name: str, got: Array, truth: Truth) -> Finding:
@@ -105,8 +116,9 @@ def _judge(name: str, got: Array, truth: Truth) -> Finding:
     may_overflow = np.isfinite(hi) & (np.abs(hi) + np.where(np.isfinite(bound), bound, 0.0) >= overflow)
     error = np.where(may_overflow & np.isinf(value) & (np.signbit(value) == np.signbit(hi)), 0.0, error)
     # No enclosure: NaN, an infinity and its sign, a zero and its sign are compared as classes.
-    special = ~np.isfinite(hi) | (np.isinf(rounded) & (np.abs(hi) - bound > overflow))
-    same_class = (np.isnan(value) & np.isnan(rounded)) | (value == rounded)
+    special = truth.special | (np.isinf(rounded) & (np.abs(hi) - bound > overflow))
+    same_class = (np.isnan(value) & np.isnan(rounded)) | (
+        (value == rounded) & ((value != 0) | (np.signbit(value) == np.signbit(hi))))
     error = np.where(special, np.where(same_class, 0.0, np.inf), error)
     error = np.where(np.isnan(error), np.inf, error)
 
@@ -118,7 +130,7 @@ def _judge(name: str, got: Array, truth: Truth) -> Finding:
     share = np.where(error == 0, 0.0, error / allowed)
     lost = np.isinf(value) & np.isfinite(rounded) & np.isfinite(hi)
     rank = np.select(
-        [(value == rounded) | (special & same_class),
+        [np.where(special, same_class, value == rounded),
          rescued & (error <= truth.precise),
          rescued,
          ~special & ~np.isfinite(bound),
@@ -131,13 +143,17 @@ def _judge(name: str, got: Array, truth: Truth) -> Finding:
     among = np.where(rank == rank.max(), share, -1.0)
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(among)), among.shape))
     note = {Verdict.RANGE: "overflow or underflow on the way to a representable value",
-            Verdict.UNDECIDED: "a branch cannot be decided in this type",
-            Verdict.VACUOUS: f"the bound is wider than {VACUOUS} of the array's scale"}.get(verdict, "")
-    # Of a disagreement the figures of the worst element; else those of all elements that were decided.
-    judged = rank == rank.max() if verdict.disagrees else rank <= Verdict.WITHIN.rank
-    return Finding(name, verdict, float(np.max(ulp, where=judged, initial=0.0)),
-                   float(np.max(share, where=judged, initial=0.0)), index, float(value[index]),
+            Verdict.UNDECIDED: "an evaluation in this type may end anywhere: a branch is open, or a divisor may be 0",
+            Verdict.VACUOUS: _vacuous(bound, truth.scale, rank == Verdict.VACUOUS.rank)}.get(verdict, "")
+    return Finding(name, verdict, float(ulp[index]), float(share[index]), index, float(value[index]),
                    float(hi[index]), float(allowed[index]), note)
+
+
+def _vacuous(bound: Array, scale: Array, where: Array) -> str:
+    if not np.any(where):
+        return ""
+    widest = float(np.max((bound / scale)[where]))
+    return f"the bound is {widest:.2g} of the array's largest magnitude, above {VACUOUS}: terms cancel"
 
 
 def _first(mask: Array) -> tuple[int, ...]:

@@ -6,7 +6,8 @@ a mapping from readable names to arrays, the same names that every target uses:
 * losses: ``output`` (of a named tuple of results its fields), and ``grad.<argument>`` for each argument
   that torch differentiates, ``grad.<argument>[0]`` and so on for one that is a tuple;
 * optimizers: ``param[i]`` and ``<state>[i]`` for the i-th parameter, stacked over the steps;
-* initializers: ``tensor``, and ``next_word``, the lower 31 bits of the word that the generator gives next.
+* initializers: ``tensor``; ``again``, a second one from the same generator, which may have kept a number
+  back; and ``next_word``, the lower 31 bits of the word that the generator gives next.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class Lift:
         return {k: self(v) for k, v in values.items()}
 
 
-#: The reference as users run it: in the storage type itself.
-FLOATS = Lift(lambda array: array.copy(order="K"), lambda scalar: scalar)
+#: The reference as users run it: in the storage type itself. Inputs are read-only: writing to one raises.
+FLOATS = Lift(lambda array: array, lambda scalar: scalar)
 
 
 def evaluate(case: Case, lift: Lift, inputs: Any = None) -> dict[str, Array]:
@@ -79,7 +80,7 @@ def _(spec: LossSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
 
 @_evaluate.register
 def _(spec: OptimSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
-    groups = [{"params": [Parameter(lift(p)) for p in group.params], **lift.mapping(group.options)}
+    groups = [{"params": [Parameter(lift(p).copy(order="K")) for p in group.params], **lift.mapping(group.options)}
               for group in inputs.groups]
     params: list[Parameter] = [p for group in groups for p in group["params"]]
     optimizer = spec.optimizer(groups, **lift.mapping(inputs.defaults))
@@ -100,9 +101,10 @@ def _(spec: OptimSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
 def _(spec: InitSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
     arguments = dict(inputs)
     generator = reference_random.Generator().manual_seed(arguments.pop("seed"))
-    tensor = lift.array(empty_tensor(arguments, case.dtype))
-    tensor = spec.function(tensor, **lift.mapping(arguments), generator=generator)
-    return {"tensor": tensor, "next_word": (generator.random_words(1) & 0x7FFFFFFF).astype(np.int32)}
+    empty = empty_tensor(arguments, case.dtype)
+    first, second = (spec.function(lift.array(empty.copy(order="K")), **lift.mapping(arguments), generator=generator)
+                     for _ in range(2))
+    return {"tensor": first, "again": second, "next_word": (generator.random_words(1) & 0x7FFFFFFF).astype(np.int32)}
 
 
 def empty_tensor(arguments: dict[str, Any], dtype: str) -> Array:

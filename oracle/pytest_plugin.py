@@ -35,6 +35,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(f"--oracle-{name}", default="", metavar=name.upper(), help=text)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Options that name nothing are refused before anything is collected."""
+    ops, dtypes = _list(config, "ops"), _list(config, "dtypes")
+    if ops or dtypes:
+        from .cases import BadCaseError, select
+
+        try:
+            select(ops, dtypes)
+        except BadCaseError as error:
+            raise pytest.UsageError(f"--oracle: {error}") from None
+
+
 def _list(config: pytest.Config, name: str) -> list[str]:
     return [item for item in str(config.getoption(f"--oracle-{name}")).split(",") if item]
 
@@ -44,12 +56,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wanted = {"oracle_case", "oracle_spec"}.intersection(metafunc.fixturenames)
     if not wanted:
         return
-    from .cases import BadCaseError, select
+    from .cases import select
 
-    try:
-        chosen = select(_list(metafunc.config, "ops"), _list(metafunc.config, "dtypes"))
-    except BadCaseError as error:
-        raise pytest.UsageError(f"--oracle: {error}") from None
+    chosen = select(_list(metafunc.config, "ops"), _list(metafunc.config, "dtypes"))
     if "oracle_case" in wanted:
         metafunc.parametrize("oracle_case", chosen, ids=[case.id for case in chosen])
     if "oracle_spec" in wanted:

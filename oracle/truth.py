@@ -50,6 +50,7 @@ class Truth:
     bound: Array  #: allowed absolute error; infinite where the evaluation in the type decides nothing
     precise: Array  #: the same without the type's range; differs where that is what is in the way
     scale: Array  #: the largest magnitude in the array, for each step of a trajectory, broadcast
+    special: Array  #: where there is no enclosure: classes are compared, and zeros with their signs
     dtype: str
     discrete: bool = False
 
@@ -65,17 +66,17 @@ def prove(case: Case) -> dict[str, Truth]:
     reach = _evaluations(case, limited=True)
     unlimited: Mapping[str, Any] | None = None
     truths = {}
-    special: Mapping[str, Array] | None = None
+    ieee: Mapping[str, Array] | None = None
     for name, value in exact.items():
         if not isinstance(value, BallArray):
             truths[name] = _discrete(value)
             continue
         hi, lo, radius = split(value)
-        if not np.all(np.isfinite(hi) & np.isfinite(radius)):
-            special = _ieee(case) if special is None else special
-            no_enclosure = ~(np.isfinite(hi) & np.isfinite(radius))
-            hi, lo = np.where(no_enclosure, special[name], hi), np.where(no_enclosure, 0.0, lo)
-            radius = np.where(no_enclosure, 0.0, radius)
+        special = ~(np.isfinite(hi) & np.isfinite(radius))
+        if np.any(special):
+            ieee = _ieee(case) if ieee is None else ieee
+            hi, lo = np.where(special, ieee[name], hi), np.where(special, 0.0, lo)
+            radius = np.where(special, 0.0, radius)
         scale = _scale(hi, case)
         half = np.maximum(spacing(hi, case.dtype) / 2, 5e-324)  # half a quantum of float64 is not a double
         rounding = half + radius + np.abs(lo) * 2.0**-52
@@ -83,7 +84,7 @@ def prove(case: Case) -> dict[str, Truth]:
         if np.any(~(bound <= VACUOUS * scale) & np.isfinite(hi)):
             unlimited = _evaluations(case, limited=False) if unlimited is None else unlimited
             precise = _farthest(hi, lo, unlimited.get(name)) * SLACK + rounding
-        truths[name] = Truth(hi, lo, bound, precise, scale, case.dtype)
+        truths[name] = Truth(hi, lo, bound, precise, scale, special, case.dtype)
     return truths
 
 
@@ -138,7 +139,7 @@ def _scale(hi: Array, case: Case) -> Array:
 
 def _discrete(value: Array) -> Truth:
     zero = np.zeros(value.shape)
-    return Truth(np.asarray(value), zero, zero, zero, zero, value.dtype.name, discrete=True)
+    return Truth(np.asarray(value), zero, zero, zero, zero, zero != 0, value.dtype.name, discrete=True)
 
 
 def prove_gradients(case: Case, bits: int = 400, step: int = -100) -> dict[str, tuple[Array, Array]]:

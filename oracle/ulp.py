@@ -1,7 +1,7 @@
 """Distances in units in the last place, for every storage type alike.
 
 >>> import numpy as np
->>> steps(np.float32(1.0), np.float32(np.nextafter(np.float32(1), np.float32(2))))
+>>> int(steps(np.float32(1.0), np.nextafter(np.float32(1), np.float32(2))))
 1
 >>> steps(np.float32(-0.0), np.float32(0.0)).item(), steps(np.float32("nan"), np.float32("inf")) is None
 (0, True)

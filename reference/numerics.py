@@ -63,7 +63,7 @@ def cast(x: Any, dtype: np.dtype[Any]) -> Array:
 
 def widen(x: Array) -> Array:
     """Half types as float32, the rest as it is: what sums are accumulated in."""
-    return x.astype(np.float32) if x.dtype.name in ("float16", "bfloat16") else x
+    return x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x
 
 
 def total(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:

@@ -81,7 +81,8 @@ def _sum_to_odd(a: Array, b: Array) -> Array:
 def fma(x: Array, y: Array, z: Array) -> Array:
     r"""Fused multiply-add: :math:`x y + z`, rounded once.
 
-    Float32 computes in float64 with the sum rounded to odd; float64 splits product and sums without
+    Float32 computes in float64, with the sum rounded to odd where rounding twice could matter: where it
+    lies between two float32 numbers, or is subnormal there. Float64 splits product and sums without
     error and rounds the rest to odd, which is proven to be right while nothing over- or underflows.
     Other kinds (longdouble, balls) get the plain expression.
 
@@ -100,7 +101,11 @@ def fma(x: Array, y: Array, z: Array) -> Array:
     """
     plain = x * y + z
     if x.dtype == np.float32:
-        fused = _sum_to_odd(x.astype(np.float64) * y, z.astype(np.float64)).astype(np.float32)
+        product, z64 = np.broadcast_arrays(x.astype(np.float64) * y, z.astype(np.float64))
+        s = np.asarray(product + z64)
+        midway = (s.view(np.int64) & 0x1FFFFFFF == 0x10000000) | ((s != 0) & (np.abs(s) < 2.0**-125))
+        s[midway] = _sum_to_odd(product[midway], z64[midway])
+        fused = s.astype(np.float32)
     elif x.dtype == np.float64:
         (p, p_rest), z64 = _two_product(x, y), z.astype(np.float64)
         s, s_rest = _two_sum(z64, p_rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ def _truth(hi: Any, bound: Any = 1e-6, precise: Any = None, dtype: str = "float3
     bound = np.broadcast_to(np.asarray(bound, np.float64), hi.shape)
     precise = bound if precise is None else np.broadcast_to(np.asarray(precise, np.float64), hi.shape)
     finite = np.abs(hi[np.isfinite(hi)])
-    return Truth(hi, np.zeros(hi.shape), bound, precise, np.full(hi.shape, finite.max(initial=1e-38)), dtype)
+    scale = np.full(hi.shape, finite.max(initial=1e-38))
+    return Truth(hi, np.zeros(hi.shape), bound, precise, scale, ~np.isfinite(hi), dtype)
 
 
 def _verdict(got: Any, truth: Truth, dtype: str = "float32") -> Verdict:
@@ -61,8 +63,11 @@ def test_verdicts(got: Any, truth: Truth, verdict: Verdict) -> None:
 
 
 def test_the_sign_of_zero_counts_where_there_is_no_enclosure() -> None:
-    """hi is finite there only if IEEE arithmetic gave it; then the class of zero and its sign are compared."""
+    """IEEE arithmetic gave that zero, and gave it a sign; a real number that is 0 has none."""
     assert _verdict([-0.0], _truth([0.0])) == Verdict.EXACT, "an enclosed zero has no sign"
+    unenclosed = dataclasses.replace(_truth([0.0, 0.0]), special=np.ones(2, bool))
+    assert _verdict([0.0, 0.0], unenclosed) == Verdict.EXACT
+    assert _verdict([0.0, -0.0], unenclosed) == Verdict.EXCEEDS
 
 
 def test_subnormal_results_are_held_to_their_quantum() -> None:
@@ -90,7 +95,7 @@ def test_missing_and_surplus_outputs_exceed() -> None:
 
 def test_discrete_outputs_have_to_be_equal() -> None:
     zero = np.zeros(2)
-    truth = Truth(np.array([1, 2], np.int32), zero, zero, zero, zero, "int32", discrete=True)
+    truth = Truth(np.array([1, 2], np.int32), zero, zero, zero, zero, zero != 0, "int32", discrete=True)
     assert judge("next_word", np.array([1, 2], np.int32), truth).verdict == Verdict.EXACT
     finding = judge("next_word", np.array([1, 3], np.int32), truth)
     assert (finding.verdict, finding.index, finding.got, finding.truth) == (Verdict.EXCEEDS, (1,), 3.0, 2.0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.spec import Trajectory
+from reference.spec import LossSpec, Trajectory
 
 from ..ball import FORMATS
 from ..cases import Case
@@ -46,6 +46,8 @@ def _inputs(case: Case) -> Iterator[str]:
             yield f"  and {more} more steps; the script below has all"
     else:
         yield from (f"  {name} = {_show(value)}" for name, value in case.inputs.items())
+    if isinstance(case.spec, LossSpec):
+        yield f"  gradient from above = {_show(case.grad_output)}"
 
 
 def _show(value: Any) -> str:
@@ -93,6 +95,7 @@ def _elements(name: str, truth: Truth, answers: Mapping[str, Mapping[str, Array]
     if truth.hi.size == 0:
         yield "  empty"
         return
+    digits = {53: 17, 24: 9, 11: 5, 8: 4}[FORMATS[dtype].bits]  # enough to tell any two apart
     given = {who: got[name].astype(np.float64) for who, got in answers.items()
              if name in got and got[name].shape == truth.hi.shape}
     with np.errstate(all="ignore"):
@@ -100,16 +103,17 @@ def _elements(name: str, truth: Truth, answers: Mapping[str, Mapping[str, Array]
         shares = [np.where(np.isnan(e), np.inf, e) / truth.bound for e in errors.values()]
         total = np.max(np.nan_to_num(shares), axis=0) if shares else np.zeros(truth.hi.shape)
     chosen = np.sort(np.argsort(-total, axis=None, kind="stable")[:ROWS])
-    yield "  index | exact value | bound | " + " | ".join(f"{who} (error)" for who in given)
+    columns = ["index", "exact value", "bound", *given]
+    yield f"\n| {' | '.join(columns)} |\n|{' --- |' * len(columns)}"
     for flat in chosen:
         index = tuple(int(i) for i in np.unravel_index(flat, truth.hi.shape))
         unit = float(spacing(truth.hi[index], dtype))
-        cells = (f"{value[index]!r:.22} ({figure(float(errors[who][index]) / unit)} ulp)"
-                 for who, value in given.items())
-        yield (f"  {list(index)} | {float(truth.hi[index])!r} | {float(truth.bound[index]) / unit:.3g} ulp | "
-               + " | ".join(cells))
+        cells = [str(list(index)), repr(float(truth.hi[index])), f"{figure(float(truth.bound[index]) / unit)} ulp",
+                 *(f"{float(value[index]):.{digits}g} ({figure(float(errors[who][index]) / unit)} ulp)"
+                   for who, value in given.items())]
+        yield f"| {' | '.join(cells)} |"
     if truth.hi.size > ROWS:
-        yield f"  ({ROWS} of {truth.hi.size} elements, those with the largest shares of the bound)"
+        yield f"\n({ROWS} of {truth.hi.size} elements, those with the largest shares of the bound)"
 
 
 def _verdicts(case: Case, targets: Sequence[Target]) -> Iterator[str]:

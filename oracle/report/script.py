@@ -99,6 +99,7 @@ def _parametrized(spec: LossSpec, case: Case, device: str) -> str:
             f"module = torch.nn.{spec.module}({arrays}**{settings!r}, dtype=torch.{case.dtype}).to({device!r})\n"
             "leaves = {\n" + "".join(f"    {path!r}: arguments{place}.requires_grad_(),\n"
                                      for path, place in places.items()) + "}\n"
+            "shapes = {path: leaf.shape for path, leaf in leaves.items()}\n"
             f"for path, name in {dict(held)!r}.items():\n"
             "    parameter = module.get_parameter(name)\n"
             "    if path in leaves:\n"
@@ -107,7 +108,7 @@ def _parametrized(spec: LossSpec, case: Case, device: str) -> str:
             'got = result._asdict() if isinstance(result, tuple) else {"output": result}\n'
             f"torch.autograd.backward(list(got.values()), {_literal(upstream)})\n"
             'got = {k: v.detach() for k, v in got.items()} | {\n'
-            '    f"grad.{path}": leaf.grad for path, leaf in leaves.items() if leaf.grad is not None}\n')
+            '    f"grad.{p}": leaf.grad.reshape(shapes[p]) for p, leaf in leaves.items() if leaf.grad is not None}\n')
 
 
 @_body.register
@@ -142,8 +143,9 @@ def _(spec: InitSpec, case: Case, variant: str, device: str) -> str:
     seed = arguments.pop("seed")
     empty = empty_tensor(arguments, case.dtype)
     return (f"generator = torch.Generator().manual_seed({seed})\n"
-            f"filled = {spec.torch_names[0]}({_literal(empty)}, **{arguments!r}, generator=generator)\n"
-            'got = {"tensor": filled,\n'
+            f"first, second = ({spec.torch_names[0]}({_literal(empty)},\n"
+            f"                 **{arguments!r}, generator=generator) for _ in range(2))\n"
+            'got = {"tensor": first, "again": second,\n'
             '       "next_word": torch.empty(1, dtype=torch.int32).random_(generator=generator)}\n')
 
 

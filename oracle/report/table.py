@@ -25,15 +25,16 @@ def figure(x: float) -> str:
 
 
 def cell(records: Sequence[Record]) -> Text:
-    """Worst error in ULP and its share of the bound, and what went wrong.
+    """The worst error in ULP and its share of the bound, and what went wrong.
 
-    The figures are of the answers that the bound accepts; what it does not is counted behind them.
+    The worst is that with the largest share, of the answers that the bound accepts; what it does not is
+    counted behind them.
     """
     if not records:
         return Text("")
     sound = [r for r in records if r.verdict in (Verdict.EXACT, Verdict.WITHIN)]
-    text = Text(f"{figure(max((r.ulp for r in sound), default=0))} ulp, "
-                f"{figure(max((r.share for r in sound), default=0))}" if sound else "-")
+    worst = max(sound, key=lambda r: (r.share, r.ulp), default=None)
+    text = Text(f"{figure(worst.ulp)} ulp, {figure(worst.share)}" if worst else "-")
     if failing := sum(r.fails for r in records):
         text.append(f"  {failing} wrong", style="bold red")
     if waived := sum(r.waiver is not None for r in records):
@@ -49,7 +50,7 @@ def table(records: Iterable[Record]) -> Table:
     grid: dict[tuple[str, str], list[Record]] = {(op, target): [] for op in ops for target in targets}
     for r in records:
         grid[r.op, r.target].append(r)
-    result = Table(title="worst error in ULP, worst share of the bound", title_justify="left")
+    result = Table(title="worst error: in ULP, and as a share of its bound", title_justify="left")
     result.add_column("op", no_wrap=True)
     result.add_column("cases", justify="right")
     for target in targets:
@@ -86,7 +87,7 @@ def counts(records: Iterable[Record]) -> str:
 
 
 def show(records: Sequence[Record], console: Console) -> None:
-    """Table, disagreements, waivers in use, and counts."""
+    """Table, disagreements, waivers in use, cases that nothing decides, and counts."""
     console.print(table(records))
     for text in disagreements(records):
         console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -95,8 +96,9 @@ def show(records: Sequence[Record], console: Console) -> None:
                       markup=False, highlight=False)
     unsure = [r for r in records if r.verdict in (Verdict.VACUOUS, Verdict.UNDECIDED)]
     if unsure:
-        cases = len({r.case for r in unsure})
-        console.print(f"not decided: {cases} of {len({r.case for r in records})} cases, for which "
-                      f"{'; '.join(dict.fromkeys(r.note for r in unsure))}", soft_wrap=True, highlight=False)
+        console.print(f"not decided: {len({r.case for r in unsure})} of {len({r.case for r in records})} cases",
+                      highlight=False)
+    for text in dict.fromkeys(f"  {r.verdict} {r.case}, {r.output}: {r.note}" for r in unsure):
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     console.print(f"{len(records)} verdicts on {len({r.case for r in records})} cases: {counts(records)}",
                   soft_wrap=True, highlight=False)

@@ -17,7 +17,7 @@ from ..cases import Case, leaf, leaves
 from ..evaluate import Outputs, empty_tensor, stack_steps
 from . import Target, TargetError, Unsupported
 
-__all__ = ["VARIANTS", "default", "make", "resolve", "to_array", "to_tensor"]
+__all__ = ["VARIANTS", "default", "implementation", "make", "resolve", "to_array", "to_tensor"]
 
 Array = np.ndarray[Any, Any]
 
@@ -131,6 +131,9 @@ class _Torch:
             torch.autograd.backward([one for _, one in leaves("output", result)], self._tensors(upstream))
         outputs |= {f"grad.{path}": to_array(one.grad.reshape(leaf(arguments, path).shape))
                     for path, one in inputs.items() if one.grad is not None}
+        for name, value in case.inputs.items():
+            if isinstance(value, np.ndarray) and to_array(arguments[name]).tobytes() != value.tobytes():
+                raise ValueError(f"the implementation changed its argument {name}")
         return outputs
 
     @_run.register
@@ -169,10 +172,11 @@ class _Torch:
                               "of the CPU's")
         arguments = dict(case.inputs)
         generator = torch.Generator().manual_seed(arguments.pop("seed"))
-        tensor = to_tensor(empty_tensor(arguments, case.dtype))
-        tensor = resolve(spec.torch_names[0])(tensor, **arguments, generator=generator)
+        empty = empty_tensor(arguments, case.dtype)
+        first, second = (resolve(spec.torch_names[0])(to_tensor(empty), **arguments, generator=generator)
+                         for _ in range(2))
         word = torch.empty(1, dtype=torch.int32).random_(generator=generator)
-        return {"tensor": to_array(tensor), "next_word": to_array(word)}
+        return {"tensor": to_array(first), "again": to_array(second), "next_word": to_array(word)}
 
 
 def has_function(spec: Spec) -> bool:

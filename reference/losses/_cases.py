@@ -7,18 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..spec import Options, Refusal
+from ..spec import Refusal
 
-__all__ = ["LEGACY", "decided", "legacy_alone", "poison", "refuser"]
+__all__ = ["REDUCTIONS", "decided", "poison", "refuser"]
 
-#: Values of the axis "legacy", and the arguments that they stand for.
-LEGACY: Mapping[str, Mapping[str, bool]] = {
-    "none": {}, "size_average=False": {"size_average": False}, "reduce=False": {"reduce": False}}
-
-
-def legacy_alone(options: Options) -> bool:
-    """The older arguments override the reduction: one of the two has its default."""
-    return bool(options["legacy"] == "none" or options["reduction"] == "mean")
+#: Values of the axis "reduction", and the arguments that they stand for: the older ones are two more ways to reduce.
+REDUCTIONS: Mapping[str, Mapping[str, Any]] = {
+    "mean": {"reduction": "mean"}, "none": {"reduction": "none"}, "sum": {"reduction": "sum"},
+    "size_average=False": {"size_average": False}, "reduce=False": {"reduce": False}}
 
 
 def poison(x: np.ndarray[Any, Any], regime: str, *values: float) -> None:

@@ -135,7 +135,8 @@ def _prepare(input: Array, target: Array, cutoffs: Sequence[int], head_weight: A
     if y.dtype not in (np.int64, np.int32):
         raise RuntimeError(f"target must be of dtype int64 or int32, not {y.dtype}")
     features = x.shape[-1]
-    named = {"head_weight": (head_weight, (bounds[0] + len(bounds), features))}
+    named: dict[str, tuple[Array, tuple[int, ...]]] = {
+        "head_weight": (head_weight, (bounds[0] + len(bounds), features))}
     if len(tail) != len(bounds):
         raise RuntimeError(f"tail must have a pair for each of {len(bounds)} clusters, not {len(tail)}")
     for i, (projection, weight) in enumerate(tail):
@@ -232,8 +233,8 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     tail = tuple((draw(h, features), draw(bounds[i + 1] - bounds[i], h, scale=max(size, 1.0)))
                  for i, h in enumerate(inner))
     head = draw(cutoffs[0] + len(cutoffs), features, scale=max(size, 1.0))
-    arguments = {"input": x, "target": y.reshape(shape[:-1]), "cutoffs": cutoffs,
-                 "head_weight": head, "tail": tail}
+    arguments: dict[str, Any] = {
+        "input": x, "target": y.reshape(shape[:-1]), "cutoffs": cutoffs, "head_weight": head, "tail": tail}
     if options["head_bias"] != "none":
         arguments["head_bias"] = draw(cutoffs[0] + len(cutoffs))
         arguments["head_bias"][:1] = -np.inf if regime == "masked" else 0.5  # class 0 cannot be
@@ -262,9 +263,10 @@ def _held(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]
             "head_bias": "head_bias" in arguments}, held
 
 
-_GOOD = {"input": np.zeros((3, 4), np.float32), "target": np.array([0, 1, 2]), "cutoffs": (2,),
-         "head_weight": np.zeros((3, 4), np.float32),
-         "tail": ((np.zeros((1, 4), np.float32), np.zeros((3, 1), np.float32)),)}
+_GOOD: dict[str, Any] = {
+    "input": np.zeros((3, 4), np.float32), "target": np.array([0, 1, 2]), "cutoffs": (2,),
+    "head_weight": np.zeros((3, 4), np.float32),
+    "tail": ((np.zeros((1, 4), np.float32), np.zeros((3, 1), np.float32)),)}
 _X, _Y = _GOOD["input"], _GOOD["target"]
 _refuse = refuser(**_GOOD)
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, cast, ieee, is_floating, result_type, sigmoid, softplus, unbroadcast
+from ..numerics import Array, array, cast, ieee, is_floating, relu, result_type, sigmoid, softplus, unbroadcast
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import LEGACY, legacy_alone, poison, refuser
+from ._cases import REDUCTIONS, poison, refuser
 from ._module import module_class
 
 __all__ = ["SPEC", "BCEWithLogitsLoss", "binary_cross_entropy_with_logits",
@@ -55,8 +55,9 @@ def binary_cross_entropy_with_logits(
     """
     reduction = resolve(reduction, size_average, reduce)
     x, t, w, v = _prepare(input, target, weight, pos_weight)
-    positive = t * softplus(-x)
-    losses = (positive if v is None else v * positive) + (1 - t) * softplus(x)
+    tail = softplus(-np.abs(x))  # softplus(±x) = max(±x, 0) + softplus(-|x|)
+    positive = t * (relu(-x) + tail)
+    losses = (positive if v is None else v * positive) + (1 - t) * (relu(x) + tail)
     return reduce_losses(cast(losses if w is None else w * losses, target.dtype), reduction)
 
 
@@ -130,7 +131,7 @@ _SHAPES = {"3x4": (3, 4), "scalar": (), "2x2x3": (2, 2, 3), "0": (0,)}
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return legacy_alone(options) and (options["shape"] != "0" or options["regime"] == "moderate")
+    return bool(options["shape"] != "0" or options["regime"] == "moderate")
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
@@ -144,7 +145,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     if options["regime"] == "inf" and x.size > 3:
         t.flat[:4] = 0.0, 0.0, 1.0, 1.0
     poison(x, options["regime"], np.inf, -np.inf, np.inf, -np.inf)
-    arguments = {"input": x, "target": t, "reduction": options["reduction"], **LEGACY[options["legacy"]]}
+    arguments = {"input": x, "target": t, **REDUCTIONS[options["reduction"]]}
     broadcast = {"row": shape[-1:], "column": (*shape[:-1], 1)[: len(shape)], "full": shape}
     for name in ("weight", "pos_weight"):
         if options[name] != "none":
@@ -167,7 +168,7 @@ SPEC = LossSpec(
     module_arguments={"weight": None, "size_average": None, "reduce": None, "reduction": "mean",
                       "pos_weight": None},
     axes=(Axis("target", ("soft", "hard"), "hard: 0 or 1"), Axis("shape", tuple(_SHAPES)),
-          Axis("reduction", ("mean", "none", "sum")), Axis("legacy", tuple(LEGACY)),
+          Axis("reduction", tuple(REDUCTIONS)),
           Axis("weight", ("none", "column", "full")), Axis("pos_weight", ("none", "row", "full")),
           Axis("regime", ("moderate", "tails", "huge", "zero", "tiny", "inf", "nan"), "of the logits")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,

@@ -9,7 +9,7 @@ import numpy as np
 from ..numerics import Array, array, cast, ieee, is_floating, result_type, unbroadcast, widen
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import LEGACY, legacy_alone, refuser
+from ._cases import REDUCTIONS, refuser
 from ._module import module_class
 
 __all__ = ["SPEC", "BCELoss", "binary_cross_entropy", "binary_cross_entropy_backward"]
@@ -135,7 +135,7 @@ _SHAPES = {"3x4": (3, 4), "scalar": (), "2x2x3": (2, 2, 3), "0": (0,)}
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return (legacy_alone(options) and (options["shape"] != "0" or options["regime"] == "moderate")
+    return ((options["shape"] != "0" or options["regime"] == "moderate")
             # numbers near exp(-100) are subnormal in float32, where x - 0 cannot be scaled; half types have none
             and (options["regime"] != "clamped" or dtype == "float64"
                  or (dtype == "float32" and options["target"] == "soft"))
@@ -163,7 +163,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         t = np.round(t)
     elif options["target"] == "right":
         t = np.round(x)
-    arguments = {"input": x, "target": t, "reduction": options["reduction"], **LEGACY[options["legacy"]]}
+    arguments = {"input": x, "target": t, **REDUCTIONS[options["reduction"]]}
     broadcast = {"row": shape[-1:], "full": shape}
     if options["weight"] in broadcast:
         arguments["weight"] = np.asarray(rng.uniform(0.25, 4.0, broadcast[options["weight"]]))
@@ -184,8 +184,8 @@ SPEC = LossSpec(
     function=binary_cross_entropy, backward=binary_cross_entropy_backward, module="BCELoss",
     module_arguments={"weight": None, "size_average": None, "reduce": None, "reduction": "mean"},
     axes=(Axis("target", ("soft", "hard", "right"), "hard: 0 or 1; right: the nearer of them"),
-          Axis("shape", tuple(_SHAPES)), Axis("reduction", ("mean", "none", "sum")),
-          Axis("legacy", tuple(LEGACY)), Axis("weight", ("none", "row", "full", "integer")),
+          Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+          Axis("weight", ("none", "row", "full", "integer")),
           Axis("regime", ("moderate", "near-0", "near-1", "ends", "clamped", "tiny", "floor"),
                "of the input; ends: 0 and 1; clamped: log x is about -100; floor: x (1-x) is about 1e-12")),
     allowed=_allowed, draw=_draw, sized=_sized, strength=3,

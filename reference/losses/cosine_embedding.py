@@ -10,7 +10,7 @@ import numpy as np
 from ..numerics import Array, array, cast, ieee, relu, result_type, unbroadcast, widen
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import LEGACY, decided, legacy_alone, poison, refuser
+from ._cases import REDUCTIONS, decided, poison, refuser
 from ._module import module_class
 
 __all__ = ["SPEC", "CosineEmbeddingLoss", "cosine_embedding_loss", "cosine_embedding_loss_backward"]
@@ -149,7 +149,7 @@ def _allowed(options: Options, dtype: str) -> bool:
         return False  # 1 - cos is lost in rounding: other pairs have to give the loss a scale
     if dtype == "bfloat16" and options["shape"] in ("one-many", "many-targets"):
         return False  # gradients cancel where they are summed, and 8 bits leave nothing of them
-    return legacy_alone(options) and (options["shape"] != "0x3" or options["regime"] == "moderate")
+    return bool(options["shape"] != "0x3" or options["regime"] == "moderate")
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
@@ -178,8 +178,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     poison(x1, regime, np.inf, -np.inf, 0.0)
     if regime == "nan":
         y.flat[-1:] = np.nan if y.size > 1 else y.flat[-1:]
-    return {"input1": x1, "input2": x2, "target": y, "margin": margin, "reduction": options["reduction"],
-            **LEGACY[options["legacy"]]}
+    return {"input1": x1, "input2": x2, "target": y, "margin": margin, **REDUCTIONS[options["reduction"]]}
 
 
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -197,8 +196,8 @@ SPEC = LossSpec(
     torch_names=("torch.nn.functional.cosine_embedding_loss", "torch.nn.CosineEmbeddingLoss"),
     function=cosine_embedding_loss, backward=cosine_embedding_loss_backward, module="CosineEmbeddingLoss",
     module_arguments={"margin": 0.0, "size_average": None, "reduce": None, "reduction": "mean"},
-    axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", ("mean", "none", "sum")),
-          Axis("legacy", tuple(LEGACY)), Axis("margin", (0.0, 0.5, -0.25)),
+    axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+          Axis("margin", (0.0, 0.5, -0.25)),
           Axis("target", ("sign", "any"), "any: also 0 and 0.5, which count for nothing"),
           Axis("regime", ("moderate", "huge", "tiny", "zero", "parallel", "kink", "inf", "nan"),
                "tiny: lengths about the root of ε; kink: right angles, no margin")),

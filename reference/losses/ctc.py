@@ -328,8 +328,9 @@ def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
             "input_lengths": np.full(batch, times), "target_lengths": np.full(batch, times // 3)}
 
 
-_GOOD = {"log_probs": np.log(np.full((4, 2, 3), 1 / 3, np.float32)), "targets": np.array([[1, 2], [2, 2]]),
-         "input_lengths": np.array([4, 4]), "target_lengths": np.array([2, 2])}
+_GOOD: dict[str, Any] = {
+    "log_probs": np.log(np.full((4, 2, 3), 1 / 3, np.float32)), "targets": np.array([[1, 2], [2, 2]]),
+    "input_lengths": np.array([4, 4]), "target_lengths": np.array([2, 2])}
 _X = _GOOD["log_probs"]
 _refuse = refuser(**_GOOD)
 

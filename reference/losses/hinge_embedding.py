@@ -9,7 +9,7 @@ import numpy as np
 from ..numerics import Array, array, cast, ieee, is_floating, relu, unbroadcast
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import LEGACY, legacy_alone, poison, refuser
+from ._cases import REDUCTIONS, poison, refuser
 from ._module import module_class
 from ._pairs import PAIR_SHAPES, broadcast_pair, number
 
@@ -103,8 +103,7 @@ def _check(input: Array, target: Array, margin: Any) -> Any:
 # --- cases ---------------------------------------------------------------------------------------
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return (legacy_alone(options)
-            and (options["broadcast"] == "same" or options["shape"] in ("3x4", "2x1x3"))
+    return ((options["broadcast"] == "same" or options["shape"] in ("3x4", "2x1x3"))
             and (options["regime"] == "moderate" or options["shape"] != "0"))
 
 
@@ -127,8 +126,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     elif options["target"] == "zero":
         y[...] = 0.0
     poison(x, regime, np.inf, -np.inf, np.inf, -np.inf)
-    return {"input": x, "target": y, "margin": margin, "reduction": options["reduction"],
-            **LEGACY[options["legacy"]]}
+    return {"input": x, "target": y, "margin": margin, **REDUCTIONS[options["reduction"]]}
 
 
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -145,8 +143,7 @@ SPEC = LossSpec(
     module_arguments={"margin": 1.0, "size_average": None, "reduce": None, "reduction": "mean"},
     axes=(Axis("target", ("sign", "int", "zero", "other"), "other: also 0, 2 and NaN"),
           Axis("broadcast", ("same", "row", "larger")), Axis("shape", tuple(PAIR_SHAPES)),
-          Axis("reduction", ("mean", "none", "sum")), Axis("legacy", tuple(LEGACY)),
-          Axis("margin", (1.0, 0.25, 0.0, -0.5)),
+          Axis("reduction", tuple(REDUCTIONS)), Axis("margin", (1.0, 0.25, 0.0, -0.5)),
           Axis("regime", ("moderate", "kink", "near", "huge", "tiny", "inf", "nan"),
                "kink: x = m in places, near: a few units from it")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,

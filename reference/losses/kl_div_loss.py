@@ -9,7 +9,7 @@ import numpy as np
 from ..numerics import Array, array, cast, ieee, is_floating, result_type, unbroadcast, xlogy
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import LEGACY, legacy_alone, refuser
+from ._cases import REDUCTIONS, refuser
 from ._module import module_class
 
 __all__ = ["SPEC", "KLDivLoss", "kl_div", "kl_div_backward"]
@@ -131,9 +131,11 @@ def _prepare(input: Array, target: Array, log_target: bool) -> tuple[Array, Arra
 _SHAPES = {"3x4": (3, 4), "scalar": (), "5": (5,), "2x1x3": (2, 1, 3), "0x3": (0, 3)}
 
 
+_REDUCTIONS = {**REDUCTIONS, "batchmean": {"reduction": "batchmean"}}
+
+
 def _allowed(options: Options, dtype: str) -> bool:
-    return (legacy_alone(options)
-            and (options["target"] == "same" or options["shape"] in ("3x4", "2x1x3"))
+    return ((options["target"] == "same" or options["shape"] in ("3x4", "2x1x3"))
             and (options["regime"] == "moderate" or options["shape"] != "0x3")
             # a log-probability may have any sign
             and (options["regime"] != "negative" or not options["log_target"]))
@@ -159,8 +161,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         "inf-target": ((), (np.inf,)), "nan": ((np.nan,), (nought,)), "nan-target": ((), (np.nan,))}
     for a, first in zip((x, t), values.get(regime, ((), ())), strict=True):
         a.flat[: len(first[: a.size])] = first[: a.size]
-    return {"input": x, "target": t, "reduction": options["reduction"], **LEGACY[options["legacy"]],
-            "log_target": log_target}
+    return {"input": x, "target": t, **_REDUCTIONS[options["reduction"]], "log_target": log_target}
 
 
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -175,7 +176,7 @@ SPEC = LossSpec(
     function=kl_div, backward=kl_div_backward, module="KLDivLoss",
     module_arguments={"size_average": None, "reduce": None, "reduction": "mean", "log_target": False},
     axes=(Axis("log_target", (False, True)), Axis("shape", tuple(_SHAPES)),
-          Axis("reduction", ("mean", "none", "sum", "batchmean")), Axis("legacy", tuple(LEGACY)),
+          Axis("reduction", tuple(_REDUCTIONS)),
           Axis("target", ("same", "row", "larger"), "its shape beside that of input"),
           Axis("regime", ("moderate", "positive", "huge", "tiny", "zero", "certain", "negative", "inf",
                           "inf-target", "nan", "nan-target"), "zero: of probability 0; certain: of probability 1")),

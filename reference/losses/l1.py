@@ -9,7 +9,7 @@ import numpy as np
 from ..numerics import Array, cast, conj, ieee, result_type, sum_to, total, unbroadcast
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import LEGACY, legacy_alone, refuser
+from ._cases import REDUCTIONS, refuser
 from ._module import module_class
 from ._pairs import PAIR_SHAPES, broadcast_pair, check_weight, draw_pair, pair_allowed, sign
 
@@ -126,12 +126,12 @@ def _prepare(input: Array, target: Array, reduction: str, weight: Array | None) 
 def _allowed(options: Options, dtype: str) -> bool:
     # The weighted mean of one element does not depend on its weight: that gradient cancels to 0.
     one = options["shape"] == "scalar" and options["weight"] != "none"
-    return legacy_alone(options) and pair_allowed(options) and not (one and options["regime"] == "close")
+    return pair_allowed(options) and not (one and options["regime"] == "close")
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     x, y = draw_pair(options, rng, limits)
-    arguments = {"input": x, "target": y, "reduction": options["reduction"], **LEGACY[options["legacy"]]}
+    arguments = {"input": x, "target": y, **REDUCTIONS[options["reduction"]]}
     if options["weight"] != "none":
         w = np.asarray(rng.uniform(0.5, 2.0, x.shape))
         w.flat[: {"one-zero": 1, "zeros": w.size}.get(options["weight"], 0)] = 0.0
@@ -151,8 +151,8 @@ SPEC = LossSpec(
     function=l1_loss, backward=l1_loss_backward, module="L1Loss",
     module_arguments={"size_average": None, "reduce": None, "reduction": "mean"},
     axes=(Axis("target", ("same", "row", "larger"), "its shape beside that of input; torch warns"),
-          Axis("shape", tuple(PAIR_SHAPES)), Axis("reduction", ("mean", "none", "sum")),
-          Axis("legacy", tuple(LEGACY)), Axis("weight", ("none", "random", "one-zero", "zeros")),
+          Axis("shape", tuple(PAIR_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+          Axis("weight", ("none", "random", "one-zero", "zeros")),
           Axis("regime", ("moderate", "huge", "tiny", "close", "tie", "inf", "nan"), "tie: x = y in places")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     arrays=("input", "target", "weight"),

@@ -10,7 +10,7 @@ import numpy as np
 from ..numerics import Array, array, cast, ieee, relu, result_type, unbroadcast
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import LEGACY, decided, legacy_alone, poison, refuser
+from ._cases import REDUCTIONS, decided, poison, refuser
 from ._module import module_class
 
 __all__ = ["SPEC", "MarginRankingLoss", "margin_ranking_loss", "margin_ranking_loss_backward"]
@@ -123,7 +123,7 @@ _SHAPES = {"8": ((8,), (8,), (8,)), "scalar": ((), (), ()), "2x3x2": ((2, 3, 2),
 def _allowed(options: Options, dtype: str) -> bool:
     if options["regime"] == "kink" and options["margin"] != 0.0:
         return False  # x1 - x2 is rounded, so that a margin cannot be met for certain
-    return legacy_alone(options) and (options["shape"] != "0" or options["regime"] == "moderate")
+    return bool(options["shape"] != "0" or options["regime"] == "moderate")
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
@@ -150,8 +150,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     poison(x2, "inf" if options["regime"] == "inf" and x2.size > 2 else "", 1.0, 1.0, np.inf)  # inf - inf
     if options["regime"] == "nan":
         y.flat[-1:] = np.nan
-    return {"input1": x1, "input2": x2, "target": y, "margin": margin, "reduction": options["reduction"],
-            **LEGACY[options["legacy"]]}
+    return {"input1": x1, "input2": x2, "target": y, "margin": margin, **REDUCTIONS[options["reduction"]]}
 
 
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -167,8 +166,8 @@ SPEC = LossSpec(
     torch_names=("torch.nn.functional.margin_ranking_loss", "torch.nn.MarginRankingLoss"),
     function=margin_ranking_loss, backward=margin_ranking_loss_backward, module="MarginRankingLoss",
     module_arguments={"margin": 0.0, "size_average": None, "reduce": None, "reduction": "mean"},
-    axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", ("mean", "none", "sum")),
-          Axis("legacy", tuple(LEGACY)), Axis("margin", (0.0, 0.5, -1.0)),
+    axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+          Axis("margin", (0.0, 0.5, -1.0)),
           Axis("target", ("sign", "any"), "any: also 0 and others than ±1"),
           Axis("regime", ("moderate", "huge", "tiny", "kink", "inf", "nan"), "kink: equal inputs, no margin")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized, kinks=lambda o: o["regime"] == "kink",

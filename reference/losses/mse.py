@@ -10,7 +10,7 @@ import numpy as np
 from ..numerics import Array, array, cast, conj, ieee, result_type, sum_to, total, unbroadcast
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import LEGACY, legacy_alone, poison, refuser
+from ._cases import REDUCTIONS, poison, refuser
 from ._module import module_class
 
 __all__ = ["SPEC", "MSELoss", "mse_loss", "mse_loss_backward"]
@@ -135,8 +135,7 @@ _SHAPES = {"3x4": (3, 4), "scalar": (), "2x1x3": (2, 1, 3), "0": (0,)}
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return (legacy_alone(options)
-            and (options["target"] == "same" or options["shape"] in ("3x4", "2x1x3"))
+    return ((options["target"] == "same" or options["shape"] in ("3x4", "2x1x3"))
             and (options["regime"] != "close" or options["target"] == "same")
             and (options["regime"] == "moderate" or options["shape"] != "0"))
 
@@ -150,7 +149,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         y = np.asarray(x * (1 + 4 * limits.eps))
     poison(x, options["regime"], np.inf, -np.inf, np.inf)
     poison(y, "inf" if options["regime"] == "inf" else "", np.inf)  # inf - inf is NaN
-    arguments = {"input": x, "target": y, "reduction": options["reduction"], **LEGACY[options["legacy"]]}
+    arguments = {"input": x, "target": y, **REDUCTIONS[options["reduction"]]}
     if options["weight"] != "none":
         w = np.asarray(rng.uniform(0.5, 2.0, shape))
         w.flat[: {"one-zero": 1, "zeros": w.size}.get(options["weight"], 0)] = 0.0
@@ -170,8 +169,8 @@ SPEC = LossSpec(
     function=mse_loss, backward=mse_loss_backward, module="MSELoss",
     module_arguments={"size_average": None, "reduce": None, "reduction": "mean"},
     axes=(Axis("target", ("same", "row", "larger"), "its shape beside that of input; torch warns"),
-          Axis("shape", tuple(_SHAPES)), Axis("reduction", ("mean", "none", "sum")),
-          Axis("legacy", tuple(LEGACY)), Axis("weight", ("none", "random", "one-zero", "zeros")),
+          Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+          Axis("weight", ("none", "random", "one-zero", "zeros")),
           Axis("regime", ("moderate", "huge", "tiny", "close", "inf", "nan"), "close: a few ulp apart")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     arrays=("input", "target", "weight"),

@@ -10,7 +10,7 @@ import numpy as np
 from ..numerics import Array, array, cast, ieee, is_floating, relu, total, widen
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import LEGACY, decided, legacy_alone, poison, refuser
+from ._cases import REDUCTIONS, decided, poison, refuser
 from ._classes import class_weights, pick
 from ._module import module_class
 
@@ -142,7 +142,7 @@ _SHAPES = {"4x5": ((4, 5), (4,)), "5": ((5,), ()), "5-of-1": ((5,), (1,)), "1x3"
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return legacy_alone(options) and (options["shape"] != "0x3" or options["regime"] == "moderate")
+    return bool(options["shape"] != "0x3" or options["regime"] == "moderate")
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
@@ -166,8 +166,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         flat[:, ::2] = 0.0
         np.put_along_axis(flat, y.reshape(-1, 1), margin, 1)
     poison(x, regime, np.inf, -np.inf, np.inf)
-    arguments = {"input": x, "target": y, "p": options["p"], "margin": margin, "reduction": options["reduction"],
-                 **LEGACY[options["legacy"]]}
+    arguments = {"input": x, "target": y, "p": options["p"], "margin": margin, **REDUCTIONS[options["reduction"]]}
     if options["weight"] != "none":
         arguments["weight"] = rng.uniform(0.5, 2.0, classes)
         arguments["weight"][0] *= {"zero": 0, "negative": -1}.get(options["weight"], 1)
@@ -187,8 +186,8 @@ SPEC = LossSpec(
     function=multi_margin_loss, backward=multi_margin_loss_backward, module="MultiMarginLoss",
     module_arguments={"p": 1, "margin": 1.0, "weight": None, "size_average": None, "reduce": None,
                       "reduction": "mean"},
-    axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", ("mean", "none", "sum")),
-          Axis("legacy", tuple(LEGACY)), Axis("p", (1, 2)), Axis("margin", (1.0, 0.0, 2.5, -0.5)),
+    axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+          Axis("p", (1, 2)), Axis("margin", (1.0, 0.0, 2.5, -0.5)),
           Axis("weight", ("none", "random", "zero", "negative"), "zero, negative: that of the first class"),
           Axis("regime", ("moderate", "huge", "kink", "inf", "nan"), "kink: differences that are the margin")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,

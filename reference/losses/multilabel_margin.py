@@ -9,7 +9,7 @@ import numpy as np
 from ..numerics import Array, array, cast, ieee, is_floating, relu, total, widen
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import LEGACY, decided, legacy_alone, poison, refuser
+from ._cases import REDUCTIONS, decided, poison, refuser
 from ._module import module_class
 
 __all__ = ["SPEC", "MultiLabelMarginLoss", "multilabel_margin_loss", "multilabel_margin_loss_backward"]
@@ -121,7 +121,7 @@ _SHAPES = {"3x4": (3, 4), "5": (5,), "1x6": (1, 6), "4x1": (4, 1), "2x2": (2, 2)
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return (legacy_alone(options) and (options["shape"] != "0x3" or options["regime"] == "moderate")
+    return ((options["shape"] != "0x3" or options["regime"] == "moderate")
             and (options["labels"] != "twice" or options["shape"] in ("3x4", "5", "1x6")))
 
 
@@ -150,8 +150,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         x[:, ::2] = 0.0
         np.put_along_axis(x, np.maximum(y[:, :1], 0), 1.0, 1)  # 1 - 1 + 0
     poison(x, regime, np.inf, -np.inf, np.inf)
-    return {"input": x.reshape(shape), "target": y.reshape(shape), "reduction": options["reduction"],
-            **LEGACY[options["legacy"]]}
+    return {"input": x.reshape(shape), "target": y.reshape(shape), **REDUCTIONS[options["reduction"]]}
 
 
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -169,8 +168,7 @@ SPEC = LossSpec(
     torch_names=("torch.nn.functional.multilabel_margin_loss", "torch.nn.MultiLabelMarginLoss"),
     function=multilabel_margin_loss, backward=multilabel_margin_loss_backward, module="MultiLabelMarginLoss",
     module_arguments={"size_average": None, "reduce": None, "reduction": "mean"},
-    axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", ("mean", "none", "sum")),
-          Axis("legacy", tuple(LEGACY)),
+    axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
           Axis("labels", ("some", "none", "all", "twice"), "some: an end at a -1 with labels behind it"),
           Axis("regime", ("moderate", "wide", "huge", "tiny", "kink", "inf", "nan"), "kink: differences of 1")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,

@@ -9,7 +9,7 @@ import numpy as np
 from ..numerics import Array, array, cast, ieee, is_floating, result_type, sigmoid, softplus, total, unbroadcast, widen
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import LEGACY, legacy_alone, poison, refuser
+from ._cases import REDUCTIONS, poison, refuser
 from ._module import module_class
 
 __all__ = ["SPEC", "MultiLabelSoftMarginLoss", "multilabel_soft_margin_loss",
@@ -134,7 +134,7 @@ def _allowed(options: Options, dtype: str) -> bool:
     if dtype in ("float16", "bfloat16") and options["target"] == "any":
         return False  # terms of both signs, of whose sum half types leave too little
     wide = "larger" in (options["target_shape"], options["weight"])
-    return (legacy_alone(options) and (options["shape"] != "0x3" or options["regime"] == "moderate")
+    return ((options["shape"] != "0x3" or options["regime"] == "moderate")
             and (options["shape"] == "4x1" or not wide))
 
 
@@ -147,7 +147,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     t = np.asarray(rng.uniform(0.0, 1.0, shapes[options["target_shape"]]))
     t = np.round(t) if options["target"] == "hard" else 4 * t - 1.5
     poison(x, options["regime"], np.inf, -np.inf, np.inf, -np.inf)
-    arguments = {"input": x, "target": t, "reduction": options["reduction"], **LEGACY[options["legacy"]]}
+    arguments = {"input": x, "target": t, **REDUCTIONS[options["reduction"]]}
     if options["weight"] != "none":
         arguments["weight"] = np.asarray(rng.uniform(0.25, 4.0, shapes[options["weight"]]))
     return arguments
@@ -168,7 +168,7 @@ SPEC = LossSpec(
     module="MultiLabelSoftMarginLoss",
     module_arguments={"weight": None, "size_average": None, "reduce": None, "reduction": "mean"},
     axes=(Axis("target", ("hard", "any"), "hard: 0 or 1; any: from -1.5 to 2.5"),
-          Axis("shape", tuple(_SHAPES)), Axis("reduction", ("mean", "none", "sum")), Axis("legacy", tuple(LEGACY)),
+          Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
           Axis("target_shape", ("same", "row", "larger"), "row: one target for all; larger: 3 for each class"),
           Axis("weight", ("none", "row", "column", "larger")),
           Axis("regime", ("moderate", "tails", "huge", "tiny", "inf", "nan"), "of the logits")),

@@ -11,7 +11,7 @@ import numpy as np
 from ..numerics import Array, array, cast, ieee, is_floating, total
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import LEGACY, legacy_alone, refuser
+from ._cases import REDUCTIONS, refuser
 from ._classes import check_indices, class_axis, class_weights, pick, split_ignored
 from ._module import module_class
 
@@ -125,7 +125,7 @@ def _allowed(options: Options, dtype: str) -> bool:
     empty = options["shape"] in ("0x5", "2x3x0")
     several = options["shape"] in ("4x5", "6x1", "2x3x4", "2x3x2x2", "1x2x1x2x3")
     plain = options["regime"] == "moderate" and options["ignore_index"] == "none"
-    return (legacy_alone(options) and (plain or not empty)
+    return ((plain or not empty)
             and (options["target"] == "int64" or options["shape"] in ("4x5", "5", "1x3", "6x1"))
             and (options["regime"] != "ignored-nan" or (options["ignore_index"] != "none" and several)))
 
@@ -148,8 +148,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     if value is not None:  # all classes of the first row, or of the last
         place = (0 if options["regime"] == "ignored-nan" else -1,) * len(rows)
         np.moveaxis(x, axis, -1)[place] = value
-    arguments: dict[str, Any] = {"input": x, "target": y, "reduction": options["reduction"],
-                                 **LEGACY[options["legacy"]]}
+    arguments: dict[str, Any] = {"input": x, "target": y, **REDUCTIONS[options["reduction"]]}
     if options["ignore_index"] in ("used", "negative") or index == 200:
         arguments["ignore_index"] = index
     if options["weight"] != "none":
@@ -171,8 +170,8 @@ SPEC = LossSpec(
     function=nll_loss, backward=nll_loss_backward, module="NLLLoss", older_modules=("NLLLoss2d",),
     module_arguments={"weight": None, "size_average": None, "ignore_index": -100, "reduce": None,
                       "reduction": "mean"},
-    axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", ("mean", "none", "sum")),
-          Axis("legacy", tuple(LEGACY)), Axis("target", ("int64", "uint8"), "its dtype"),
+    axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+          Axis("target", ("int64", "uint8"), "its dtype"),
           Axis("weight", ("none", "random", "zero"), "zero: the first class weighs nothing"),
           Axis("ignore_index", ("none", "used", "negative", "all"), "all: no row is left"),
           Axis("regime", ("moderate", "positive", "huge", "tiny", "inf", "nan", "ignored-nan"),

@@ -11,7 +11,7 @@ from ..numerics import Array, array, cast, conj, ieee, result_type, unbroadcast,
 from ..precision import pi_like
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import LEGACY, legacy_alone, refuser
+from ._cases import REDUCTIONS, refuser
 from ._module import module_class
 
 __all__ = ["SPEC", "PoissonNLLLoss", "poisson_nll_loss", "poisson_nll_loss_backward"]
@@ -143,8 +143,7 @@ _SHAPES = {"3x4": (3, 4), "scalar": (), "2x1x3": (2, 1, 3), "0": (0,)}
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return (legacy_alone(options)
-            and (options["target"] != "larger" or options["shape"] in ("3x4", "2x1x3"))
+    return ((options["target"] != "larger" or options["shape"] in ("3x4", "2x1x3"))
             and (options["regime"] == "moderate" or options["shape"] != "0")
             # integers have no NaN, and no number but 1 near to 1
             and (options["target"] != "integer" or options["regime"] in ("moderate", "zeros", "tiny"))
@@ -184,7 +183,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     if options["target"] == "integer":
         t = np.asarray(np.round(t).astype(np.int64))
     return {"input": x, "target": t, "log_input": log_input, "full": options["full"], "eps": options["eps"],
-            "reduction": options["reduction"], **LEGACY[options["legacy"]]}
+            **REDUCTIONS[options["reduction"]]}
 
 
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -200,8 +199,7 @@ SPEC = LossSpec(
     module_arguments={"log_input": True, "full": False, "size_average": None, "eps": 1e-8, "reduce": None,
                       "reduction": "mean"},
     axes=(Axis("log_input", (True, False)), Axis("full", (False, True)), Axis("eps", (1e-8, 0.25)),
-          Axis("shape", tuple(_SHAPES)), Axis("reduction", ("mean", "none", "sum")),
-          Axis("legacy", tuple(LEGACY)),
+          Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
           Axis("target", ("same", "integer", "larger"), "its dtype, or its shape beside that of input"),
           Axis("regime", ("moderate", "zeros", "ones", "large-target", "tiny", "negative-input", "negative-target",
                           "inf", "inf-target", "nan", "nan-target"),

@@ -9,7 +9,7 @@ import numpy as np
 from ..numerics import Array, cast, ieee, is_floating, relu, result_type, unbroadcast, widen
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import LEGACY, legacy_alone, refuser
+from ._cases import REDUCTIONS, refuser
 from ._module import module_class
 from ._pairs import PAIR_SHAPES, broadcast_pair, draw_pair, number, pair_allowed, sign
 
@@ -110,7 +110,7 @@ def _prepare(input: Array, target: Array, beta: Any) -> tuple[Array, Any]:
 # --- cases ---------------------------------------------------------------------------------------
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return legacy_alone(options) and pair_allowed(options)
+    return pair_allowed(options)
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
@@ -118,8 +118,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     if options["regime"] == "kink":  # |x - y| = β where it is not 0, and exactly so in every dtype
         x = np.asarray(np.round(4 * x) / 4)
         y = np.asarray(x + options["beta"] * rng.integers(-1, 2, x.shape))
-    return {"input": x, "target": y, "reduction": options["reduction"], "beta": options["beta"],
-            **LEGACY[options["legacy"]]}
+    return {"input": x, "target": y, "beta": options["beta"], **REDUCTIONS[options["reduction"]]}
 
 
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -134,8 +133,8 @@ SPEC = LossSpec(
     function=smooth_l1_loss, backward=smooth_l1_loss_backward, module="SmoothL1Loss",
     module_arguments={"size_average": None, "reduce": None, "reduction": "mean", "beta": 1.0},
     axes=(Axis("target", ("same", "row", "larger"), "its shape beside that of input; torch warns"),
-          Axis("shape", tuple(PAIR_SHAPES)), Axis("reduction", ("mean", "none", "sum")),
-          Axis("legacy", tuple(LEGACY)), Axis("beta", (1.0, 0.25, 2.5, 0.0)),
+          Axis("shape", tuple(PAIR_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+          Axis("beta", (1.0, 0.25, 2.5, 0.0)),
           Axis("regime", ("moderate", "huge", "tiny", "close", "tie", "kink", "inf", "nan"),
                "tie: x = y in places, kink: |x - y| = β in places")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,

@@ -9,7 +9,7 @@ import numpy as np
 from ..numerics import Array, cast, ieee, is_floating, result_type, sigmoid, softplus, unbroadcast
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import LEGACY, legacy_alone, poison, refuser
+from ._cases import REDUCTIONS, poison, refuser
 from ._module import module_class
 from ._pairs import PAIR_SHAPES, broadcast_pair
 
@@ -95,8 +95,7 @@ def _prepare(input: Array, target: Array) -> tuple[Array, Array]:
 # --- cases ---------------------------------------------------------------------------------------
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return (legacy_alone(options)
-            and (options["broadcast"] == "same" or options["shape"] in ("3x4", "2x1x3"))
+    return ((options["broadcast"] == "same" or options["shape"] in ("3x4", "2x1x3"))
             and (options["regime"] == "moderate" or options["shape"] != "0"))
 
 
@@ -118,7 +117,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     poison(x, regime, np.inf, -np.inf, np.inf)
     if regime == "nan" and options["target"] != "int":
         y.flat[-1:] = np.nan
-    return {"input": x, "target": y, "reduction": options["reduction"], **LEGACY[options["legacy"]]}
+    return {"input": x, "target": y, **REDUCTIONS[options["reduction"]]}
 
 
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -134,8 +133,7 @@ SPEC = LossSpec(
     function=soft_margin_loss, backward=soft_margin_loss_backward, module="SoftMarginLoss",
     module_arguments={"size_average": None, "reduce": None, "reduction": "mean"},
     axes=(Axis("target", ("sign", "int", "soft"), "soft: any number"), Axis("broadcast", ("same", "row")),
-          Axis("shape", tuple(PAIR_SHAPES)), Axis("reduction", ("mean", "none", "sum")),
-          Axis("legacy", tuple(LEGACY)),
+          Axis("shape", tuple(PAIR_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
           Axis("regime", ("moderate", "tails", "huge", "zero", "tiny", "inf", "nan"),
                "tails: exp nearly overflows, huge: it does")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,

@@ -11,7 +11,7 @@ import numpy as np
 from ..numerics import Array, ieee, unbroadcast, widen
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import LEGACY, decided, legacy_alone, poison, refuser
+from ._cases import REDUCTIONS, decided, poison, refuser
 from ._distance import PairwiseDistance, check_triplet, triplet_gradients, triplet_losses
 from ._module import module_class
 
@@ -134,7 +134,7 @@ def _allowed(options: Options, dtype: str) -> bool:
         return False  # all is lost in ε
     if dtype == "bfloat16" and (options["p"] in (1.5, 3.0) or options["regime"] in ("tiny", "equal")):
         return False  # 8 bits leave too little of powers, and torch rounds ε to them
-    return legacy_alone(options) and (options["shape"] != "0x3" or options["regime"] == "moderate")
+    return bool(options["shape"] != "0x3" or options["regime"] == "moderate")
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     poison(a, regime, np.inf, -np.inf)
     poison(n, "inf" if regime == "inf" else "", np.inf)
     return {"anchor": a, "positive": q, "negative": n, "margin": margin, "p": p, "eps": eps, "swap": swap,
-            "reduction": options["reduction"], **LEGACY[options["legacy"]]}
+            **REDUCTIONS[options["reduction"]]}
 
 
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -191,8 +191,8 @@ SPEC = LossSpec(
     function=triplet_margin_loss, backward=triplet_margin_loss_backward, module="TripletMarginLoss",
     module_arguments={"margin": 1.0, "p": 2.0, "eps": 1e-6, "swap": False, "size_average": None, "reduce": None,
                       "reduction": "mean"},
-    axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", ("mean", "none", "sum")),
-          Axis("legacy", tuple(LEGACY)), Axis("p", (2.0, 1.0, 3.0, 1.5, math.inf)),
+    axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+          Axis("p", (2.0, 1.0, 3.0, 1.5, math.inf)),
           Axis("eps", (1e-6, 0.0, 0.5)), Axis("swap", (False, True)), Axis("margin", (1.0, 0.25)),
           Axis("regime", ("moderate", "huge", "beyond", "tiny", "equal", "inf", "nan"),
                "beyond: squares overflow; tiny: about ε; equal: anchor and positive")),

@@ -17,7 +17,7 @@ import numpy as np
 
 from oracle.cases import Case, parse, select
 from oracle.compare import Verdict
-from oracle.evaluate import FLOATS, Lift, Outputs, evaluate
+from oracle.evaluate import FLOATS, Outputs, evaluate
 from oracle.run import Record, run_case
 from oracle.truth import Truth, prove
 from reference.spec import LossSpec, OptimSpec, Spec
@@ -26,10 +26,6 @@ __all__ = ["NO_NOTE", "Implementation", "Mutant", "Planted", "Sound", "planted",
 
 #: An exceeded bound has no note, and a value lost on the way says so; any other note is about the form.
 NO_NOTE = r"\A(overflow or underflow on the way .*)?\Z"
-
-#: Losses see the arrays of the case themselves, which are read-only: who changes an input crashes.
-_AS_THEY_ARE = Lift(lambda array: array, lambda scalar: scalar)
-
 
 @dataclass(frozen=True)
 class Implementation:
@@ -95,7 +91,7 @@ def planted(code: Any) -> Planted:
         if isinstance(spec, LossSpec):
             loss = code()
             spec = dataclasses.replace(spec, function=loss.forward, backward=loss.backward)
-            return evaluate(dataclasses.replace(case, spec=spec), _AS_THEY_ARE)
+            return evaluate(dataclasses.replace(case, spec=spec), FLOATS)
         change = {"optimizer" if isinstance(spec, OptimSpec) else "function": code}
         return evaluate(dataclasses.replace(case, spec=dataclasses.replace(spec, **change)), FLOATS)
 

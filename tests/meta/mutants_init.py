@@ -260,9 +260,12 @@ class CentralLimit(PlainNormal):
         return math.sqrt(12) * (u_radius - 0.5), math.sqrt(12) * (u_angle - 0.5)
 
 
-@plant(survives="no case draws twice from one generator, so that nobody asks for the number that waits")
+@plant(note="has to be equal")
 class SpareForgotten(PlainNormal):
     """The second number of an odd pair is not kept for the next who draws."""
+
+    def keep(self, spare: float, generator: Any) -> None:
+        pass
 
 
 @plant(survives="one number in 2**24 is concerned, and the others differ by less than an ulp")

@@ -31,7 +31,7 @@ def plant(verdict: Verdict = Verdict.EXCEEDS, note: str = NO_NOTE, survives: str
 # --- cross-entropy -------------------------------------------------------------------------------
 
 
-@plant(survives="no case has class indices, random weights, a mean by reduction and finite logits at once")
+@plant()
 class WeightedMeanOverRows(PlainCrossEntropy):
     """The weighted mean divides by the number of rows that count."""
 
@@ -47,7 +47,7 @@ class IgnoredRowsInMean(PlainCrossEntropy):
         return a.w_y.sum() if a.weighted and a.t is None else a.kept.size
 
 
-@plant(survives="no case has ignored and other rows, weights, a mean by reduction and finite logits at once")
+@plant()
 class IgnoredWeightsInMean(PlainCrossEntropy):
     """Ignored rows count in the weighted mean, with the weight of class 0."""
 
@@ -234,7 +234,7 @@ class WeightedMeanOverCount(PlainMSE):
         return d.size
 
 
-@plant(survives="no case has a larger target, weights, a mean by reduction and finite values at once")
+@plant()
 class WeightsCountedAsBroadcast(PlainMSE):
     """Σ w counts a weight as often as it is used; torch counts it once."""
 
@@ -482,6 +482,14 @@ class BceGradientUnweighted(PlainBCE):
 
     def gradient_weight(self, weight: Array | None) -> Any:
         return 1
+
+
+@plant()
+class SigmoidMinusT(PlainBCE):
+    """σ(x) - t, which cancels where t is 1 and x large; torch's too."""
+
+    def slope(self, x: Array, t: Array, v: Array | None) -> Array:
+        return self.sigmoid(x) - t if v is None else (v * t + (1 - t)) * self.sigmoid(x) - v * t
 
 
 @plant()

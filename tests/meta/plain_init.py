@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -49,7 +50,10 @@ class PlainXavier(_Plain):
 
 
 class PlainNormal(_Plain):
-    """Box-Muller in float64: blocks of 16 in contiguous memory, pairs elsewhere."""
+    """Box-Muller in float64: blocks of 16 in contiguous memory, pairs elsewhere, of which a second may wait."""
+
+    def __init__(self) -> None:
+        self.spares: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
     def __call__(self, tensor: Array, mean: float, std: float, generator: Any) -> Array:
         n = tensor.size
@@ -70,8 +74,16 @@ class PlainNormal(_Plain):
         return np.concatenate(self.box_muller(u_radius, u_angle))
 
     def pairs(self, n: int, generator: Any) -> Array:
+        waiting = [self.spares.pop(generator)] if n and generator in self.spares else []
+        n -= len(waiting)
         u = self.uniform(n + n % 2, np.float64, generator).reshape(-1, 2)
-        return np.concatenate([np.zeros(0), *(np.array(self.pair(*two)) for two in u)])
+        z = np.concatenate([np.array(waiting, float), *(np.array(self.pair(*two)) for two in u)])
+        if n % 2:
+            self.keep(z[-1], generator)
+        return z
+
+    def keep(self, spare: float, generator: Any) -> None:
+        self.spares[generator] = spare
 
     def pair(self, u_angle: Any, u_radius: Any) -> tuple[Any, Any]:
         return self.box_muller(u_radius, u_angle)

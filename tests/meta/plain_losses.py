@@ -177,7 +177,7 @@ class PlainBCE(_Plain):
         return 1 if weight is None else weight
 
     def slope(self, x: Array, t: Array, v: Array | None) -> Array:
-        return self.sigmoid(x) - t if v is None else (v * t + (1 - t)) * self.sigmoid(x) - v * t
+        return (1 - t) * self.sigmoid(x) - (t if v is None else v * t) * self.sigmoid(-x)
 
     def target_gradient(self, g: Array, x: Array, v: Array | None) -> Array | None:
         return np.asarray(g * (-x if v is None else v * self.softplus(-x) - self.softplus(x)))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import reduce
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ _OPS = {PlainBCE: "binary_cross_entropy_with_logits", PlainCrossEntropy: "cross_
         PlainAdam: "Adam", PlainSGD: "SGD", PlainNormal: "normal_", PlainXavier: "xavier_uniform_"}
 
 
-def sound(**unlike: str) -> Callable[[Any], Any]:
+def sound(unlike: Mapping[str, str] = MappingProxyType({})) -> Callable[[Any], Any]:
     def keep(code: Any) -> Any:
         base = next(base for base in _OPS if issubclass(code, base))
         SOUND.append(Sound(_OPS[base], code.__name__, str(code.__doc__),
@@ -118,7 +118,8 @@ class LogSumExp(PlainCrossEntropy):
         return x - (largest + np.log(np.exp(x - largest).sum(1, keepdims=True)))
 
 
-@sound()
+@sound(unlike={"regime=inf": "logaddexp(a, inf) is inf and not NaN, so that beside an infinite logit the others "
+                            "have p = 0, where inf - inf makes the whole row NaN"})
 class LogAddExp(PlainCrossEntropy):
     """x - lse, with lse by logaddexp of one class after the other."""
 

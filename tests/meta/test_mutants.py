@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from oracle.cases import parse
 from oracle.compare import Verdict
 from reference import registry
 from tests.meta import (
@@ -18,7 +19,7 @@ from tests.meta import (
     mutants_pairs,
     mutants_sequences,
 )
-from tests.meta.harness import NO_NOTE, Mutant, planted, records, shipped, truths
+from tests.meta.harness import NO_NOTE, Mutant, planted, records, truths
 
 MUTANTS = [*mutants_optim.MUTANTS, *mutants_losses.MUTANTS, *mutants_margins.MUTANTS, *mutants_likelihoods.MUTANTS,
            *mutants_pairs.MUTANTS, *mutants_sequences.MUTANTS, *mutants_init.MUTANTS, *mutants_layers.MUTANTS]
@@ -28,16 +29,13 @@ MUTANTS = [*mutants_optim.MUTANTS, *mutants_losses.MUTANTS, *mutants_margins.MUT
     m.survives != "", reason=m.survives)) for m in MUTANTS])
 def test_mistake_is_caught(mutant: Mutant) -> None:
     target = planted(mutant.code)
-    for case, record in zip(shipped(mutant.op, mutant.dtype), records(mutant.op, target, mutant.dtype),
-                            strict=True):
-        if record.verdict == mutant.verdict and re.search(mutant.note, record.note):
-            break
-    else:
-        pytest.fail(f"no shipped case of {mutant.op} catches {mutant.name}: {mutant.about}")
+    caught = next((record for record in records(mutant.op, target, mutant.dtype)
+                   if record.verdict == mutant.verdict and re.search(mutant.note, record.note)), None)
+    assert caught is not None, f"no shipped case of {mutant.op} catches {mutant.name}: {mutant.about}"
     if mutant.note == NO_NOTE:  # then the values gave it away, and not the form
-        outputs = target.run(case)
-        assert {k: (v.shape, v.dtype == mutant.dtype) for k, v in outputs.items() if k in record.outputs} == {
-            k: (t.hi.shape, t.dtype == mutant.dtype) for k, t in truths(case).items()}
+        case = parse(caught.case)
+        needed = {name: (truth.hi.shape, truth.dtype) for name, truth in truths(case).items()}
+        assert {name: (got.shape, got.dtype.name) for name, got in target.run(case).items()} == needed
 
 
 def test_mistakes_have_names_of_their_own() -> None:

@@ -1,0 +1,137 @@
+"""The benchmarks without a clock: everything can be run, both sides do the same, the ratios are right."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from benchmarks.table import Column, Row, means, ratios, table
+from benchmarks.workloads import Run, stepper, workloads
+from reference import registry
+from reference.spec import Spec
+
+
+def arrays(run: Run) -> list[np.ndarray[Any, Any]]:
+    """What one call gives, as arrays."""
+    output = run()
+    parts = output if isinstance(output, tuple) else (output,)
+    return [part.detach().numpy() if isinstance(part, torch.Tensor) else np.asarray(part) for part in parts]
+
+
+@pytest.mark.parametrize("spec", registry.specs().values(), ids=lambda spec: spec.name)
+def test_reference_and_torch_do_the_same_work(spec: Spec) -> None:
+    parts: dict[str, dict[str, Any]] = {}
+    for workload in workloads(spec):
+        assert (workload.op, workload.kind) == (spec.name, spec.kind)
+        parts.setdefault(workload.part, {})[workload.target] = arrays(workload.prepare(100))
+    for targets in parts.values():
+        assert list(targets)[:2] == ["reference", "torch:eager"]
+        ours = [(a.shape, a.dtype) for a in targets.pop("reference")]
+        assert {dtype for _, dtype in ours} == {np.dtype(np.float32)}
+        for target, theirs in targets.items():
+            assert [(a.shape, a.dtype) for a in theirs] == ours, target
+
+
+def test_every_kind_has_its_parts() -> None:
+    parts = {(w.kind, w.part) for spec in registry.specs().values() for w in workloads(spec)}
+    assert parts == {("loss", "forward"), ("loss", "forward+backward"), ("optim", "step"), ("init", "fill")}
+
+
+def test_torch_optimizers_are_timed_in_each_variant() -> None:
+    assert [w.target for w in workloads(registry.get("Adam"))] == [
+        "reference", "torch:eager", "torch:foreach", "torch:fused"]
+
+
+def test_a_spec_of_another_kind_is_refused() -> None:
+    with pytest.raises(TypeError, match="no way to time a object"):
+        workloads(object())  # type: ignore[arg-type]
+
+
+def test_an_optimizer_that_needs_a_closure_gets_one() -> None:
+    p = torch.nn.Parameter(torch.zeros(4))
+    goal = torch.arange(1.0, 5.0)
+    run = stepper(torch.optim.LBFGS([p], max_iter=50), p, goal, torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    assert torch.allclose(p.detach(), goal, rtol=1e-3)  # the first quadratic has its minimum there
+    run()
+    assert torch.allclose(p.detach(), -goal, rtol=1e-3)  # and the second one there
+
+
+def timed(kind: str, op: str, target: str, n: int, median: float) -> dict[str, Any]:
+    """A benchmark as pytest-benchmark writes it, in so far as it is read."""
+    info = {"kind": kind, "op": op, "part": "part", "target": target, "n": n, "threads": 1}
+    return {"extra_info": info, "stats": {"median": median, "mean": -1.0}}
+
+
+FIRST = [
+    timed("loss", "f", "reference", 100, 2.0),
+    timed("loss", "f", "torch:eager", 100, 6.0),  # 3
+    timed("loss", "g", "torch:eager", 100, 3.0),
+    timed("loss", "g", "reference", 100, 4.0),  # 3/4
+    timed("loss", "f", "reference", 10**4, 5.0),
+    timed("loss", "f", "torch:eager", 10**4, 1.0),  # 1/5
+]
+SECOND = [
+    timed("optim", "H", "reference", 100, 0.5),
+    timed("optim", "H", "torch:fused", 100, 6.0),  # 12
+    timed("init", "alone", "torch:eager", 100, 6.0),  # no reference, and no ratio
+]
+DOCUMENTS = [{"benchmarks": FIRST}, {"benchmarks": SECOND}]
+SMALL, LARGE = Column(100, 1), Column(10**4, 1)
+
+
+def test_ratios_are_torch_over_reference() -> None:
+    assert ratios(DOCUMENTS) == {
+        Row("loss", "f", "part", "torch:eager"): {SMALL: 3.0, LARGE: 0.2},
+        Row("loss", "g", "part", "torch:eager"): {SMALL: 0.75},
+        Row("optim", "H", "part", "torch:fused"): {SMALL: 12.0},
+    }
+
+
+def test_threads_that_were_held_up_give_no_ratio() -> None:
+    def document(threads: int, torch_median: float) -> dict[str, Any]:
+        both = [timed("loss", "f", "reference", 100, 1.0),
+                timed("loss", "f", "torch:eager", 100, torch_median)]
+        for benchmark in both:
+            benchmark["extra_info"]["threads"] = threads
+        return {"benchmarks": both}
+
+    row = Row("loss", "f", "part", "torch:eager")
+    sound = ratios([document(1, 3.0), document(2, 6.0)])
+    assert sound[row] == {Column(100, 1): 3.0, Column(100, 2): 6.0}
+    held_up = ratios([document(2, 6.5), document(1, 3.0)])
+    assert held_up[row] == pytest.approx({Column(100, 1): 3.0, Column(100, 2): math.nan}, nan_ok=True)
+    averages = means([held_up[row], {Column(100, 2): 5.0}])
+    assert averages == pytest.approx({Column(100, 1): 3.0, Column(100, 2): math.nan}, nan_ok=True)
+    cells = [next(iter(column.cells)) for column in table(held_up, {}).columns]
+    assert cells[3:] == ["[green]3.00[/]", "?", "?"]
+
+
+def test_means_are_geometric() -> None:
+    rows = ratios(DOCUMENTS)
+    losses = means(row for name, row in rows.items() if name.kind == "loss")
+    assert losses == pytest.approx({SMALL: 1.5, LARGE: 0.2})  # sqrt(3 * 3/4) = sqrt(9/4)
+    assert means(rows.values()) == pytest.approx({SMALL: 3.0, LARGE: 0.2})  # cbrt(3 * 3/4 * 12) = cbrt(27)
+
+
+def test_the_table_shows_ratios_means_and_their_direction() -> None:
+    console = Console(width=140, file=io.StringIO(), record=True)
+    console.print(table(ratios(DOCUMENTS), {"torch": "2.x"}))
+    text = console.export_text()
+    prose = " ".join(text.split())  # as it was before it was folded
+    rows = [line.strip("│").split("│") for line in text.splitlines() if "│" in line]
+    assert "above 1 the reference is faster" in prose
+    assert "one thread whatever is set" in prose
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["f", "part", "torch:eager", "3.00", "0.20", "0.77"],  # sqrt(3 * 0.2) = 0.7746
+        ["g", "part", "torch:eager", "0.75", "", "0.75"],
+        ["H", "part", "torch:fused", "12", "", "12"],
+        ["geometric mean: loss", "", "", "1.50", "0.20", "0.55"],  # of 1.5 and 0.2
+        ["geometric mean: optim", "", "", "12", "", "12"],
+        ["geometric mean: all", "", "", "3.00", "0.20", "0.77"],
+    ]

@@ -1,0 +1,60 @@
+"""The pytest plugin in somebody else's suite: one test a case, narrowed by options, failures that say all."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+SUITE = """
+    import numpy as np
+    import pytest
+
+    def mse(input, target, reduction="mean", **ignored):
+        squares = (input - target) ** 2
+        return squares if reduction == "none" else getattr(squares, reduction)()
+
+    def test_mine(oracle_case, oracle_judge):
+        if set(oracle_case.inputs) - {{"input", "target", "reduction"}}:
+            pytest.skip("mse has no weights")
+        oracle_judge(oracle_case, {{"output": np.asarray({factor} * mse(**oracle_case.inputs))}}, outputs=["output"])
+
+    def test_spec(oracle_spec):
+        assert oracle_spec.parameters
+"""
+ARGUMENTS = ("--oracle-ops=mse_loss", "--oracle-dtypes=float32", "-p", "no:cacheprovider", "-W", "ignore",
+             "-k", "regime or default or spec")
+
+
+def test_a_right_implementation_passes(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(SUITE.format(factor="np.float32(1)"))
+    outcomes = pytester.runpytest_inprocess(*ARGUMENTS).parseoutcomes()
+    assert outcomes["passed"] > 10
+    assert "failed" not in outcomes
+
+
+def test_a_wrong_one_fails_with_element_values_truth_bound_and_command(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(SUITE.format(factor="np.float32(1.001)"))
+    result = pytester.runpytest_inprocess(*ARGUMENTS)
+    assert result.parseoutcomes()["failed"] > 10
+    result.stdout.fnmatch_lines([
+        "EXCEEDS user on mse_loss/float32/default",
+        "*output[[]]: got *, truth *, bound *; * ulp, * of the bound",
+        "*oracle explain 'mse_loss/float32/default'*",
+    ])
+    assert "pytest_plugin.py" not in result.stdout.str(), "frames of the project are hidden"
+
+
+def test_an_unknown_op_is_one_clear_line(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test(oracle_case): pass")
+    result = pytester.runpytest_inprocess("--oracle-ops=mse")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*unknown op 'mse'; known are*"])
+
+
+def test_the_plugin_is_loaded_once_with_and_without_a_conftest(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest('pytest_plugins = ["oracle.pytest_plugin"]')
+    pytester.makepyfile("def test(): pass")
+    result = pytester.runpytest_subprocess("--help")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*--oracle-ops=OPS*"])

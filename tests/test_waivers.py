@@ -1,0 +1,107 @@
+"""Waivers: read strictly, matched narrowly, and missed when nothing needs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from oracle import run, targets, waivers
+from oracle.cases import Case, parse
+from oracle.evaluate import Outputs
+from oracle.waivers import Waiver, WaiverError, load, stale
+from reference.spec import Spec
+
+GOOD = """
+[[waiver]]
+name = "a"
+case = "mse_loss/float32/*"
+target = "torch:*"
+output = "grad.*"
+verdict = "exceeds"
+reason = "a test"
+"""
+
+
+def _load(tmp_path: Path, text: str) -> list[Waiver]:
+    path = tmp_path / "waivers.toml"
+    path.write_text(text)
+    return load(path)
+
+
+def test_a_waiver_accepts_only_what_it_names(tmp_path: Path) -> None:
+    (waiver,) = _load(tmp_path, GOOD)
+    assert waiver.accepts("mse_loss/float32/default", "torch:eager", "grad.input", "exceeds")
+    for other in [("mse_loss/float64/default", "torch:eager", "grad.input", "exceeds"),
+                  ("mse_loss/float32/default", "reference", "grad.input", "exceeds"),
+                  ("mse_loss/float32/default", "torch:eager", "output", "exceeds"),
+                  ("mse_loss/float32/default", "torch:eager", "grad.input", "crashed")]:
+        assert not waiver.accepts(*other)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (('reason = "a test"', ""), "waiver 'a' lacks reason"),
+    (('reason = "a test"', 'reason = " "'), "waiver 'a' lacks reason"),
+    (('name = "a"', ""), "lacks name"),
+    (('reason = "a test"', 'reason = "a test"\nresaon = "b"'), "waiver 'a' has unknown keys: resaon"),
+    (('reason = "a test"', 'reason = "a test"\ndialect = "klingon"'), "no dialect is called 'klingon'"),
+    (("", ""), "two waivers are called 'a'"),
+])
+def test_a_bad_waiver_is_named(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    text = GOOD + GOOD if change == ("", "") else GOOD.replace(*change)
+    with pytest.raises(WaiverError, match=message):
+        _load(tmp_path, text)
+
+
+def test_the_shipped_waivers_have_links_and_reasons() -> None:
+    assert {w.name for w in load()} >= {"bce-cancels", "ce-ignored-nan", "adam-float16-eps"}
+    for waiver in load():
+        assert len(waiver.reason) > 80
+        assert not waiver.link or waiver.link.startswith("https://")
+
+
+def test_a_waiver_that_nothing_needed_is_stale(tmp_path: Path) -> None:
+    waivers_ = _load(tmp_path, GOOD)
+    shipped = ["mse_loss/float32/a", "mse_loss/float32/b", "mse_loss/float64/a"]
+    everything = set(shipped)
+    assert stale(waivers_, set(), shipped, everything, ["torch:eager"]) == waivers_
+    assert stale(waivers_, {"a"}, shipped, everything, ["torch:eager"]) == []
+    assert stale(waivers_, set(), shipped, everything, ["reference"]) == [], "its target did not run"
+    assert stale(waivers_, set(), shipped, {shipped[0]}, ["torch:eager"]) == [], "one of its cases did not run"
+
+
+class _Cancelling:
+    """torch's rule for binary cross-entropy, and a mistake besides."""
+
+    name = "torch:planted"
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def covers(self, spec: Spec) -> bool:
+        return True
+
+    def run(self, case: Case) -> Outputs:
+        (eager,) = targets.load(["torch:eager"])
+        outputs = dict(eager.run(case))
+        outputs["output"] = outputs["output"] * np.float32(self.factor)
+        return outputs
+
+    def script(self, case: Case) -> str:
+        return ""
+
+
+@pytest.mark.parametrize(("factor", "fails"), [(1.0, False), (1.01, True)])
+def test_a_waiver_with_a_dialect_does_not_hide_another_mistake(factor: float, fails: bool) -> None:
+    case = parse("binary_cross_entropy_with_logits/float32/target=hard,reduction=sum,regime=moderate")
+    record = run.run_case(case, _Cancelling(factor), load())
+    assert record.fails is fails
+
+
+def test_dialects_belong_to_their_op() -> None:
+    from oracle.dialects import DIALECTS
+
+    with pytest.raises(ValueError, match="dialect 'ce-unmasked' is one of cross_entropy, not of mse_loss"):
+        DIALECTS["ce-unmasked"](parse("mse_loss/float32/default").spec)
+    assert waivers.DIALECTS is DIALECTS
