@@ -89,7 +89,7 @@ def _(spec: LossSpec, case: Case, variant: str, device: str) -> str:
 def _parametrized(spec: LossSpec, case: Case, device: str) -> str:
     from ..targets.pytorch import split_parameters
 
-    constructor, held, call = split_parameters(spec, case)
+    constructor, held, call = split_parameters(spec, case.inputs)
     places = {path: "[".join([f"[{name!r}]", *rest]) for path in case.differentiated
               for name, *rest in [path.split("[")]}
     settings = {k: v for k, v in constructor.items() if not isinstance(v, np.ndarray)}

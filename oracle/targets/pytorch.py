@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import cache, singledispatchmethod
+from functools import cache, partial, singledispatchmethod
 from typing import Any
 
 import ml_dtypes
@@ -17,7 +17,8 @@ from ..cases import Case, leaf, leaves
 from ..evaluate import Outputs, empty_tensor, stack_steps
 from . import Target, TargetError, Unsupported
 
-__all__ = ["VARIANTS", "default", "implementation", "make", "resolve", "to_array", "to_tensor"]
+__all__ = ["VARIANTS", "default", "implementation", "loss_call", "make", "resolve", "to_array", "to_tensor",
+           "to_tensors"]
 
 Array = np.ndarray[Any, Any]
 
@@ -73,6 +74,15 @@ def to_array(tensor: torch.Tensor) -> Array:
     return np.asarray(tensor.numpy().copy())
 
 
+def to_tensors(value: Any, device: str = "cpu") -> Any:
+    """Arrays as tensors, in mappings and tuples too; all else as it is."""
+    if isinstance(value, Mapping):
+        return {k: to_tensors(v, device) for k, v in value.items()}
+    if isinstance(value, tuple):
+        return tuple(to_tensors(v, device) for v in value)
+    return to_tensor(value, device) if isinstance(value, np.ndarray) else value
+
+
 class _Torch:
     def __init__(self, variant: str, device: str) -> None:
         self.variant, self.device, self.name = variant, device, f"torch:{variant}"
@@ -96,12 +106,7 @@ class _Torch:
         return torch.compile(function) if self.variant == "compile" else function
 
     def _tensors(self, value: Any) -> Any:
-        """Arrays as tensors, in mappings and tuples too."""
-        if isinstance(value, Mapping):
-            return {k: self._tensors(v) for k, v in value.items()}
-        if isinstance(value, tuple):
-            return tuple(map(self._tensors, value))
-        return to_tensor(value, self.device) if isinstance(value, np.ndarray) else value
+        return to_tensors(value, self.device)
 
     @singledispatchmethod
     def _run(self, spec: Spec, case: Case) -> Outputs:
@@ -111,20 +116,7 @@ class _Torch:
     def _(self, spec: LossSpec, case: Case) -> Outputs:
         arguments = self._tensors(case.inputs)
         inputs = {path: leaf(arguments, path).requires_grad_() for path in case.differentiated}
-        if spec.held is not None and (self.variant == "module" or not has_function(spec)):
-            constructor, held, call = split_parameters(spec, case)
-            settings = {k: arguments[k] if isinstance(v, np.ndarray) else v for k, v in constructor.items()}
-            settings |= {"device": self.device, "dtype": getattr(torch, case.dtype)}
-            module = resolve(f"torch.nn.{spec.module}")(**settings)
-            for path, name in held.items():
-                inputs[path] = module.get_parameter(name)
-                inputs[path].data = leaf(arguments, path).detach().reshape(inputs[path].shape)
-            result = self._compiled(module)(**{k: arguments[v] for k, v in call.items()})
-        elif self.variant == "module":
-            settings, call = split_module_arguments(spec, arguments)
-            result = resolve(f"torch.nn.{spec.module}")(**settings)(**call)
-        else:
-            result = self._compiled(resolve(spec.torch_names[0]))(**arguments)
+        result = self._compiled(loss_call(spec, self.variant, case.inputs, arguments, inputs))()
         outputs = {name: to_array(one) for name, one in leaves("output", result)}
         if inputs:
             upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
@@ -179,17 +171,41 @@ class _Torch:
         return {"tensor": to_array(first), "again": to_array(second), "next_word": to_array(word)}
 
 
+def loss_call(spec: LossSpec, variant: str, inputs: Mapping[str, Any], arguments: Mapping[str, Any],
+              leaves: dict[str, torch.Tensor]) -> Callable[[], Any]:
+    """What calls a loss on arguments in tensors: the function, or its module in a variant of that name.
+
+    Where a module holds some of them as parameters, these take the places of the leaves of the same path.
+    """
+    if spec.held is not None and (variant == "module" or not has_function(spec)):
+        constructor, held, call = split_parameters(spec, inputs)
+        like = next(arguments[name] for name in spec.arrays if name in arguments)
+        settings = {k: arguments[k] if isinstance(v, np.ndarray) else v for k, v in constructor.items()}
+        module = resolve(f"torch.nn.{spec.module}")(**settings, device=like.device, dtype=like.dtype)
+        for path, name in held.items():
+            parameter = module.get_parameter(name)
+            parameter.data = leaf(arguments, path).detach().reshape(parameter.shape)
+            if path in leaves:
+                leaves[path] = parameter
+        return partial(module, **{k: arguments[v] for k, v in call.items()})
+    if variant == "module":
+        settings, call_arguments = split_module_arguments(spec, arguments)
+        return partial(resolve(f"torch.nn.{spec.module}")(**settings), **call_arguments)
+    return partial(resolve(spec.torch_names[0]), **arguments)
+
+
 def has_function(spec: Spec) -> bool:
     """Has torch the op as a function? (Of losses with parameters it may have the module alone.)"""
     return not isinstance(spec, LossSpec) or spec.torch_names[0].startswith("torch.nn.functional.")
 
 
-def split_parameters(spec: LossSpec, case: Case) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
+def split_parameters(spec: LossSpec,
+                     inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
     """Of a module with parameters: constructor arguments, parameters' names by path, our names of call arguments."""
     assert spec.held is not None
-    constructor, held = spec.held(case.inputs)
+    constructor, held = spec.held(inputs)
     elsewhere = {*constructor, *(path.partition("[")[0] for path in held)}
-    call = [k for k, v in case.inputs.items() if k not in elsewhere and v is not None]
+    call = [k for k, v in inputs.items() if k not in elsewhere and v is not None]
     _, *forward = inspect.signature(resolve(f"torch.nn.{spec.module}").forward).parameters
     return constructor, held, dict(zip(forward, call, strict=True))
 

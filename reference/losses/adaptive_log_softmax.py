@@ -242,7 +242,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
 
 
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
-    features = min(n, 50)
+    features = 48
     rows = max(n // features, 1)
 
     def draw(*shape: int) -> np.ndarray[Any, Any]:

@@ -238,7 +238,8 @@ SPEC = LossSpec(
     refusals=(
         _refuse("no batch of features", RuntimeError,
                 r"input must have shape \(F\) or \(N, F\), not \(1, 3, 4\)", input=_X[None]),
-        _refuse("no features", RuntimeError, r"input must have shape .*, not \(\)", input=np.array(0, np.float32)),
+        _refuse("no features", RuntimeError, r"input must have shape .*, not \(\)",
+                input=np.array(0, np.float32)),
         _refuse("other features", RuntimeError, r"linear_weight must have shape \(C, 3\)", input=_X[:, :3]),
         _refuse("a weight without classes", RuntimeError, r"not \(4,\)", linear_weight=_W[0]),
         _refuse("places without a batch", RuntimeError, r"input must have shape \(N, F\) beside",

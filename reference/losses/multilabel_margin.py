@@ -121,7 +121,9 @@ _SHAPES = {"3x4": (3, 4), "5": (5,), "1x6": (1, 6), "4x1": (4, 1), "2x2": (2, 2)
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return ((options["shape"] != "0x3" or options["regime"] == "moderate")
+    # The mean and the sum of no rows are uninitialised memory in torch, other in each run: nothing to compare.
+    return ((options["shape"] != "0x3"
+             or (options["regime"] == "moderate" and options["reduction"] in ("none", "reduce=False")))
             and (options["labels"] != "twice" or options["shape"] in ("3x4", "5", "1x6")))
 
 

@@ -28,9 +28,9 @@ def by_ratios(arguments: Any) -> list[Any]:
         p, q = mpmath.exp(b) if arguments["log_target"] else mpmath.mpf(b), mpmath.exp(a)
         each.append(None if p < 0 else p * mpmath.log(p / q) if p else mpmath.mpf(0))
     if None in each:
-        plain = arguments["reduction"] == "none" or arguments.get("reduce") is False
+        plain = arguments.get("reduction") == "none" or arguments.get("reduce") is False
         return each if plain else [None]
-    if arguments["reduction"] == "batchmean":
+    if arguments.get("reduction") == "batchmean":
         return [sum(each) / (x.shape[0] if x.ndim else 1) if each else None]
     return reduced(each, arguments, len(each))
 
