@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -26,13 +26,14 @@ __all__ = ["broadcast_rows", "disagreements", "encloses", "finite_cases", "mixed
 Array = np.ndarray[Any, Any]
 
 
-def disagreements(spec: LossSpec, arguments: Mapping[str, Any], dtype: str = "float64") -> list[Finding]:
+def disagreements(spec: LossSpec, arguments: Mapping[str, Any], dtype: str = "float64",
+                  targets: Sequence[str] = ("reference", "torch:eager")) -> list[Finding]:
     """Where torch or the reference is further from the truth of these arguments than the bound proven for them."""
     case = Case(dataclasses.replace(spec, draw=lambda *_: dict(arguments)), dtype, spec.defaults)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         truths = prove(case)
-        answers = [target.run(case) for target in load(["reference", "torch:eager"])]
+        answers = [target.run(case) for target in load(targets)]
     return [finding for answer in answers for finding in compare(answer, truths) if finding.verdict.disagrees]
 
 
