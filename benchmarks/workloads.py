@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from oracle.cases import storage
+from oracle.cases import leaf, leaves, storage
 from oracle.evaluate import empty_tensor
 from oracle.targets import Unsupported
-from oracle.targets.pytorch import implementation, resolve, to_tensor
+from oracle.targets.pytorch import implementation, loss_call, resolve, to_tensor, to_tensors
 from reference import random
 from reference.optim import Parameter
 from reference.spec import InitSpec, Limits, LossSpec, OptimSpec, Spec
@@ -80,12 +80,13 @@ def _(spec: InitSpec) -> Iterator[Workload]:
 
 
 def _arguments(spec: LossSpec, n: int) -> dict[str, Any]:
-    return {name: storage(value, "float32") if isinstance(value, np.ndarray) else value
-            for name, value in spec.sized(n, np.random.default_rng(n)).items()}
+    return {name: _stored(value) for name, value in spec.sized(n, np.random.default_rng(n)).items()}
 
 
-def _tensors(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {k: to_tensor(v) if isinstance(v, np.ndarray) else v for k, v in arguments.items()}
+def _stored(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_stored, value))
+    return storage(value, "float32") if isinstance(value, np.ndarray) else value
 
 
 def _reference_forward(spec: LossSpec, n: int) -> Run:
@@ -93,32 +94,39 @@ def _reference_forward(spec: LossSpec, n: int) -> Run:
 
 
 def _torch_forward(spec: LossSpec, n: int) -> Run:
-    return partial(resolve(spec.torch_names[0]), **_tensors(_arguments(spec, n)))
+    arguments = _arguments(spec, n)
+    return loss_call(spec, "eager", arguments, to_tensors(arguments), {})
 
 
 def _reference_backward(spec: LossSpec, n: int) -> Run:
     arguments = _arguments(spec, n)
-    ones = np.ones_like(spec.function(**arguments))
+    ones = _ones(spec.function(**arguments))
 
     def run() -> Any:
         output = spec.function(**arguments)
-        return output, *(g for g in spec.backward(ones, **arguments) if g is not None)
+        gradients = zip(spec.arrays, spec.backward(ones, **arguments), strict=True)
+        return output, *(g for name, gradient in gradients for _, g in leaves(name, gradient))
 
     return run
 
 
+def _ones(output: Any) -> Any:
+    return tuple(map(np.ones_like, output)) if isinstance(output, tuple) else np.ones_like(output)
+
+
 def _torch_backward(spec: LossSpec, n: int) -> Run:
     arguments = _arguments(spec, n)
-    function, tensors = resolve(spec.torch_names[0]), _tensors(arguments)
-    output = spec.function(**arguments)
-    gradients = spec.backward(np.ones_like(output), **arguments)
-    leaves = [tensors[name].requires_grad_() for name, g in zip(spec.arrays, gradients, strict=True)
-              if g is not None]
-    ones = torch.ones(output.shape)
+    tensors = to_tensors(arguments)
+    ones = _ones(spec.function(**arguments))
+    gradients = zip(spec.arrays, spec.backward(ones, **arguments), strict=True)
+    wanted = {path: leaf(tensors, path).requires_grad_() for name, g in gradients for path, _ in leaves(name, g)}
+    call = loss_call(spec, "eager", arguments, tensors, wanted)
+    upstream = [to_tensors(one) for _, one in leaves("output", ones)]
 
     def run() -> Any:
-        output = function(**tensors)
-        return output, *torch.autograd.grad(output, leaves, ones)
+        output = call()
+        results = [one for _, one in leaves("output", output)]
+        return output, *torch.autograd.grad(results, list(wanted.values()), upstream)
 
     return run
 

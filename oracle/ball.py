@@ -147,6 +147,11 @@ def _sqrt(x: arb) -> arb:
     return x.nonnegative_part().sqrt() if x.mid() >= 0 else x.sqrt()
 
 
+def _log(x: arb) -> arb:
+    """Logarithm, -inf for an exact zero."""
+    return arb("-inf") if x.is_zero() else x.log()
+
+
 def _maximum(a: Any, b: Any) -> arb:
     return arb(a).max(b)
 
@@ -168,6 +173,7 @@ _ELEMENTWISE: dict[np.ufunc, Any] = {
     np.minimum: np.frompyfunc(_minimum, 2, 1, identity=arb("inf")),
     np.power: np.frompyfunc(_power, 2, 1),
     np.sqrt: np.frompyfunc(_sqrt, 1, 1),
+    np.log: np.frompyfunc(_log, 1, 1),
     np.square: np.frompyfunc(lambda x: x * x, 1, 1),
     np.reciprocal: np.frompyfunc(lambda x: 1 / x, 1, 1),
     np.sign: np.frompyfunc(lambda x: arb(x).sgn(), 1, 1),
@@ -183,9 +189,9 @@ _ELEMENTWISE: dict[np.ufunc, Any] = {
 }
 _ELEMENTWISE |= {np.bitwise_and: _ELEMENTWISE[np.logical_and], np.bitwise_or: _ELEMENTWISE[np.logical_or],
                  np.invert: _ELEMENTWISE[np.logical_not], np.fmax: _ELEMENTWISE[np.maximum]}
-_NATIVE = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.absolute, np.exp, np.log,
+_NATIVE = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.absolute, np.exp,
            np.log1p, np.expm1, np.tanh, np.sin, np.cos, np.tan, np.matmul}
-_ROUNDS = _NATIVE - {np.negative, np.positive, np.absolute} | {np.power, np.sqrt, np.square, np.reciprocal}
+_ROUNDS = _NATIVE - {np.negative, np.positive, np.absolute} | {np.power, np.sqrt, np.log, np.square, np.reciprocal}
 #: These can lose bits below the smallest normal number. Sums and differences cannot, among numbers of
 #: the type: there they are exact. With a scalar, which has more bits than the type, they can.
 _MAY_UNDERFLOW = _ROUNDS - {np.add, np.subtract, np.sqrt, np.log, np.cos}
@@ -212,10 +218,13 @@ def _settle(elements: Array, rounds: bool, underflows: bool) -> None:
 
 
 def _charge_sum(total: Array, run: Any, operands: list[Any], kwargs: dict[str, Any]) -> Array:
-    """A sum of n terms with the error of n-1 additions in any order: n-1 units of the sum of magnitudes."""
+    """A sum of n terms with the error of n-1 additions in any order: n-1 units of the sum of magnitudes.
+
+    A sum of products, which may be rounded before, has one more.
+    """
     magnitude = np.asarray(run(*[np.abs(x) for x in operands], **kwargs), dtype=object)
-    terms = operands[0].size // max(total.size, 1) if len(operands) == 1 else operands[0].shape[-1]
-    return np.asarray(total + magnitude * arb(0, max(terms - 1, 0) * _active.sum_unit), dtype=object, order="C")
+    roundings = operands[0].size // max(total.size, 1) - 1 if len(operands) == 1 else operands[0].shape[-1]
+    return np.asarray(total + magnitude * arb(0, max(roundings, 0) * _active.sum_unit), dtype=object, order="C")
 
 
 def _plain(x: Any) -> Any:
@@ -300,6 +309,10 @@ class BallArray(np.ndarray[Any, Any]):
         if builtin_any(x.is_nan() or (x.contains(0) and not x.is_zero()) for x in elements):
             raise Undecided("a branch over a whole array depends on a ball that straddles it")
         return False
+
+    def midpoint(self) -> BallArray:
+        """The balls' centres, as exact numbers: for what cancels in an identity whatever its value is."""
+        return _wrap(np.frompyfunc(lambda x: x.mid(), 1, 1)(self.view(np.ndarray)), self.stands_for)
 
     def pi(self) -> arb:
         """The number pi, enclosed in the active precision."""
@@ -421,7 +434,7 @@ def _full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", sub
     shape = a.shape if shape is None else shape
     if not isinstance(a, BallArray):
         return np.full(shape, fill_value, a.dtype if dtype is None else dtype)
-    stands_for = a.stands_for if dtype is None or dtype == object else np.dtype(dtype)
+    stands_for = a.stands_for if dtype is None or np.dtype(dtype) == np.dtype(object) else np.dtype(dtype)
     result = _wrap(np.empty(shape, dtype=object), stands_for)
     result[...] = fill_value
     return result

@@ -3,7 +3,8 @@
 A :class:`Lift` says what becomes of the case's arrays and scalars on the way in; what comes out is
 a mapping from readable names to arrays, the same names that every target uses:
 
-* losses: ``output``, and ``grad.<argument>`` for each argument that torch differentiates;
+* losses: ``output`` (of a named tuple of results its fields), and ``grad.<argument>`` for each argument
+  that torch differentiates, ``grad.<argument>[0]`` and so on for one that is a tuple;
 * optimizers: ``param[i]`` and ``<state>[i]`` for the i-th parameter, stacked over the steps;
 * initializers: ``tensor``; ``again``, a second one from the same generator, which may have kept a number
   back; and ``next_word``, the lower 31 bits of the word that the generator gives next.
@@ -22,7 +23,7 @@ from reference import random as reference_random
 from reference.optim import Parameter, SparseGrad
 from reference.spec import InitSpec, LossSpec, Objective, OptimSpec, Spec
 
-from .cases import Case
+from .cases import Case, leaves
 from .ulp import numpy_dtype
 
 __all__ = ["FLOATS", "Lift", "Outputs", "closures", "empty_tensor", "entries", "evaluate", "stack_steps"]
@@ -72,9 +73,10 @@ def _evaluate(spec: Spec, case: Case, lift: Lift, inputs: Any) -> dict[str, Arra
 @_evaluate.register
 def _(spec: LossSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
     arguments = lift.mapping(inputs)
-    outputs = {"output": spec.function(**arguments)}
+    outputs = dict(leaves("output", spec.function(**arguments)))
     gradients = spec.backward(lift(case.grad_output), **arguments)
-    outputs |= {f"grad.{name}": g for name, g in zip(spec.arrays, gradients, strict=True) if g is not None}
+    for name, gradient in zip(spec.arrays, gradients, strict=True):
+        outputs |= {f"grad.{path}": g for path, g in leaves(name, gradient)}
     return outputs
 
 
@@ -116,7 +118,8 @@ def empty_tensor(arguments: dict[str, Any], dtype: str) -> Array:
     return np.zeros(shape[::-1], numpy_dtype(dtype)).T if transposed else np.zeros(shape, numpy_dtype(dtype))
 
 
-def closures(objective: Objective | None, params: Sequence[Any], gradients: Sequence[Any]) -> tuple[Callable[[], Any], ...]:
+def closures(objective: Objective | None, params: Sequence[Any],
+             gradients: Sequence[Any]) -> tuple[Callable[[], Any], ...]:
     """The arguments of ``step``: a closure that sets the objective's gradients, or nothing without one."""
     if objective is None:
         return ()

@@ -126,11 +126,14 @@ def record_of(case: Case, target: str, outputs: Outputs, findings: list[Finding]
 
 
 def follows(case: Case, outputs: Outputs, output: str, dialect: str) -> bool:
-    """Is an output what a dialect's rule gives, within the dialect's own bound?"""
+    """Is an output what a dialect's rule gives, within the dialect's own bound?
+
+    Where the rule itself overflows or underflows on the way, it is no matter to what.
+    """
     if output not in outputs:
         return False
-    truth = _dialect_truth(case, dialect)[output]
-    return not judge(output, np.asarray(outputs[output]), truth).verdict.disagrees
+    verdict = judge(output, np.asarray(outputs[output]), _dialect_truth(case, dialect)[output]).verdict
+    return verdict is Verdict.RANGE or not verdict.disagrees
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .ball import FORMATS, Arithmetic, BallArray, Double, Undecided, arithmetic, balls, split
-from .cases import Case
+from .cases import Case, leaf, with_leaf
 from .evaluate import Lift, evaluate
 from .ulp import spacing
 
@@ -161,6 +161,8 @@ def prove_gradients(case: Case, bits: int = 400, step: int = -100) -> dict[str, 
     With a step of 2^-100 at 400 bits the truncation error is some 2^-200 times the third derivative,
     so a wrong ``f_backward`` cannot hide here, not even behind a torch that agrees with it.
 
+    A spec whose gradient is not that of its function names a potential, which is differenced instead.
+
     Returns:
         By argument: the difference quotient, and the value that ``f_backward`` gives on balls (float64).
     """
@@ -168,11 +170,14 @@ def prove_gradients(case: Case, bits: int = 400, step: int = -100) -> dict[str, 
         proven = {k: v for k, v in evaluate(case, _BALLS).items() if k.startswith("grad.")}
         arguments = _BALLS.mapping(case.inputs)
         upstream = _BALLS(case.grad_output)
+        function = case.spec.potential or case.spec.function  # type: ignore[attr-defined]
 
         def objective(name: str, index: tuple[int, ...], change: Any) -> Any:
-            moved = arguments[name].copy()
+            moved = leaf(arguments, name).copy()
             moved[index] = moved[index] + change
-            return (case.spec.function(**{**arguments, name: moved}) * upstream).sum()  # type: ignore[attr-defined]
+            results = function(**with_leaf(arguments, name, moved))
+            pairs = zip(results, upstream, strict=True) if isinstance(results, tuple) else [(results, upstream)]
+            return sum((result * g).sum() for result, g in pairs)
 
         h = 2.0**step
         result = {}

@@ -117,6 +117,10 @@ def _always(options: Options, dtype: str) -> bool:
     return True
 
 
+def _never(options: Options) -> bool:
+    return False
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Spec:
     """The part that every kind of op has in common."""
@@ -162,6 +166,15 @@ class LossSpec(Spec):
     """Keyword arguments of one case. Floating arrays may be float64: the case rounds them."""
     arrays: tuple[str, ...]  #: array arguments, in the order in which ``backward`` returns their gradients
     sized: Callable[[int, np.random.Generator], dict[str, Any]]  #: arguments of about n elements, to time
+    kinks: Callable[[Options], bool] = _never
+    """Does this combination sit where the gradient is torch's convention and no derivative?"""
+    potential: Callable[..., Any] | None = None
+    """What ``backward`` is the derivative of, where torch's gradient is not that of the function."""
+    held: Callable[[Mapping[str, Any]], tuple[dict[str, Any], dict[str, str]]] | None = None
+    """Of a module with parameters: from a call's arguments those of its constructor, and which parameter (by torch's
+    name) holds which array (by its path, such as ``tail[0][1]``)."""
+    omitted: tuple[str, ...] = ()  #: arguments of torch that choose an implementation, a device, and no rule
+    older_modules: tuple[str, ...] = ()  #: further classes of ``torch.nn``, deprecated ones
 
     @property
     def implementation(self) -> Callable[..., Any]:

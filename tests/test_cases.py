@@ -24,6 +24,8 @@ def _arrays(inputs: Any) -> list[np.ndarray[Any, Any]]:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_id_alone_rebuilds_a_case(oracle_spec: Spec, dtype: str) -> None:
+    if dtype not in oracle_spec.dtypes:
+        pytest.skip(f"{oracle_spec.name} has no cases in {dtype}")
     for case in cases(oracle_spec, dtype)[::7]:
         again = parse(case.id)
         assert again.id == case.id

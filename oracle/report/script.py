@@ -51,6 +51,8 @@ def _literal(value: Any) -> str:
     if isinstance(value, SparseGrad):
         return (f"torch.sparse_coo_tensor(torch.tensor({value.indices.tolist()!r}, dtype=torch.int64).reshape("
                 f"{value.indices.shape}), {_literal(value.values)}, {value.shape}, check_invariants=True)")
+    if isinstance(value, tuple):
+        return f"({''.join(_literal(one) + ', ' for one in value)})"
     if not isinstance(value, np.ndarray):
         return f'float("{value}")' if isinstance(value, float) and not np.isfinite(value) else repr(value)
     flat = value.reshape(-1)
@@ -93,18 +95,47 @@ def _body(spec: Spec, case: Case, variant: str, device: str) -> str:
 
 @_body.register
 def _(spec: LossSpec, case: Case, variant: str, device: str) -> str:
-    from ..targets.pytorch import split_module_arguments
+    from ..targets.pytorch import has_function, split_module_arguments
 
-    module, _ = split_module_arguments(spec, case.inputs) if variant == "module" else ({}, {})
-    call = {"module": f"torch.nn.{spec.module}(**{{k: arguments.pop(k) for k in {list(module)!r}}})",
-            "compile": f"torch.compile({spec.torch_names[0]})"}.get(variant, spec.torch_names[0])
+    if spec.held is not None and (variant == "module" or not has_function(spec)):
+        return _parametrized(spec, case, device)
+    module, named = split_module_arguments(spec, case.inputs) if variant == "module" else ({}, {})
+    settings = f"module = torch.nn.{spec.module}(**{{k: arguments.pop(k) for k in {list(module)!r}}})\n"
+    rename = f"arguments = dict(zip({list(named)!r}, arguments.values()))\n"
+    call = {"module": "module", "compile": f"torch.compile({spec.torch_names[0]})"}.get(variant, spec.torch_names[0])
     return (f"arguments = {{\n{_mapping(case.inputs)}}}\n"
             f"arguments = {{k: v for k, v in arguments.items() if v is not None}}\n"
             f"arguments = {{k: v.to({device!r}) if isinstance(v, torch.Tensor) else v for k, v in arguments.items()}}\n"
             f"leaves = {{k: arguments[k].requires_grad_() for k in {case.differentiated!r}}}\n"
+            f"{settings + rename if variant == 'module' else ''}"
             f"output = {call}(**arguments)\n"
             f"output.backward({_literal(case.grad_output)}.to({device!r}))\n"
             'got = {"output": output.detach()} | {f"grad.{k}": v.grad for k, v in leaves.items()}\n')
+
+
+def _parametrized(spec: LossSpec, case: Case, device: str) -> str:
+    from ..targets.pytorch import split_parameters
+
+    constructor, held, call = split_parameters(spec, case.inputs)
+    places = {path: "[".join([f"[{name!r}]", *rest]) for path in case.differentiated
+              for name, *rest in [path.split("[")]}
+    settings = {k: v for k, v in constructor.items() if not isinstance(v, np.ndarray)}
+    arrays = "".join(f"{k}=arguments[{k!r}], " for k in constructor if k not in settings)
+    upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
+    return (f"arguments = {{\n{_mapping(case.inputs)}}}\n"
+            f"module = torch.nn.{spec.module}({arrays}**{settings!r}, dtype=torch.{case.dtype}).to({device!r})\n"
+            "leaves = {\n" + "".join(f"    {path!r}: arguments{place}.requires_grad_(),\n"
+                                     for path, place in places.items()) + "}\n"
+            "shapes = {path: leaf.shape for path, leaf in leaves.items()}\n"
+            f"for path, name in {dict(held)!r}.items():\n"
+            "    parameter = module.get_parameter(name)\n"
+            "    if path in leaves:\n"
+            "        parameter.data, leaves[path] = leaves[path].detach().reshape(parameter.shape), parameter\n"
+            f"result = module(**{{k: arguments[v] for k, v in {dict(call)!r}.items()}})\n"
+            'got = result._asdict() if isinstance(result, tuple) else {"output": result}\n'
+            f"torch.autograd.backward(list(got.values()), {_literal(upstream)})\n"
+            'got = {k: v.detach() for k, v in got.items()} | {\n'
+            '    f"grad.{p}": leaf.grad.reshape(shapes[p]) for p, leaf in leaves.items() if leaf.grad is not None}\n')
 
 
 @_body.register

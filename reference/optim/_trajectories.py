@@ -89,7 +89,7 @@ def sparsified(drawn: Trajectory, sparsity: str, rng: np.random.Generator) -> Tr
     if sparsity == "dense":
         return drawn
 
-    def sparse(g: Array | None, step: int) -> SparseGrad | None:
+    def sparse(g: Any, step: int) -> SparseGrad | None:
         if g is None:
             return None
         axes = min(g.ndim, 1) if sparsity == "rows" else g.ndim

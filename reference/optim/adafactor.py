@@ -160,7 +160,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
     if options["grad"] != "spike":
         return drawn
     *calm, last = drawn.gradients
-    return replace(drawn, gradients=(*calm, tuple(np.asarray(100 * g, order="F") for g in last)))
+    return replace(drawn, gradients=(*calm, tuple(np.asarray(100 * np.asarray(g), order="F") for g in last)))
 
 
 SPEC = OptimSpec(

@@ -112,7 +112,7 @@ def strong_wolfe(phi: Callable[[Any], tuple[Any, Array, Any]], t: Any, f: Any, g
     return t, f_t, g_t, evaluated
 
 
-def _ordered(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
+def _ordered(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, Any, Any, Any, Any, Any]:
     """Place, value and slope of both ends of a bracket, the left one first."""
     a, b = (a, b) if a[0] <= b[0] else (b, a)
     return a[0], a[1], a[3], b[0], b[1], b[3]

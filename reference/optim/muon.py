@@ -48,7 +48,7 @@ def newton_schulz(u: Array, coefficients: tuple[float, float, float], steps: int
     return x.T if tall else x
 
 
-def adjusted(lr: float, adjust_lr_fn: str | None, rows: float, columns: float) -> float:
+def adjusted(lr: float, adjust_lr_fn: str | None, rows: float, columns: float) -> Any:
     """The learning rate for a matrix of this shape."""
     if adjust_lr_fn == "match_rms_adamw":
         return 0.2 * max(rows, columns) ** 0.5 * lr
@@ -104,8 +104,9 @@ class Muon(Optimizer):
     magnify one rounding to more than a per cent of the result. Rounded are the matrix itself, its norm, eps,
     the quotient, and each of the three products with what is added to it, once; nothing within a product. A
     matrix in float64 is rounded to float32 on its way to bfloat16, as torch's conversion does; what bfloat16
-    cannot hold gives NaN. In half types buffer and U are rounded to the type as well, as in torch. Decay is scaled by lr, not by the adjusted one, and uses theta from before the step. A gradient of ``None``
-    leaves parameter and buffer alone. There is no step count.
+    cannot hold gives NaN. In half types buffer and U are rounded to the type as well, as in torch. Decay
+    is scaled by lr, not by the adjusted one, and uses theta from before the step. A gradient of ``None`` leaves
+    parameter and buffer alone. There is no step count.
     """
 
     added_later: ClassVar[Mapping[str, Any]] = {}

@@ -17,7 +17,7 @@ __all__ = ["SPEC", "NAdam", "momentum", "nadam"]
 Array = NDArray[Any]
 
 
-def momentum(t: int, beta1: float, momentum_decay: float) -> float:
+def momentum(t: int, beta1: float, momentum_decay: float) -> Any:
     """The momentum of step t, which rises from about a half of beta1 to beta1."""
     return beta1 * (1 - 0.5 * 0.96 ** (t * momentum_decay))
 
