@@ -135,7 +135,7 @@ def _stored(value: Any, dtype: str) -> Any:
 
 def _gradient(g: Any, dtype: str) -> Any:
     if isinstance(g, SparseGrad):
-        return SparseGrad(g.indices, storage(g.values, dtype), g.shape)
+        return SparseGrad(storage(g.indices, dtype), storage(g.values, dtype), g.shape)
     return None if g is None else storage(g, dtype)
 
 
