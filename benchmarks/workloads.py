@@ -162,7 +162,7 @@ def _torch_step(spec: OptimSpec, choice: dict[str, bool], n: int) -> Run:
 
 def stepper(optimizer: Any, p: Any, g: Any, curvature: Any = None) -> Run:
     """Steps by a constant gradient; or, where there is a curvature, down one quadratic after another."""
-    goals = iter(()) if curvature is None else itertools.cycle((g, -g))
+    goals: Any = None if curvature is None else itertools.cycle((g, -g))
 
     def step() -> Any:
         optimizer.step()
