@@ -6,7 +6,6 @@ has one step of one parameter, with its state made beforehand; an initializer fi
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import math
 from collections.abc import Callable, Iterator
@@ -17,12 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from oracle.cases import storage
+from oracle.cases import leaf, leaves, storage
 from oracle.evaluate import empty_tensor
 from oracle.targets import Unsupported
-from oracle.targets.pytorch import implementation, resolve, to_tensor
+from oracle.targets.pytorch import implementation, loss_call, resolve, to_gradient, to_tensor, to_tensors
 from reference import random
-from reference.optim import Parameter
+from reference.optim import Parameter, SparseGrad
 from reference.spec import InitSpec, Limits, LossSpec, OptimSpec, Spec
 
 __all__ = ["Run", "Workload", "stepper", "workloads"]
@@ -80,12 +79,13 @@ def _(spec: InitSpec) -> Iterator[Workload]:
 
 
 def _arguments(spec: LossSpec, n: int) -> dict[str, Any]:
-    return {name: storage(value, "float32") if isinstance(value, np.ndarray) else value
-            for name, value in spec.sized(n, np.random.default_rng(n)).items()}
+    return {name: _stored(value) for name, value in spec.sized(n, np.random.default_rng(n)).items()}
 
 
-def _tensors(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {k: to_tensor(v) if isinstance(v, np.ndarray) else v for k, v in arguments.items()}
+def _stored(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_stored, value))
+    return storage(value, "float32") if isinstance(value, np.ndarray) else value
 
 
 def _reference_forward(spec: LossSpec, n: int) -> Run:
@@ -93,32 +93,39 @@ def _reference_forward(spec: LossSpec, n: int) -> Run:
 
 
 def _torch_forward(spec: LossSpec, n: int) -> Run:
-    return partial(resolve(spec.torch_names[0]), **_tensors(_arguments(spec, n)))
+    arguments = _arguments(spec, n)
+    return loss_call(spec, "eager", arguments, to_tensors(arguments), {})
 
 
 def _reference_backward(spec: LossSpec, n: int) -> Run:
     arguments = _arguments(spec, n)
-    ones = np.ones_like(spec.function(**arguments))
+    ones = _ones(spec.function(**arguments))
 
     def run() -> Any:
         output = spec.function(**arguments)
-        return output, *(g for g in spec.backward(ones, **arguments) if g is not None)
+        gradients = zip(spec.arrays, spec.backward(ones, **arguments), strict=True)
+        return output, *(g for name, gradient in gradients for _, g in leaves(name, gradient))
 
     return run
 
 
+def _ones(output: Any) -> Any:
+    return tuple(map(np.ones_like, output)) if isinstance(output, tuple) else np.ones_like(output)
+
+
 def _torch_backward(spec: LossSpec, n: int) -> Run:
     arguments = _arguments(spec, n)
-    function, tensors = resolve(spec.torch_names[0]), _tensors(arguments)
-    output = spec.function(**arguments)
-    gradients = spec.backward(np.ones_like(output), **arguments)
-    leaves = [tensors[name].requires_grad_() for name, g in zip(spec.arrays, gradients, strict=True)
-              if g is not None]
-    ones = torch.ones(output.shape)
+    tensors = to_tensors(arguments)
+    ones = _ones(spec.function(**arguments))
+    gradients = zip(spec.arrays, spec.backward(ones, **arguments), strict=True)
+    wanted = {path: leaf(tensors, path).requires_grad_() for name, g in gradients for path, _ in leaves(name, g)}
+    call = loss_call(spec, "eager", arguments, tensors, wanted)
+    upstream = [to_tensors(one) for _, one in leaves("output", ones)]
 
     def run() -> Any:
-        output = function(**tensors)
-        return output, *torch.autograd.grad(output, leaves, ones)
+        output = call()
+        results = [one for _, one in leaves("output", output)]
+        return output, *torch.autograd.grad(results, list(wanted.values()), upstream)
 
     return run
 
@@ -126,13 +133,18 @@ def _torch_backward(spec: LossSpec, n: int) -> Run:
 # --- optimizers ----------------------------------------------------------------------------------
 
 
-def _start(spec: OptimSpec, n: int) -> tuple[Array, Array, Array]:
-    """Start values, gradient and curvature, with as many axes as the spec's own default case has."""
+def _start(spec: OptimSpec, n: int) -> tuple[Array, Any, Array | None]:
+    """Start values, gradient and curvature, of the kinds that the spec's own default case has.
+
+    A gradient is sparse where the case's is, in every other row; a curvature is there where an objective is.
+    """
     rng = np.random.default_rng(n)
-    ndim = spec.draw(spec.defaults, rng, _FLOAT32).groups[0].params[0].ndim
-    shape = (n,) if ndim < 2 else (math.isqrt(n), math.isqrt(n))
+    usual = spec.draw(spec.defaults, rng, _FLOAT32)
+    shape = (n,) if usual.groups[0].params[0].ndim < 2 else (math.isqrt(n), math.isqrt(n))
     p, g = (rng.standard_normal(shape, np.float32) for _ in range(2))
-    return p, g, rng.uniform(1.0, 4.0, shape).astype(np.float32)
+    if any(isinstance(one, SparseGrad) for step in usual.gradients for one in step):
+        return p, SparseGrad(np.arange(0, shape[0], 2)[None], g[::2], shape), None
+    return p, g, None if usual.objective is None else rng.uniform(1.0, 4.0, shape).astype(np.float32)
 
 
 def _reference_step(spec: OptimSpec, n: int) -> Run:
@@ -142,15 +154,15 @@ def _reference_step(spec: OptimSpec, n: int) -> Run:
 
 
 def _torch_step(spec: OptimSpec, choice: dict[str, bool], n: int) -> Run:
-    p, g, curvature = map(to_tensor, _start(spec, n))
-    parameter = torch.nn.Parameter(p)
+    p, g, curvature = _start(spec, n)
+    parameter = torch.nn.Parameter(to_tensor(p))
     optimizer = resolve(spec.torch_names[0])([parameter], **spec.sized, **choice)
-    return stepper(optimizer, parameter, g, curvature)
+    return stepper(optimizer, parameter, to_gradient(g), None if curvature is None else to_tensor(curvature))
 
 
-def stepper(optimizer: Any, p: Any, g: Any, curvature: Any) -> Run:
-    """Steps by a constant gradient; or, where ``step`` needs a closure, down one quadratic after another."""
-    goals = itertools.cycle((g, -g))
+def stepper(optimizer: Any, p: Any, g: Any, curvature: Any = None) -> Run:
+    """Steps by a constant gradient; or, where there is a curvature, down one quadratic after another."""
+    goals: Any = None if curvature is None else itertools.cycle((g, -g))
 
     def step() -> Any:
         optimizer.step()
@@ -168,8 +180,7 @@ def stepper(optimizer: Any, p: Any, g: Any, curvature: Any) -> Run:
         return p.data
 
     p.grad = g
-    needs_closure = inspect.signature(optimizer.step).parameters["closure"].default is inspect.Parameter.empty
-    run = step_with_closure if needs_closure else step
+    run = step if curvature is None else step_with_closure
     run()  # the first step makes the state
     return run
 

@@ -147,6 +147,11 @@ def _sqrt(x: arb) -> arb:
     return x.nonnegative_part().sqrt() if x.mid() >= 0 else x.sqrt()
 
 
+def _log(x: arb) -> arb:
+    """Logarithm, -inf for an exact zero."""
+    return arb("-inf") if x.is_zero() else x.log()
+
+
 def _maximum(a: Any, b: Any) -> arb:
     return arb(a).max(b)
 
@@ -168,6 +173,7 @@ _ELEMENTWISE: dict[np.ufunc, Any] = {
     np.minimum: np.frompyfunc(_minimum, 2, 1, identity=arb("inf")),
     np.power: np.frompyfunc(_power, 2, 1),
     np.sqrt: np.frompyfunc(_sqrt, 1, 1),
+    np.log: np.frompyfunc(_log, 1, 1),
     np.square: np.frompyfunc(lambda x: x * x, 1, 1),
     np.reciprocal: np.frompyfunc(lambda x: 1 / x, 1, 1),
     np.sign: np.frompyfunc(lambda x: arb(x).sgn(), 1, 1),
@@ -183,9 +189,9 @@ _ELEMENTWISE: dict[np.ufunc, Any] = {
 }
 _ELEMENTWISE |= {np.bitwise_and: _ELEMENTWISE[np.logical_and], np.bitwise_or: _ELEMENTWISE[np.logical_or],
                  np.invert: _ELEMENTWISE[np.logical_not], np.fmax: _ELEMENTWISE[np.maximum]}
-_NATIVE = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.absolute, np.exp, np.log,
+_NATIVE = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.absolute, np.exp,
            np.log1p, np.expm1, np.tanh, np.sin, np.cos, np.tan, np.matmul}
-_ROUNDS = _NATIVE - {np.negative, np.positive, np.absolute} | {np.power, np.sqrt, np.square, np.reciprocal}
+_ROUNDS = _NATIVE - {np.negative, np.positive, np.absolute} | {np.power, np.sqrt, np.log, np.square, np.reciprocal}
 #: These can lose bits below the smallest normal number. Sums and differences cannot, among numbers of
 #: the type: there they are exact. With a scalar, which has more bits than the type, they can.
 _MAY_UNDERFLOW = _ROUNDS - {np.add, np.subtract, np.sqrt, np.log, np.cos}
@@ -212,10 +218,13 @@ def _settle(elements: Array, rounds: bool, underflows: bool) -> None:
 
 
 def _charge_sum(total: Array, run: Any, operands: list[Any], kwargs: dict[str, Any]) -> Array:
-    """A sum of n terms with the error of n-1 additions in any order: n-1 units of the sum of magnitudes."""
+    """A sum of n terms with the error of n-1 additions in any order: n-1 units of the sum of magnitudes.
+
+    A sum of products, which may be rounded before, has one more.
+    """
     magnitude = np.asarray(run(*[np.abs(x) for x in operands], **kwargs), dtype=object)
-    terms = operands[0].size // max(total.size, 1) if len(operands) == 1 else operands[0].shape[-1]
-    return np.asarray(total + magnitude * arb(0, max(terms - 1, 0) * _active.sum_unit), dtype=object)
+    roundings = operands[0].size // max(total.size, 1) - 1 if len(operands) == 1 else operands[0].shape[-1]
+    return np.asarray(total + magnitude * arb(0, max(roundings, 0) * _active.sum_unit), dtype=object, order="C")
 
 
 def _plain(x: Any) -> Any:
@@ -251,9 +260,9 @@ class BallArray(np.ndarray[Any, Any]):
         summing = ufunc is np.matmul or (ufunc is np.add and method != "__call__")
         operands = [_plain(x) for x in inputs]
         kwargs = {k: _plain(v) for k, v in kwargs.items() if k != "dtype"}
-        result = np.array(run(*operands, **kwargs), dtype=object)
+        result = np.array(run(*operands, **kwargs), dtype=object, order="C")  # as _settle needs it
         if summing:
-            result = np.array(_to_arb(result), dtype=object)
+            result = np.array(_to_arb(result), dtype=object, order="C")
         if _active.unit and ufunc in _ROUNDS:
             if summing:
                 result = _charge_sum(result, run, operands, kwargs)
@@ -277,6 +286,8 @@ class BallArray(np.ndarray[Any, Any]):
         return result
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(value, Double) and _active.unit and self.stands_for is not None:
+            value = _stored(value.value, self.stands_for.name)
         super().__setitem__(key, _to_arb(np.asarray(_plain(value), dtype=object)))
 
     def __getitem__(self, key: Any) -> Any:
@@ -285,6 +296,10 @@ class BallArray(np.ndarray[Any, Any]):
 
     def __bool__(self) -> bool:
         return bool(self.any())
+
+    def item(self, *args: Any) -> Any:
+        """One element, as the scalar that a rule goes on with."""
+        return Double(self.view(np.ndarray).item(*args))
 
     def any(self, *args: Any, **kwargs: Any) -> bool:  # type: ignore[override]  # one verdict for the whole array
         """True where an element certainly is nonzero; :class:`Undecided` where none is but one may be."""
@@ -295,13 +310,113 @@ class BallArray(np.ndarray[Any, Any]):
             raise Undecided("a branch over a whole array depends on a ball that straddles it")
         return False
 
+    def midpoint(self) -> BallArray:
+        """The balls' centres, as exact numbers: for what cancels in an identity whatever its value is."""
+        return _wrap(np.frompyfunc(lambda x: x.mid(), 1, 1)(self.view(np.ndarray)), self.stands_for)
+
     def pi(self) -> arb:
         """The number pi, enclosed in the active precision."""
         return arb.pi()
 
+    def rounded(self, dtype: str) -> BallArray:
+        """Each element rounded to nearest in a storage type, ties to even; see :meth:`outcomes`."""
+        return _wrap(np.frompyfunc(lambda x: _rounded(x, FORMATS[dtype]), 1, 1)(self.view(np.ndarray)),
+                     self.stands_for)
+
+    def outcomes(self, function: Callable[..., Any], dtype: str, *others: Any) -> Any:
+        """What ``function(self, *others)``, evaluated in ``dtype``, can give however its roundings fall.
+
+        A ball that holds a midpoint between two numbers of a type may be rounded to either: the function is
+        run for both, again and again until every combination was met, and the union of the results is
+        returned. That keeps apart what an interval would blur: each result is a possible one. It gives up
+        where there are more than :data:`PATHS`: then nothing is known.
+        """
+        global _path
+        active = Arithmetic.of(dtype, limited=_active.limits is not None) if _active.unit else _active
+        before, _path, found = _path, _Path(), None
+        try:
+            with arithmetic(active):
+                for _ in range(PATHS):
+                    result = function(self, *others)
+                    found = result if found is None else _union(found, result)
+                    if not _path.advance():
+                        return found
+        finally:
+            _path = before
+        return _union(found, found, lambda a, b: arb(0, "inf"))
+
 
 builtin_any = any
 _to_arb = np.frompyfunc(lambda x: x if x.__class__ is arb else arb(x), 1, 1)
+
+
+#: Combinations of roundings that are followed before giving up.
+PATHS = 512
+
+
+class _Path:
+    """The choices made so far at roundings that two results are possible for: a walk through a binary tree."""
+
+    def __init__(self) -> None:
+        self.choices: list[bool] = []
+        self.position = 0
+
+    def choose(self) -> bool:
+        """The next choice: as planned, or the lower number where the path is new."""
+        if self.position == len(self.choices):
+            self.choices.append(False)
+        self.position += 1
+        return self.choices[self.position - 1]
+
+    def advance(self) -> bool:
+        """Plan the next path; false where there is none."""
+        self.position = 0
+        while self.choices and self.choices[-1]:
+            self.choices.pop()
+        if self.choices:
+            self.choices[-1] = True
+        return bool(self.choices)
+
+
+_path: _Path | None = None
+
+
+def _nearest(x: arb, fmt: Format) -> arb:
+    """An exact number rounded to nearest, ties to even; without overflow."""
+    man, exp = map(int, x.man_exp())
+    drop = max(abs(man).bit_length() - fmt.bits, fmt.low - fmt.bits + 1 - exp)
+    if man == 0 or drop <= 0:
+        return x
+    quotient, rest = divmod(man, 1 << drop)
+    half = 1 << (drop - 1)
+    quotient += rest > half or (rest == half and quotient % 2)
+    return arb(quotient) * arb(2) ** (exp + drop)
+
+
+def _rounded(x: arb, fmt: Format) -> arb:
+    if not x.is_finite():
+        return x
+    low, high = _nearest(x.lower(), fmt), _nearest(x.upper(), fmt)
+    if low == high:
+        return low
+    between = _nearest((low + high) / 2, fmt)
+    if _path is None or (between != low and between != high):  # more than two numbers
+        return low.union(high)
+    return high if _path.choose() else low
+
+
+def _union(a: Any, b: Any, join: Callable[[Any, Any], Any] = lambda a, b: arb(a).union(b)) -> Any:
+    """The union of two results: arrays of balls, or tuples of them."""
+    if isinstance(a, tuple):
+        return tuple(_union(x, y, join) for x, y in zip(a, b, strict=True))
+    return _wrap(np.frompyfunc(join, 2, 1)(_plain(a), _plain(b)), a.stands_for) if isinstance(a, BallArray) else a
+
+
+def _stored(x: arb, dtype: str) -> arb:
+    """What a scalar can be once it is put into an array of a storage type: it may cost a unit."""
+    fmt, unit = FORMATS[dtype], Arithmetic.of(dtype).unit
+    lost = arb(0) if abs(x) > fmt.tiny else arb(0, arb(2) ** (fmt.low - fmt.bits))
+    return x * arb(1, unit) + lost
 
 
 def _where(condition: Any, x: Any, y: Any) -> BallArray:
@@ -319,7 +434,8 @@ def _full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", sub
     shape = a.shape if shape is None else shape
     if not isinstance(a, BallArray):
         return np.full(shape, fill_value, a.dtype if dtype is None else dtype)
-    result = _wrap(np.empty(shape, dtype=object), a.stands_for)
+    stands_for = a.stands_for if dtype is None or np.dtype(dtype) == np.dtype(object) else np.dtype(dtype)
+    result = _wrap(np.empty(shape, dtype=object), stands_for)
     result[...] = fill_value
     return result
 
@@ -339,8 +455,9 @@ def _binary(op: Callable[[Any, Any], Any], *, swapped: bool = False) -> Callable
     return lambda self, other: self._combine(op, other, swapped=swapped)
 
 
-def _relation(op: Callable[[Any, Any], bool], negated: Callable[[Any, Any], bool]) -> Callable[[Double, Any], bool]:
-    return lambda self, other: self._holds(op, negated, other)
+def _relation(op: Callable[[Any, Any], bool], negated: Callable[[Any, Any], bool]) -> Callable[[Double, Any], Any]:
+    return lambda self, other: (NotImplemented if isinstance(other, np.ndarray)
+                                else self._holds(op, negated, other))
 
 
 class Double:

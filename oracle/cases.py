@@ -8,9 +8,11 @@ values stands in at least one case.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import random
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -19,12 +21,14 @@ from typing import Any
 import numpy as np
 
 from reference import registry
+from reference.optim import SparseGrad
 from reference.spec import DTYPES, InitSpec, Limits, LossSpec, OptimSpec, Options, ParamGroup, Spec, Trajectory
 
 from .ball import FORMATS
 from .ulp import numpy_dtype
 
-__all__ = ["BadCaseError", "Case", "cases", "chosen_specs", "parse", "select", "storage"]
+__all__ = ["BadCaseError", "Case", "cases", "chosen_specs", "leaf", "leaves", "parse", "select", "storage",
+           "with_leaf"]
 
 Array = np.ndarray[Any, Any]
 
@@ -67,25 +71,72 @@ class Case:
             return Trajectory(
                 tuple(ParamGroup(tuple(storage(p, self.dtype) for p in g.params), g.options) for g in drawn.groups),
                 drawn.defaults,
-                tuple(tuple(None if g is None else storage(g, self.dtype) for g in step) for step in drawn.gradients))
-        return {k: storage(np.asarray(v), self.dtype) if isinstance(v, np.ndarray | np.generic) else v
-                for k, v in drawn.items()}
+                tuple(tuple(_gradient(g, self.dtype) for g in step) for step in drawn.gradients),
+                drawn.objective and drawn.objective.converted(lambda array: storage(array, self.dtype)))
+        return {k: _stored(v, self.dtype) for k, v in drawn.items()}
 
     @cached_property
-    def grad_output(self) -> Array:
-        """The gradient that comes from above in a loss's backward pass: random, and about 1."""
+    def grad_output(self) -> Any:
+        """The gradient that comes from above in a loss's backward pass, one for each result: random, and about 1."""
         assert isinstance(self.spec, LossSpec)
         with np.errstate(all="ignore"):
-            shape = np.shape(self.spec.function(**self.inputs))
-        return storage(self.rng("grad_output").uniform(0.5, 2.0, shape), self.dtype)
+            result = self.spec.function(**self.inputs)
+        rng = self.rng("grad_output")
+        drawn = tuple(storage(rng.uniform(0.5, 2.0, np.shape(one)), self.dtype)
+                      for one in (result if isinstance(result, tuple) else (result,)))
+        return drawn if isinstance(result, tuple) else drawn[0]
 
     @cached_property
     def differentiated(self) -> tuple[str, ...]:
-        """The arguments of a loss that have a gradient in this case: those for which ``backward`` gives one."""
+        """The array arguments of a loss, or places in them, for which ``backward`` gives a gradient in this case."""
         assert isinstance(self.spec, LossSpec)
         with np.errstate(all="ignore"):
             gradients = self.spec.backward(self.grad_output, **self.inputs)
-        return tuple(name for name, g in zip(self.spec.arrays, gradients, strict=True) if g is not None)
+        return tuple(path for name, g in zip(self.spec.arrays, gradients, strict=True) for path, _ in leaves(name, g))
+
+
+def leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """All that an argument, an output or a gradient holds, by path: of a tuple ``name[0]``, of a named one its fields.
+
+    None, of a gradient that is not there, is left out.
+    """
+    if isinstance(value, tuple):
+        names = getattr(value, "_fields", [f"{name}[{i}]" for i in range(len(value))])
+        for inner, one in zip(names, value, strict=True):
+            yield from leaves(inner, one)
+    elif value is not None:
+        yield name, value
+
+
+def leaf(arguments: Mapping[str, Any], path: str) -> Any:
+    """What stands at a path."""
+    name, *indices = re.findall(r"[^][]+", path)
+    return functools.reduce(lambda value, i: value[int(i)], indices, arguments[name])
+
+
+def with_leaf(arguments: Mapping[str, Any], path: str, new: Any) -> dict[str, Any]:
+    """The arguments with something else at a path."""
+
+    def put(value: Any, indices: Sequence[str]) -> Any:
+        if not indices:
+            return new
+        here = int(indices[0])
+        return tuple(put(one, indices[1:]) if i == here else one for i, one in enumerate(value))
+
+    name, *indices = re.findall(r"[^][]+", path)
+    return {**arguments, name: put(arguments[name], indices)}
+
+
+def _stored(value: Any, dtype: str) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_stored(one, dtype) for one in value)
+    return storage(np.asarray(value), dtype) if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _gradient(g: Any, dtype: str) -> Any:
+    if isinstance(g, SparseGrad):
+        return SparseGrad(storage(g.indices, dtype), storage(g.values, dtype), g.shape)
+    return None if g is None else storage(g, dtype)
 
 
 def storage(array: Array, dtype: str) -> Array:
@@ -144,6 +195,9 @@ def _covering(spec_name: str, dtype: str) -> tuple[Options, ...]:
             del uncovered[wanted]
         else:
             take(best[1])
+    for row in ({**spec.defaults, **changes} for changes in spec.extra):
+        if spec.allowed(row, dtype):
+            take(row)
     return tuple(rows.values())
 
 
@@ -197,10 +251,11 @@ def parse(case_id: str) -> Case:
         if axis is None:
             raise BadCaseError(f"unknown axis {name!r} in {case_id!r}; {spec.name} has "
                                f"{', '.join(a.name for a in spec.axes)}")
-        value = {str(v): v for v in axis.values}.get(label, axis)
+        values = (*axis.values, *(row[name] for row in spec.extra if name in row))
+        value = {str(v): v for v in values}.get(label, axis)
         if value is axis:
             raise BadCaseError(f"unknown value {label!r} of axis {name!r} in {case_id!r}; it has "
-                               f"{', '.join(map(str, axis.values))}")
+                               f"{', '.join(map(str, values))}")
         options[name] = value
     if not spec.allowed(options, parts[1]):
         raise BadCaseError(f"{case_id!r} combines values that {spec.name} does not take together")

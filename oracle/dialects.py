@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from reference import losses, numerics, reduction
-from reference.spec import LossSpec, Spec
+from reference import losses, numerics, optim, reduction
+from reference.optim import muon
+from reference.precision import outcomes
+from reference.spec import LossSpec, OptimSpec, Spec
 
 __all__ = ["DIALECTS", "Dialect"]
 
@@ -90,6 +92,314 @@ def _unmasked_cross_entropy(spec: LossSpec) -> LossSpec:
     return dataclasses.replace(spec, backward=backward)
 
 
+def _float32_rates(spec: OptimSpec) -> OptimSpec:
+    """Learning rate and weight of the mean are computed, or at least kept, in float32."""
+
+    class Float32Rates(optim.ASGD):
+        def _rates(self, eta: float, n: float, saved: float) -> tuple[float, float]:
+            kept = np.ones_like(next(iter(self.state)).data, np.float32, shape=())
+            kept[...] = saved  # a second rounding: foreach computes it in float32
+            return kept.item(), 1 / float(np.float32(1 / n))
+
+    return dataclasses.replace(spec, optimizer=Float32Rates)
+
+
+#: The smallest number above 0 of a storage type.
+_SMALLEST = {"float64": 2.0**-1074, "float32": 2.0**-149, "float16": 2.0**-24, "bfloat16": 2.0**-133}
+
+
+def _sign_of_product(spec: OptimSpec) -> OptimSpec:
+    """Whether a gradient has turned is the sign of its product with the last one, and that may underflow."""
+
+    class SignOfProduct(optim.Rprop):
+        def _update(self, p: optim.Parameter, grad: Array, options: dict[str, Any]) -> None:
+            if self.state[p]:
+                prev = self.state[p]["prev"]
+                smallest = _SMALLEST[(getattr(prev, "stands_for", None) or prev.dtype).name]
+                lost = np.abs(prev * grad) * 2.0**60 <= smallest * 2.0**59  # a half of it rounds to 0
+                prev[...] = np.where(lost, 0, prev)
+            super()._update(p, grad, options)
+
+    return dataclasses.replace(spec, optimizer=SignOfProduct)
+
+
+def _shared_accumulator(spec: OptimSpec) -> OptimSpec:
+    """Every group's sum starts where the constructor says, whatever the group says."""
+
+    class SharedAccumulator(optim.Adagrad):
+        def _start(self, p: optim.Parameter, tau: float) -> None:
+            super()._start(p, self.defaults["initial_accumulator_value"])
+
+    return dataclasses.replace(spec, optimizer=SharedAccumulator)
+
+
+def _aliased_muon(spec: OptimSpec) -> OptimSpec:
+    """The buffer itself is divided by its norm, where it is in bfloat16 already and is what is orthogonalized."""
+
+    class Aliased(muon.Muon):
+        def _update(self, p: Any, grad: Array, options: dict[str, Any]) -> None:
+            super()._update(p, grad, options)
+            b = self.state[p]["momentum_buffer"]
+            if not options["nesterov"] and getattr(b, "stands_for", b.dtype).name == "bfloat16":
+                b[...] = outcomes(muon.normalized, "float32", numerics.widen(b), options["eps"])
+
+    return dataclasses.replace(spec, optimizer=Aliased)
+
+
+def _overflowing_soft_margin(spec: LossSpec) -> LossSpec:
+    """log(1 + e) and -y e / (1 + e) with e = exp(-y x), as they stand."""
+
+    @numerics.ieee
+    def function(input: Array, target: Array, size_average: bool | None = None, reduce: bool | None = None,
+                 reduction_: str = "mean") -> Array:
+        elements = np.log1p(np.exp(-target * input))
+        return reduction.reduce_losses(numerics.cast(elements, input.dtype),
+                                       reduction.resolve(reduction_, size_average, reduce))
+
+    @numerics.ieee
+    def backward(grad_output: Array, input: Array, target: Array, size_average: bool | None = None,
+                 reduce: bool | None = None, reduction_: str = "mean") -> tuple[Array | None, ...]:
+        mean = reduction.resolve(reduction_, size_average, reduce) == "mean"
+        e = np.exp(-target * input)
+        g = grad_output / input.size if mean else grad_output
+        return numerics.unbroadcast(-g * target * e / (1 + e), input), None
+
+    return dataclasses.replace(spec, function=_torch_names(function), backward=_torch_names(backward))
+
+
+def _unmasked_kl_div(spec: LossSpec) -> LossSpec:
+    """Probabilities of 0 are multiplied out: 0 · inf is NaN, and so is 0/0, the derivative of t log t but for log t."""
+
+    def resolved(input: Array, *arguments: Any) -> tuple[str, int | None]:
+        kind = reduction.resolve(*arguments, extra=("batchmean",))
+        return ("mean", input.shape[0] if input.ndim else 1) if kind == "batchmean" else (kind, None)
+
+    @numerics.ieee
+    def function(input: Array, target: Array, size_average: bool | None = None, reduce: bool | None = None,
+                 reduction_: str = "mean", log_target: bool = False) -> Array:
+        x, t = input, target
+        elements = np.exp(t) * (t - x) if log_target else numerics.xlogy(t, t) - t * x
+        return reduction.reduce_losses(elements, *resolved(x, reduction_, size_average, reduce))
+
+    @numerics.ieee
+    def backward(grad_output: Array, input: Array, target: Array, size_average: bool | None = None,
+                 reduce: bool | None = None, reduction_: str = "mean",
+                 log_target: bool = False) -> tuple[Array | None, ...]:
+        x, t, p = input, target, np.exp(target) if log_target else target
+        by_target = p * (t - x) + p if log_target else np.log(t) + t / t - x
+        kind, rows = resolved(x, reduction_, size_average, reduce)
+        g = grad_output / (by_target.size if rows is None else rows) if kind == "mean" else grad_output
+        by_input = np.broadcast_to(-g * p, by_target.shape, subok=True)
+        return numerics.unbroadcast(by_input, input), numerics.unbroadcast(g * by_target, target)
+
+    return dataclasses.replace(spec, function=_torch_names(function), backward=_torch_names(backward))
+
+
+def _ctc_inf_minus_inf(spec: LossSpec) -> LossSpec:
+    """exp(lp) - exp(A - lp - log P) with log-probabilities A of paths: where lp is -inf, so is A, and NaN comes."""
+
+    @numerics.ieee
+    def backward(grad_output: Array, log_probs: Array, targets: Array, input_lengths: Any, target_lengths: Any,
+                 blank: int = 0, reduction_: str = "mean", zero_infinity: bool = False) -> Any:
+        arguments = (log_probs, targets, input_lengths, target_lengths, blank)
+        gradient, *others = losses.ctc_loss_backward(grad_output, *arguments, reduction_, zero_infinity)
+        time = np.arange(len(log_probs)).reshape(-1, *(1,) * (log_probs.ndim - 1))
+        lost = (time < np.asarray(input_lengths).reshape(-1, 1)) & (log_probs == -np.inf)
+        if zero_infinity:
+            lost = lost & (losses.ctc_loss(*arguments, "none") != np.inf).reshape(-1, 1)
+        return (np.where(lost, np.nan, gradient), *others)
+
+    return dataclasses.replace(spec, backward=_torch_names(backward))
+
+
+def _cosine_of_one_root(spec: LossSpec) -> LossSpec:
+    """x₁·x₂ / √(|x₁|² |x₂|²): where the product overflows the cosine is 0, and so is its gradient."""
+
+    def with_finite_product(input1: Array, input2: Array) -> Array:
+        squares = [np.sum(numerics.widen(x) ** 2, -1) for x in (input1, input2)]
+        dtype = getattr(input1, "stands_for", None) or input1.dtype
+        largest = {"float16": 65504.0, "bfloat16": 3.39e38, "float32": 3.4e38, "float64": 1.797e308}
+        return np.asanyarray(squares[0] * squares[1] < largest.get(dtype.name, np.inf))
+
+    @numerics.ieee
+    def function(input1: Array, input2: Array, target: Array, margin: float = 0, size_average: bool | None = None,
+                 reduce: bool | None = None, reduction_: str = "mean") -> Array:
+        each = losses.cosine_embedding_loss(input1, input2, target, margin, reduction="none")
+        of_zero = np.where(target == 1, 1, np.where(target == -1, numerics.relu(0 * target - margin), 0))
+        each = numerics.cast(np.where(with_finite_product(input1, input2), each, of_zero), each.dtype)
+        return reduction.reduce_losses(each, reduction.resolve(reduction_, size_average, reduce))
+
+    @numerics.ieee
+    def backward(grad_output: Array, input1: Array, input2: Array, target: Array, margin: float = 0,
+                 size_average: bool | None = None, reduce: bool | None = None, reduction_: str = "mean") -> Any:
+        shape = np.broadcast_shapes(np.broadcast_shapes(input1.shape, input2.shape)[:-1], target.shape)
+        mean = reduction.resolve(reduction_, size_average, reduce) == "mean"
+        g = grad_output / int(np.prod(shape)) if mean else grad_output
+        g = np.where(with_finite_product(input1, input2), np.broadcast_to(g, shape, subok=True), 0)
+        return losses.cosine_embedding_loss_backward(g, input1, input2, target, margin, reduction="none")
+
+    return dataclasses.replace(spec, function=_torch_names(function), backward=_torch_names(backward))
+
+
+def _unmasked_cosine(spec: LossSpec) -> LossSpec:
+    """The gradient of every pair is multiplied out, of those that do not count by 0: 0 · NaN is NaN."""
+
+    @numerics.ieee
+    def backward(grad_output: Array, input1: Array, input2: Array, target: Array, *args: Any, **kwargs: Any) -> Any:
+        gradients = losses.cosine_embedding_loss_backward(grad_output, input1, input2, target, *args, **kwargs)
+        lost = np.sum(0 * input1 + 0 * input2, -1, keepdims=True) + 0 * np.zeros(target.shape)[..., None]
+        lost = lost + 0 * (input1 + input2)
+        return tuple(None if g is None else numerics.cast(g + numerics.sum_to(lost, g.shape), g.dtype)
+                     for g in gradients)
+
+    return dataclasses.replace(spec, backward=backward)
+
+
+def _unclamped_bce(spec: LossSpec) -> LossSpec:
+    """The gradient for the target is log(1-x) - log x, though the loss clamps both."""
+
+    @numerics.ieee
+    def backward(grad_output: Array, input: Array, target: Array, weight: Array | None = None,
+                 size_average: bool | None = None, reduce: bool | None = None,
+                 reduction_: str = "mean") -> tuple[Array | None, ...]:
+        mean = reduction.resolve(reduction_, size_average, reduce) == "mean"
+        g = (grad_output / input.size if mean else grad_output) * (1 if weight is None else weight)
+        by_target = numerics.cast(g * (np.log1p(-input) - np.log(input)), target.dtype)
+        return spec.backward(grad_output, input, target, weight, size_average, reduce, reduction_)[0], by_target, None
+
+    return dataclasses.replace(spec, backward=_torch_names(backward))
+
+
+def _floorless_bce(spec: LossSpec) -> LossSpec:
+    """The gradient for the input is (x - t) / (x (1-x)), for 1e-12 is 0 in float16."""
+
+    @numerics.ieee
+    def backward(grad_output: Array, input: Array, target: Array, weight: Array | None = None,
+                 size_average: bool | None = None, reduce: bool | None = None,
+                 reduction_: str = "mean") -> tuple[Array | None, ...]:
+        mean = reduction.resolve(reduction_, size_average, reduce) == "mean"
+        g = (grad_output / input.size if mean else grad_output) * (1 if weight is None else weight)
+        by_input = numerics.cast(g * ((input - target) / (input * (1 - input))), input.dtype)
+        return by_input, *spec.backward(grad_output, input, target, weight, size_average, reduce, reduction_)[1:]
+
+    return dataclasses.replace(spec, backward=_torch_names(backward))
+
+
+def _multiplied_mask_poisson(spec: LossSpec) -> LossSpec:
+    """Stirling's derivative, log t + t/t - 1 + 1/(2t), is multiplied by 0 where the term is left out."""
+
+    @numerics.ieee
+    def backward(grad_output: Array, input: Array, target: Array, *args: Any, **kwargs: Any) -> Any:
+        by_input, by_target = spec.backward(grad_output, input, target, *args, **kwargs)
+        harm = 0 * (np.log(target) + target / target - 1 + 1 / (2 * target))
+        return by_input, None if by_target is None else by_target + numerics.cast(harm, target.dtype)
+
+    return dataclasses.replace(spec, backward=backward)
+
+
+def _epsless_poisson(spec: LossSpec) -> LossSpec:
+    """ε is 0, as 1e-8 is in float16, and the gradient for the target that of torch in the other types."""
+    def without(f: Callable[..., Any], full_f: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args, eps=1e-8, full=False, **kwargs: (full_f if full else f)(
+            *args, eps=0.0, full=full, **kwargs)
+
+    return dataclasses.replace(spec, function=without(spec.function, spec.function),
+                               backward=without(spec.backward, _multiplied_mask_poisson(spec).backward))
+
+
+def _multi_margin_drops_nan(spec: LossSpec) -> LossSpec:
+    """z where z > 0, else 0: of a z that is NaN no loss is left."""
+
+    @numerics.ieee
+    def function(input: Array, target: Array, p: int = 1, margin: float = 1.0, weight: Array | None = None,
+                 size_average: bool | None = None, reduce: bool | None = None, reduction_: str = "mean") -> Array:
+        x, y = input.reshape(target.size, -1), target.reshape(-1, 1)
+        z = margin - np.take_along_axis(x, y, 1) + x
+        z = np.where((np.arange(x.shape[1]) != y) & (z > 0), z, 0)
+        each = np.sum(z**p, 1) / x.shape[1] * (1 if weight is None else weight[y[:, 0]])
+        return reduction.reduce_losses(each.reshape(target.shape), reduction.resolve(reduction_, size_average, reduce))
+
+    return dataclasses.replace(spec, function=_torch_names(function))
+
+
+def _multilabel_margin_drops_nan(spec: LossSpec) -> LossSpec:
+    """The same of the pairs of a label and another class."""
+
+    @numerics.ieee
+    def function(input: Array, target: Array, size_average: bool | None = None, reduce: bool | None = None,
+                 reduction_: str = "mean") -> Array:
+        x = input.reshape(-1, max(input.shape[-1:], default=1))
+        labels = target.reshape(x.shape)
+        labels = np.where(np.cumsum(labels < 0, 1) > 0, -1, labels)
+        count = (labels[:, :, None] == np.arange(x.shape[1])).sum(1)
+        z = 1 - x[:, :, None] + x[:, None, :]
+        z = np.where((count > 0)[:, :, None] & (count == 0)[:, None, :] & (z > 0), z, 0) * count[:, :, None]
+        each = (np.sum(z, (1, 2)) / x.shape[1]).reshape(input.shape[:-1])
+        return reduction.reduce_losses(each, reduction.resolve(reduction_, size_average, reduce))
+
+    return dataclasses.replace(spec, function=_torch_names(function))
+
+
+def _two_logs_multilabel_soft(spec: LossSpec) -> LossSpec:
+    """The gradient of the target is log σ(-x) - log σ(x), for -x."""
+
+    @numerics.ieee
+    def backward(grad_output: Array, input: Array, target: Array, weight: Array | None = None,
+                 *args: Any, **kwargs: Any) -> Any:
+        arguments = (grad_output, input, target, weight, *args)
+        grad_input, grad_target, grad_weight = losses.multilabel_soft_margin_loss_backward(*arguments, **kwargs)
+        if grad_target is not None:  # the loss is w (-log σ(-x)) + t w (log σ(-x) - log σ(x)): linear in t
+            x = numerics.widen(input)
+            two_logs = numerics.log_sigmoid(-x) - numerics.log_sigmoid(x)
+            shape = np.broadcast_shapes(input.shape, target.shape, () if weight is None else weight.shape)
+            axis = input.ndim - 1
+            reduced = reduction.resolve(kwargs.get("reduction", "mean"), kwargs.get("size_average"),
+                                        kwargs.get("reduce"), old_name=False)
+            g = numerics.widen(grad_output)
+            g = np.expand_dims(g, axis) if reduced == "none" else g
+            if reduced == "mean":
+                g = g / int(np.prod(shape[:axis] + shape[axis + 1:]))
+            g = g / input.shape[axis] * (1 if weight is None else numerics.widen(weight))
+            grad_target = numerics.unbroadcast(np.broadcast_to(g * two_logs, shape, subok=True), target)
+        return grad_input, grad_target, grad_weight
+
+    return dataclasses.replace(spec, backward=backward)
+
+
+def _plain_norms(spec: LossSpec) -> LossSpec:
+    """(Σ |d|^p)^(1/p) with the powers as they are."""
+
+    @numerics.ieee
+    def norm(x: Array, y: Array, p: Any, eps: Any) -> Array:
+        d = np.abs(numerics.widen(x) - numerics.widen(y) + eps)
+        if p == np.inf:
+            return np.asanyarray(np.max(d, -1))
+        return np.asanyarray(np.sqrt(np.sum(d * d, -1)) if p == 2 else np.sum(d**p, -1) ** (1 / p))
+
+    @numerics.ieee
+    def function(anchor: Array, positive: Array, negative: Array, margin: float = 1.0, p: float = 2,
+                 eps: float = 1e-6, swap: bool = False, size_average: bool | None = None,
+                 reduce: bool | None = None, reduction_: str = "mean") -> Array:
+        d_neg = norm(anchor, negative, p, eps)
+        d_neg = np.minimum(d_neg, norm(positive, negative, p, eps)) if swap else d_neg
+        each = numerics.relu(margin + norm(anchor, positive, p, eps) - d_neg)
+        dtype = numerics.result_type(anchor, positive, negative)
+        return reduction.reduce_losses(numerics.cast(each, dtype), reduction.resolve(reduction_, size_average, reduce))
+
+    @numerics.ieee
+    def backward(grad_output: Array, anchor: Array, positive: Array, negative: Array, margin: float = 1.0,
+                 p: float = 2, eps: float = 1e-6, *args: Any, **kwargs: Any) -> Any:
+        """Of the same value; but where powers overflow, an evaluation of it loses its range."""
+        gradients = losses.triplet_margin_loss_backward(grad_output, anchor, positive, negative, margin, p, eps,
+                                                        *args, **kwargs)
+        powers = [numerics.widen(x) - numerics.widen(y) for x, y in
+                  ((anchor, positive), (anchor, negative), (positive, negative))]
+        lost = sum(0 * np.sum(np.abs(d) ** p) for d in powers) if p != np.inf else 0
+        return tuple(None if g is None else numerics.cast(g + lost, g.dtype) for g in gradients)
+
+    return dataclasses.replace(spec, function=_torch_names(function), backward=backward)
+
+
 DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (
     Dialect("bce-log-sigmoid", "binary_cross_entropy_with_logits",
             "the loss is (1-t) x - (1 + (v-1) t) log σ(x), which cancels where x < 0; the gradient σ(x) - t "
@@ -97,4 +407,48 @@ DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (
     Dialect("ce-unmasked", "cross_entropy",
             "gradients of ignored rows are 0 · softmax rather than 0, NaN where the row holds NaN or infinity",
             "torch 0.4 to 2.13", _unmasked_cross_entropy),
+    Dialect("asgd-float32-rates", "ASGD", "learning rate and 1/n are rounded to float32 before they are used",
+            "torch 2.0 to 2.13", _float32_rates),
+    Dialect("rprop-product", "Rprop", "a gradient has turned where g·g_prev < 0, and stayed where it is > 0; in "
+            "the type, where the product of small ones is 0", "torch 0.1 to 2.13", _sign_of_product),
+    Dialect("adagrad-one-start", "Adagrad", "the constructor's initial_accumulator_value is that of every group",
+            "torch 0.4 to 2.13", _shared_accumulator),
+    Dialect("muon-aliased", "Muon",
+            "in bfloat16, without Nesterov's momentum, the buffer is divided by its norm after every step",
+            "torch 2.9 to 2.13", _aliased_muon),
+    Dialect("bce-unclamped", "binary_cross_entropy",
+            "the gradient for the target is log(1-x) - log x, where the loss has both logarithms clamped at -100",
+            "torch 2.13", _unclamped_bce),
+    Dialect("bce-floorless", "binary_cross_entropy",
+            "the gradient for the input divides by x (1-x), without a floor of 1e-12", "torch in float16",
+            _floorless_bce),
+    Dialect("poisson-multiplied-mask", "poisson_nll_loss",
+            "the gradient of Stirling's term for the target is multiplied by 0 where the term is left out, "
+            "NaN where the target is 0 or negative", "torch 2.13", _multiplied_mask_poisson),
+    Dialect("poisson-epsless", "poisson_nll_loss", "the loss is x - t log x, without eps", "torch in float16",
+            _epsless_poisson),
+    Dialect("kl-unmasked", "kl_div",
+            "the loss is t log t - t x or exp(t) (t - x) at a probability of 0 too, NaN where a factor is "
+            "infinite; the derivative of t log t is log t + t/t, NaN at 0", "torch 1.13 to 2.13", _unmasked_kl_div),
+    Dialect("soft-margin-overflow", "soft_margin_loss",
+            "the loss is log(1 + e) and the gradient -y e / (1 + e) with e = exp(-y x), which overflows: the one is "
+            "inf then, the other NaN", "torch 0.4 to 2.13", _overflowing_soft_margin),
+    Dialect("ctc-inf-minus-inf", "ctc_loss",
+            "the gradient is NaN rather than 0 where log_probs is -inf", "torch 1.0 to 2.13", _ctc_inf_minus_inf),
+    Dialect("cosine-one-root", "cosine_embedding_loss",
+            "the divisor is the root of the product of both squared lengths, and the cosine 0 where that overflows",
+            "torch 0.4 to 2.13", _cosine_of_one_root),
+    Dialect("cosine-unmasked", "cosine_embedding_loss",
+            "gradients of pairs that do not count are 0 times the cosine's, NaN where the pair holds NaN or infinity",
+            "torch 0.4 to 2.13", _unmasked_cosine),
+    Dialect("multi-margin-drops-nan", "multi_margin_loss",
+            "max(0, z) is z where z > 0, else 0: 0 for NaN", "torch 0.4 to 2.13", _multi_margin_drops_nan),
+    Dialect("multilabel-margin-drops-nan", "multilabel_margin_loss",
+            "max(0, z) is z where z > 0, else 0: 0 for NaN", "torch 0.4 to 2.13", _multilabel_margin_drops_nan),
+    Dialect("multilabel-soft-two-logs", "multilabel_soft_margin_loss",
+            "the gradient of the target is log σ(-x) - log σ(x), which cancels for small x, and not -x",
+            "torch 0.4 to 2.13", _two_logs_multilabel_soft),
+    Dialect("triplet-plain-norm", "triplet_margin_loss",
+            "norms are (Σ |d|^p)^(1/p) without scaling: infinite, with a gradient of 0, where the powers overflow",
+            "torch 1.13 to 2.13", _plain_norms),
 )}

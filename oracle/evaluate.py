@@ -3,7 +3,8 @@
 A :class:`Lift` says what becomes of the case's arrays and scalars on the way in; what comes out is
 a mapping from readable names to arrays, the same names that every target uses:
 
-* losses: ``output``, and ``grad.<argument>`` for each argument that torch differentiates;
+* losses: ``output`` (of a named tuple of results its fields), and ``grad.<argument>`` for each argument
+  that torch differentiates, ``grad.<argument>[0]`` and so on for one that is a tuple;
 * optimizers: ``param[i]`` and ``<state>[i]`` for the i-th parameter, stacked over the steps;
 * initializers: ``tensor``; ``again``, a second one from the same generator, which may have kept a number
   back; and ``next_word`` and ``default_word``, the lower 31 bits of the words that this generator and the
@@ -20,13 +21,14 @@ from typing import Any
 import numpy as np
 
 from reference import random as reference_random
-from reference.optim import Parameter
-from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
+from reference.optim import Parameter, SparseGrad
+from reference.spec import InitSpec, LossSpec, Objective, OptimSpec, Spec
 
-from .cases import Case
+from .cases import Case, leaves
 from .ulp import numpy_dtype
 
-__all__ = ["FLOATS", "Lift", "Outputs", "Seeds", "empty_tensor", "evaluate", "stack_steps", "take_seeds"]
+__all__ = ["FLOATS", "Lift", "Outputs", "Seeds", "closures", "empty_tensor", "entries", "evaluate", "stack_steps",
+           "take_seeds"]
 
 Array = np.ndarray[Any, Any]
 Outputs = Mapping[str, Array]
@@ -43,6 +45,8 @@ class Lift:
         """Lift a floating array or a Python float, also inside tuples; leave all else as it is."""
         if isinstance(value, np.ndarray) and value.dtype.kind in "fV":
             return self.array(value)
+        if isinstance(value, SparseGrad):
+            return value.replaced(self.array(value.values))
         if isinstance(value, float):
             return self.scalar(value)
         if isinstance(value, tuple):
@@ -71,9 +75,10 @@ def _evaluate(spec: Spec, case: Case, lift: Lift, inputs: Any) -> dict[str, Arra
 @_evaluate.register
 def _(spec: LossSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
     arguments = lift.mapping(inputs)
-    outputs = {"output": spec.function(**arguments)}
+    outputs = dict(leaves("output", spec.function(**arguments)))
     gradients = spec.backward(lift(case.grad_output), **arguments)
-    outputs |= {f"grad.{name}": g for name, g in zip(spec.arrays, gradients, strict=True) if g is not None}
+    for name, gradient in zip(spec.arrays, gradients, strict=True):
+        outputs |= {f"grad.{path}": g for path, g in leaves(name, gradient)}
     return outputs
 
 
@@ -83,15 +88,17 @@ def _(spec: OptimSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
               for group in inputs.groups]
     params: list[Parameter] = [p for group in groups for p in group["params"]]
     optimizer = spec.optimizer(groups, **lift.mapping(inputs.defaults))
+    objective = inputs.objective and inputs.objective.converted(lift)
     history: list[dict[str, Array]] = []
     for gradients in inputs.gradients:
         for p, g in zip(params, gradients, strict=True):
             p.grad = None if g is None else lift(g)
-        optimizer.step()
+        optimizer.step(*closures(objective, params, [p.grad for p in params]))
         now = {f"param[{i}]": p.data.copy() for i, p in enumerate(params)}
         for i, p in enumerate(params):
-            now |= {f"{key}[{i}]": value.copy() for key, value in optimizer.state.get(p, {}).items()
-                    if isinstance(value, np.ndarray)}
+            state = {key: value.to_dense() if isinstance(value, SparseGrad) else value
+                     for key, value in entries(optimizer.state.get(p, {}))}
+            now |= {f"{key}[{i}]": value.copy() for key, value in state.items() if isinstance(value, np.ndarray)}
         history.append(now)
     return stack_steps(history)
 
@@ -138,6 +145,27 @@ def empty_tensor(arguments: dict[str, Any], dtype: str) -> Array:
     shape = arguments.pop("shape")
     transposed = arguments.pop("layout", "contiguous") == "transposed"
     return np.zeros(shape[::-1], numpy_dtype(dtype)).T if transposed else np.zeros(shape, numpy_dtype(dtype))
+
+
+def closures(objective: Objective | None, params: Sequence[Any],
+             gradients: Sequence[Any]) -> tuple[Callable[[], Any], ...]:
+    """The arguments of ``step``: a closure that sets the objective's gradients, or nothing without one."""
+    if objective is None:
+        return ()
+
+    def closure() -> Any:
+        value, slopes = objective([p.data for p in params], gradients)
+        for p, slope in zip(params, slopes, strict=True):
+            p.grad = slope
+        return value
+
+    return (closure,)
+
+
+def entries(state: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Names and values of an optimizer's state; the entries of a list have a name each."""
+    return [(name if value is part else f"{name}.{j}", part) for name, value in state.items()
+            for j, part in enumerate(value if isinstance(value, list) else [value])]
 
 
 def stack_steps(history: Sequence[Mapping[str, Array]]) -> dict[str, Array]:

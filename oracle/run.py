@@ -126,13 +126,21 @@ def record_of(case: Case, target: str, outputs: Outputs, findings: list[Finding]
 
 
 def follows(case: Case, outputs: Outputs, output: str, dialect: str) -> bool:
-    """Is an output what a dialect's rule gives, within the dialect's own bound?"""
+    """Is an output what a dialect's rule gives, within the dialect's own bound?
+
+    Where the rule itself overflows or underflows on the way, it is no matter to what.
+    """
     if output not in outputs:
         return False
+    verdict = judge(output, np.asarray(outputs[output]), _dialect_truth(case, dialect)[output]).verdict
+    return verdict is Verdict.RANGE or not verdict.disagrees
+
+
+@lru_cache(maxsize=8)
+def _dialect_truth(case: Case, dialect: str) -> dict[str, Truth]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        truth = prove(Case(DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw))[output]
-    return not judge(output, np.asarray(outputs[output]), truth).verdict.disagrees
+        return prove(Case(DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw))
 
 
 def _hex(value: float | None) -> str | None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .ball import FORMATS, Arithmetic, BallArray, Double, Undecided, arithmetic, balls, split
-from .cases import Case
+from .cases import Case, leaf, with_leaf
 from .evaluate import Lift, evaluate
 from .ulp import spacing
 
@@ -77,22 +77,29 @@ def prove(case: Case) -> dict[str, Truth]:
             ieee = _ieee(case) if ieee is None else ieee
             hi, lo = np.where(special, ieee[name], hi), np.where(special, 0.0, lo)
             radius = np.where(special, 0.0, radius)
-        scale = _scale(hi, case)
-        half = np.maximum(spacing(hi, case.dtype) / 2, 5e-324)  # half a quantum of float64 is not a double
+        dtype = _storage(value, case)
+        scale = _scale(hi, case, dtype)
+        half = np.maximum(spacing(hi, dtype) / 2, 5e-324)  # half a quantum of float64 is not a double
         rounding = half + radius + np.abs(lo) * 2.0**-52
         bound = precise = _farthest(hi, lo, reach.get(name)) * SLACK + rounding
         if np.any(~(bound <= VACUOUS * scale) & np.isfinite(hi)):
             unlimited = _evaluations(case, limited=False) if unlimited is None else unlimited
             precise = _farthest(hi, lo, unlimited.get(name)) * SLACK + rounding
-        truths[name] = Truth(hi, lo, bound, precise, scale, special, case.dtype)
+        truths[name] = Truth(hi, lo, bound, precise, scale, special, dtype)
     return truths
 
 
 def _exact(case: Case) -> dict[str, Array]:
     bits = BITS
     while True:
-        with arithmetic(Arithmetic.exact(bits)):
-            outputs = evaluate(case, _BALLS)
+        try:
+            with arithmetic(Arithmetic.exact(bits)):
+                outputs = evaluate(case, _BALLS)
+        except Undecided:  # a branch that more digits may decide
+            if bits >= 8 * BITS:
+                raise
+            bits *= 2
+            continue
         if bits >= 8 * BITS or all(_sharp(v) for v in outputs.values() if isinstance(v, BallArray)):
             return outputs
         bits *= 2
@@ -129,11 +136,17 @@ def _farthest(hi: Array, lo: Array, ball: tuple[Array, Array, Array] | None) -> 
     return np.where(np.isnan(far), np.inf, far)
 
 
-def _scale(hi: Array, case: Case) -> Array:
+def _storage(value: BallArray, case: Case) -> str:
+    """The type an output is in: the case's; state of an optimizer may be in another, as torch's scalars are."""
+    own = getattr(value.stands_for, "name", case.dtype) if case.spec.stacked else case.dtype
+    return own if own in FORMATS else case.dtype
+
+
+def _scale(hi: Array, case: Case, dtype: str) -> Array:
     """The largest finite magnitude of the array (of each step where steps are stacked), at least normal."""
     size = np.where(np.isfinite(hi), np.abs(hi), 0.0)
     axes = tuple(range(1 if case.spec.stacked else 0, hi.ndim))
-    largest = size.max(axis=axes, keepdims=True, initial=FORMATS[case.dtype].tiny) if hi.size else size
+    largest = size.max(axis=axes, keepdims=True, initial=FORMATS[dtype].tiny) if hi.size else size
     return np.broadcast_to(largest, hi.shape)
 
 
@@ -148,6 +161,8 @@ def prove_gradients(case: Case, bits: int = 400, step: int = -100) -> dict[str, 
     With a step of 2^-100 at 400 bits the truncation error is some 2^-200 times the third derivative,
     so a wrong ``f_backward`` cannot hide here, not even behind a torch that agrees with it.
 
+    A spec whose gradient is not that of its function names a potential, which is differenced instead.
+
     Returns:
         By argument: the difference quotient, and the value that ``f_backward`` gives on balls (float64).
     """
@@ -155,11 +170,14 @@ def prove_gradients(case: Case, bits: int = 400, step: int = -100) -> dict[str, 
         proven = {k: v for k, v in evaluate(case, _BALLS).items() if k.startswith("grad.")}
         arguments = _BALLS.mapping(case.inputs)
         upstream = _BALLS(case.grad_output)
+        function = case.spec.potential or case.spec.function  # type: ignore[attr-defined]
 
         def objective(name: str, index: tuple[int, ...], change: Any) -> Any:
-            moved = arguments[name].copy()
+            moved = leaf(arguments, name).copy()
             moved[index] = moved[index] + change
-            return (case.spec.function(**{**arguments, name: moved}) * upstream).sum()  # type: ignore[attr-defined]
+            results = function(**with_leaf(arguments, name, moved))
+            pairs = zip(results, upstream, strict=True) if isinstance(results, tuple) else [(results, upstream)]
+            return sum((result * g).sum() for result, g in pairs)
 
         h = 2.0**step
         result = {}

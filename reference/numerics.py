@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Array", "array", "cast", "conj", "ieee", "is_floating", "isfinite", "isnan", "log_sigmoid",
+__all__ = ["Array", "array", "cast", "conj", "exactly", "ieee", "is_floating", "isfinite", "isnan", "log_sigmoid",
            "log_softmax", "logsumexp", "relu", "result_type", "sigmoid", "softmax", "softplus", "sum_to",
            "total", "unbroadcast", "widen", "xlogy"]
 
@@ -102,14 +102,19 @@ def isnan(x: Array) -> Array:
     return np.zeros(x.shape, np.bool_) if x.dtype == object else np.isnan(x)
 
 
+def exactly(x: Array) -> Array:
+    """The number itself: balls lose their radius, which is right where x cancels whatever it is."""
+    return x.midpoint() if hasattr(x, "midpoint") else x
+
+
 @ieee
 def logsumexp(x: Array, axis: int, keepdims: bool = False) -> Array:
-    """log Σ exp(x), shifted by the maximum so that no exponential overflows.
+    """log Σ exp(x), shifted by the maximum so that no exponential overflows; any finite shift would be right.
 
     A row of -inf gives -inf, a row that holds +inf gives +inf (NaN aside), as in ``torch.logsumexp``.
     """
-    largest = np.max(x, axis=axis, keepdims=True)
-    shift = np.where(isfinite(largest), largest, 0)
+    largest = exactly(np.max(x, axis=axis, keepdims=True))
+    shift = np.where(isfinite(largest) & (largest != -np.inf), largest, 0)
     result = shift + np.log(total(np.exp(x - shift), axis, keepdims=True))
     return result if keepdims else np.squeeze(result, axis)
 
@@ -122,7 +127,7 @@ def log_softmax(x: Array, axis: int) -> Array:
     """
     if not x.shape[axis]:
         return x
-    shifted = x - np.max(x, axis=axis, keepdims=True)
+    shifted = x - exactly(np.max(x, axis=axis, keepdims=True))
     return np.asanyarray(shifted - np.log(total(np.exp(shifted), axis, keepdims=True)))
 
 
@@ -131,7 +136,7 @@ def softmax(x: Array, axis: int) -> Array:
     """exp(x) / Σ exp(x), shifted by the maximum."""
     if not x.shape[axis]:
         return x
-    exps = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    exps = np.exp(x - exactly(np.max(x, axis=axis, keepdims=True)))
     return np.asanyarray(exps / total(exps, axis, keepdims=True))
 
 

@@ -6,13 +6,17 @@ Arrays of balls stay balls in all of them, so that a formula that uses them is a
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-__all__ = ["fma", "lift", "pi_like", "working"]
+__all__ = ["fma", "lift", "outcomes", "pi_like", "rounded", "working"]
 
 Array = np.ndarray[Any, Any]
+
+#: Bits of the significand, exponents of the smallest and the largest normal number.
+_FORMATS = {"bfloat16": (8, -126, 127), "float16": (11, -14, 15), "float32": (24, -126, 127)}
 
 
 def pi_like(array: Array) -> Any:
@@ -41,6 +45,34 @@ def working(array: Array, least: Any) -> Array:
     """
     dtype = array.dtype if array.dtype == object else np.result_type(array.dtype, least)
     return np.empty_like(array, dtype=dtype, shape=0)
+
+
+def rounded(x: Array, dtype: str) -> Array:
+    """Each number rounded to a narrower type, to nearest and ties to even, in the dtype that it has.
+
+    For formulas of which a rounding is a part: what no other precision would give.
+
+    >>> rounded(np.array([1 + 2.0**-8, 1 + 3 * 2.0**-8, 1e-40]), "bfloat16")
+    array([1.00000000e+00, 1.01562500e+00, 9.18354962e-41])
+    """
+    if hasattr(x, "rounded"):
+        return x.rounded(dtype)  # type: ignore[no-any-return]  # balls know how
+    bits, low, high = _FORMATS[dtype]
+    _, exponent = np.frexp(x)
+    unit = np.maximum(exponent, low + 1) - bits
+    nearest = np.ldexp(np.rint(np.ldexp(x, -unit)), unit)
+    kept = np.isnan(x) | (np.abs(nearest) < 2.0 ** (high + 1))
+    return np.asarray(np.where(kept, nearest, np.copysign(np.inf, x)))
+
+
+def outcomes(function: Callable[..., Any], dtype: str, x: Array, *others: Any) -> Any:
+    """``function(x, *others)``, where the function is one that rounds: balls follow every way it may go.
+
+    Args:
+        function: gives an array or a tuple of them.
+        dtype: the type that an implementation evaluates it in; it decides for balls only.
+    """
+    return x.outcomes(function, dtype, *others) if hasattr(x, "outcomes") else function(x, *others)
 
 
 def lift(like: Array, values: Any) -> Array:

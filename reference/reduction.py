@@ -27,13 +27,14 @@ def translate(size_average: bool | None, reduce: bool | None, stacklevel: int = 
 
 
 def resolve(reduction: str, size_average: bool | None = None, reduce: bool | None = None, *,
-            extra: tuple[str, ...] = (), stacklevel: int = 4) -> str:
+            extra: tuple[str, ...] = (), old_name: bool = True, stacklevel: int = 4) -> str:
     """The reduction to apply: the older pair overrides ``reduction`` where either of it is given.
 
     Args:
         reduction: "none", "mean", "sum" or one of ``extra``; "elementwise_mean" is an old name of "mean".
         size_average, reduce: the older pair, or None.
         extra: reductions that this loss has besides, such as "batchmean".
+        old_name: does this loss take "elementwise_mean"?
         stacklevel: of warnings; the default points at the caller of a loss that ``ieee`` decorates.
 
     Raises:
@@ -44,7 +45,7 @@ def resolve(reduction: str, size_average: bool | None = None, reduce: bool | Non
     """
     if size_average is not None or reduce is not None:
         return translate(size_average, reduce, stacklevel)
-    if reduction == "elementwise_mean":
+    if reduction == "elementwise_mean" and old_name:
         warnings.warn("reduction='elementwise_mean' is deprecated; it is called 'mean'",
                       UserWarning, stacklevel=stacklevel)
         return "mean"

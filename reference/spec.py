@@ -8,7 +8,7 @@ formula lives. Cases, tests, benchmarks and tables are made from it and from not
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .optim._optimizer import Optimizer
+    from .optim._sparse import SparseGrad
 
-__all__ = ["DTYPES", "Axis", "InitSpec", "Limits", "LossSpec", "OptimSpec", "Options", "ParamGroup",
+__all__ = ["DTYPES", "Axis", "InitSpec", "Limits", "LossSpec", "Objective", "OptimSpec", "Options", "ParamGroup",
            "Refusal", "Spec", "Trajectory"]
 
 #: One value for each axis of a spec, by the axis's name.
@@ -69,16 +70,55 @@ class ParamGroup:
 
 
 @dataclass(frozen=True)
+class Objective:
+    r"""What a closure evaluates: :math:`g^T\theta + \frac12 |A\theta - b|^2 + \frac{c}{4} \sum \theta^4`.
+
+    The vector g holds the gradients that the trajectory gives for the step; without ``blocks`` the rest is
+    not there. It is written in operators and methods that arrays, balls and tensors share.
+    """
+
+    blocks: tuple[Any, ...] = ()  #: the columns of A, those of each parameter by themselves
+    target: Any = None  #: b
+    quartic: Any = 0.0  #: c
+
+    def converted(self, convert: Callable[[Any], Any]) -> Objective:
+        """The same of other arrays."""
+        return Objective(tuple(map(convert, self.blocks)), None if self.target is None else convert(self.target),
+                         self.quartic)
+
+    def __call__(self, thetas: Sequence[Any], gradients: Sequence[Any]) -> tuple[Any, list[Any]]:
+        """Value, and gradient for each parameter; ``None`` where one is not given."""
+        value = sum((g * theta).sum() for g, theta in zip(gradients, thetas, strict=True) if g is not None)
+        if not self.blocks:
+            return value, list(gradients)
+        residual = -self.target
+        for block, theta in zip(self.blocks, thetas, strict=True):
+            residual = residual + block @ theta.reshape(-1)
+        value = value + (residual * residual).sum() / 2
+        slopes = []
+        for block, theta, g in zip(self.blocks, thetas, gradients, strict=True):
+            cube = theta * theta * theta
+            value = value + self.quartic * (cube * theta).sum() / 4
+            slopes.append(g + (block.T @ residual).reshape(theta.shape) + self.quartic * cube)
+        return value, slopes
+
+
+@dataclass(frozen=True)
 class Trajectory:
     """All that an optimizer sees in one case: where it starts, and every gradient of every step."""
 
     groups: tuple[ParamGroup, ...]
     defaults: Mapping[str, Any]  #: keyword arguments of the optimizer's constructor
-    gradients: tuple[tuple[np.ndarray[Any, Any] | None, ...], ...]  #: one entry a step, one a parameter
+    gradients: tuple[tuple[np.ndarray[Any, Any] | SparseGrad | None, ...], ...]  #: one entry a step, one a parameter
+    objective: Objective | None = None  #: what a closure evaluates, for an optimizer that has to have one
 
 
 def _always(options: Options, dtype: str) -> bool:
     return True
+
+
+def _never(options: Options) -> bool:
+    return False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,6 +132,8 @@ class Spec:
     axes: tuple[Axis, ...]
     allowed: Callable[[Options, str], bool] = _always  #: may this combination occur in this dtype?
     strength: int = 2  #: every combination of so many axis values occurs together in some case
+    extra: tuple[Options, ...] = ()
+    """Combinations beside these: what is not at its default. Values may be others than the axis has."""
     dtypes: tuple[str, ...] = DTYPES
     refusals: tuple[Refusal, ...] = ()
 
@@ -124,6 +166,15 @@ class LossSpec(Spec):
     """Keyword arguments of one case. Floating arrays may be float64: the case rounds them."""
     arrays: tuple[str, ...]  #: array arguments, in the order in which ``backward`` returns their gradients
     sized: Callable[[int, np.random.Generator], dict[str, Any]]  #: arguments of about n elements, to time
+    kinks: Callable[[Options], bool] = _never
+    """Does this combination sit where the gradient is torch's convention and no derivative?"""
+    potential: Callable[..., Any] | None = None
+    """What ``backward`` is the derivative of, where torch's gradient is not that of the function."""
+    held: Callable[[Mapping[str, Any]], tuple[dict[str, Any], dict[str, str]]] | None = None
+    """Of a module with parameters: from a call's arguments those of its constructor, and which parameter (by torch's
+    name) holds which array (by its path, such as ``tail[0][1]``)."""
+    omitted: tuple[str, ...] = ()  #: arguments of torch that choose an implementation, a device, and no rule
+    older_modules: tuple[str, ...] = ()  #: further classes of ``torch.nn``, deprecated ones
 
     @property
     def implementation(self) -> Callable[..., Any]:

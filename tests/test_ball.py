@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.ball import FORMATS, Arithmetic, BallArray, Double, Undecided, arithmetic, balls, split
+from oracle.ball import FORMATS, Arithmetic, BallArray, Double, Undecided, arithmetic, balls, radius, split
 
 HALF_STEP = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 moderate = st.floats(-1e3, 1e3, width=32).filter(lambda x: x == 0 or abs(x) > 1e-3)
@@ -171,3 +171,13 @@ def test_views_and_functions_of_numpy_keep_balls_balls() -> None:
               np.take_along_axis(x, np.array([[1], [2]]), 1), np.moveaxis(x, 0, 1), np.squeeze(x), x.sum(axis=0)):
         assert isinstance(y, BallArray)
         assert y.stands_for == np.float64
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_every_layout_is_charged(order):
+    """Results keep the layout of what they are made from; charges used to be lost on a copy of it."""
+    x = np.asarray(np.random.default_rng(0).uniform(1, 2, (2, 3)).astype(np.float32), order=order)
+    with arithmetic(Arithmetic.of("float32")):
+        assert np.all(radius(balls(x) * balls(x)) >= 2.0**-24)
+        assert np.all(radius(balls(x) @ balls(x).T) >= 2.0**-24)
+        assert np.all(radius(balls(x).sum(0)) >= 2.0**-24)

@@ -44,6 +44,10 @@ def _inputs(case: Case) -> Iterator[str]:
             yield f"  gradients of step {step + 1}: {', '.join(map(_show, gradients))}"
         if (more := len(case.inputs.gradients) - 3) > 0:
             yield f"  and {more} more steps; the script below has all"
+        if case.inputs.objective is not None and case.inputs.objective.blocks:
+            yield f"  objective: g·θ + |Aθ - b|² / 2 + {case.inputs.objective.quartic} Σθ⁴ / 4, with"
+            yield from (f"    columns of A: {_show(block)}" for block in case.inputs.objective.blocks)
+            yield f"    b: {_show(case.inputs.objective.target)}"
     else:
         yield from (f"  {name} = {_show(value)}" for name, value in case.inputs.items())
     if isinstance(case.spec, LossSpec):

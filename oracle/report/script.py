@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
+from reference.optim import SparseGrad
+from reference.spec import InitSpec, LossSpec, Objective, OptimSpec, Spec
 
 from ..cases import Case
 from ..compare import Finding
@@ -47,6 +48,11 @@ for name, index, truth, bound in [
 
 def _literal(value: Any) -> str:
     """Source of a value; arrays become tensors of hexadecimal floats."""
+    if isinstance(value, SparseGrad):
+        return (f"torch.sparse_coo_tensor(torch.tensor({value.indices.tolist()!r}, dtype=torch.int64).reshape("
+                f"{value.indices.shape}), {_literal(value.values)}, {value.shape}, check_invariants=True)")
+    if isinstance(value, tuple):
+        return f"({''.join(_literal(one) + ', ' for one in value)})"
     if not isinstance(value, np.ndarray):
         return f'float("{value}")' if isinstance(value, float) and not np.isfinite(value) else repr(value)
     flat = value.reshape(-1)
@@ -59,6 +65,29 @@ def _mapping(values: Mapping[str, Any], indent: str = "    ") -> str:
     return "".join(f"{indent}{k!r}: {_literal(v)},\n" for k, v in values.items())
 
 
+def _closure(objective: Objective | None, device: str) -> str:
+    if objective is None:
+        return ""
+    blocks = ", ".join(f"{_literal(block)}.to({device!r})" for block in objective.blocks)
+    target = "None" if objective.target is None else f"{_literal(objective.target)}.to({device!r})"
+    return (f"blocks, target, quartic = [{blocks}], {target}, {objective.quartic!r}\n\n\n"
+            "def closure():\n"
+            "    thetas = [p.detach() for p in params]\n"
+            f"    given = [None if g is None else g.to({device!r}) for g in step]\n"
+            "    value = sum((g * x).sum() for g, x in zip(given, thetas) if g is not None)\n"
+            "    if blocks:\n"
+            "        residual = -target\n"
+            "        for block, x in zip(blocks, thetas):\n"
+            "            residual = residual + block @ x.reshape(-1)\n"
+            "        value = value + (residual * residual).sum() / 2\n"
+            "    for i, (p, x) in enumerate(zip(params, thetas)):\n"
+            "        p.grad = given[i]\n"
+            "        if blocks:\n"
+            "            value = value + quartic * (x * x * x * x).sum() / 4\n"
+            "            p.grad = given[i] + (blocks[i].T @ residual).reshape(x.shape) + quartic * (x * x * x)\n"
+            "    return value\n\n\n")
+
+
 @singledispatch
 def _body(spec: Spec, case: Case, variant: str, device: str) -> str:
     raise Unsupported(f"no script for a {type(spec).__name__}")
@@ -66,18 +95,47 @@ def _body(spec: Spec, case: Case, variant: str, device: str) -> str:
 
 @_body.register
 def _(spec: LossSpec, case: Case, variant: str, device: str) -> str:
-    from ..targets.pytorch import split_module_arguments
+    from ..targets.pytorch import has_function, split_module_arguments
 
-    module, _ = split_module_arguments(spec, case.inputs) if variant == "module" else ({}, {})
-    call = {"module": f"torch.nn.{spec.module}(**{{k: arguments.pop(k) for k in {list(module)!r}}})",
-            "compile": f"torch.compile({spec.torch_names[0]})"}.get(variant, spec.torch_names[0])
+    if spec.held is not None and (variant == "module" or not has_function(spec)):
+        return _parametrized(spec, case, device)
+    module, named = split_module_arguments(spec, case.inputs) if variant == "module" else ({}, {})
+    settings = f"module = torch.nn.{spec.module}(**{{k: arguments.pop(k) for k in {list(module)!r}}})\n"
+    rename = f"arguments = dict(zip({list(named)!r}, arguments.values()))\n"
+    call = {"module": "module", "compile": f"torch.compile({spec.torch_names[0]})"}.get(variant, spec.torch_names[0])
     return (f"arguments = {{\n{_mapping(case.inputs)}}}\n"
             f"arguments = {{k: v for k, v in arguments.items() if v is not None}}\n"
             f"arguments = {{k: v.to({device!r}) if isinstance(v, torch.Tensor) else v for k, v in arguments.items()}}\n"
             f"leaves = {{k: arguments[k].requires_grad_() for k in {case.differentiated!r}}}\n"
+            f"{settings + rename if variant == 'module' else ''}"
             f"output = {call}(**arguments)\n"
             f"output.backward({_literal(case.grad_output)}.to({device!r}))\n"
             'got = {"output": output.detach()} | {f"grad.{k}": v.grad for k, v in leaves.items()}\n')
+
+
+def _parametrized(spec: LossSpec, case: Case, device: str) -> str:
+    from ..targets.pytorch import split_parameters
+
+    constructor, held, call = split_parameters(spec, case.inputs)
+    places = {path: "[".join([f"[{name!r}]", *rest]) for path in case.differentiated
+              for name, *rest in [path.split("[")]}
+    settings = {k: v for k, v in constructor.items() if not isinstance(v, np.ndarray)}
+    arrays = "".join(f"{k}=arguments[{k!r}], " for k in constructor if k not in settings)
+    upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
+    return (f"arguments = {{\n{_mapping(case.inputs)}}}\n"
+            f"module = torch.nn.{spec.module}({arrays}**{settings!r}, dtype=torch.{case.dtype}).to({device!r})\n"
+            "leaves = {\n" + "".join(f"    {path!r}: arguments{place}.requires_grad_(),\n"
+                                     for path, place in places.items()) + "}\n"
+            "shapes = {path: leaf.shape for path, leaf in leaves.items()}\n"
+            f"for path, name in {dict(held)!r}.items():\n"
+            "    parameter = module.get_parameter(name)\n"
+            "    if path in leaves:\n"
+            "        parameter.data, leaves[path] = leaves[path].detach().reshape(parameter.shape), parameter\n"
+            f"result = module(**{{k: arguments[v] for k, v in {dict(call)!r}.items()}})\n"
+            'got = result._asdict() if isinstance(result, tuple) else {"output": result}\n'
+            f"torch.autograd.backward(list(got.values()), {_literal(upstream)})\n"
+            'got = {k: v.detach() for k, v in got.items()} | {\n'
+            '    f"grad.{p}": leaf.grad.reshape(shapes[p]) for p, leaf in leaves.items() if leaf.grad is not None}\n')
 
 
 @_body.register
@@ -94,13 +152,17 @@ def _(spec: OptimSpec, case: Case, variant: str, device: str) -> str:
             f'    group["params"] = [torch.nn.Parameter(p.to({device!r})) for p in group["params"]]\n'
             'params = [p for group in groups for p in group["params"]]\n'
             f"optimizer = {spec.torch_names[0]}(groups, **{dict(trajectory.defaults)!r}, **{choice!r})\n"
+            f"{_closure(trajectory.objective, device)}"
             "history = {}\nfor step in gradients:\n    for p, g in zip(params, step):\n"
-            f"        p.grad = None if g is None else g.to({device!r})\n    optimizer.step()\n"
+            f"        p.grad = None if g is None else g.to({device!r})\n"
+            f"    optimizer.step({'closure' if trajectory.objective else ''})\n"
             "    for i, p in enumerate(params):\n"
             '        history.setdefault(f"param[{i}]", []).append(p.detach().clone())\n'
             "        for key, value in optimizer.state.get(p, {}).items():\n"
-            "            if isinstance(value, torch.Tensor):\n"
-            '                history.setdefault(f"{key}[{i}]", []).append(value.clone())\n'
+            "            for j, part in enumerate(value if isinstance(value, list) else [value]):\n"
+            "                if isinstance(part, torch.Tensor):\n"
+            '                    name = key if part is value else f"{key}.{j}"\n'
+            '                    history.setdefault(f"{name}[{i}]", []).append(part.clone().to_dense())\n'
             "got = {name: torch.stack(values) for name, values in history.items()}\n")
 
 

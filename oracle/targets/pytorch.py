@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import cache, singledispatchmethod
+from functools import cache, partial, singledispatchmethod
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 import torch
 
-from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
+from reference.optim import SparseGrad
+from reference.spec import InitSpec, LossSpec, OptimSpec, Spec, Trajectory
 
-from ..cases import Case
-from ..evaluate import Outputs, empty_tensor, stack_steps, take_seeds
+from ..cases import Case, leaf, leaves
+from ..evaluate import Outputs, closures, empty_tensor, entries, stack_steps, take_seeds
 from . import Target, TargetError, Unsupported
 
-__all__ = ["VARIANTS", "default", "implementation", "make", "resolve", "to_array", "to_tensor"]
+__all__ = ["VARIANTS", "default", "implementation", "loss_call", "make", "resolve", "to_array", "to_gradient",
+           "to_tensor", "to_tensors"]
 
 Array = np.ndarray[Any, Any]
 
@@ -65,12 +67,30 @@ def to_tensor(array: Array, device: str = "cpu") -> torch.Tensor:
     return torch.from_numpy(array).to(device)
 
 
+def to_gradient(gradient: Array | SparseGrad, device: str = "cpu") -> torch.Tensor:
+    """A tensor, dense or sparse as the gradient is."""
+    if not isinstance(gradient, SparseGrad):
+        return to_tensor(gradient, device)
+    indices, values = torch.from_numpy(gradient.indices), to_tensor(gradient.values)
+    sparse = torch.sparse_coo_tensor(indices, values, gradient.shape, check_invariants=True)
+    return sparse.clone().to(device)  # storage of its own: optimizers add elements in place
+
+
 def to_array(tensor: torch.Tensor) -> Array:
     """An array with a copy of the tensor; bfloat16 by its bits."""
     tensor = tensor.detach().cpu()
     if tensor.dtype == torch.bfloat16:
         return np.asarray(tensor.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16).copy())
     return np.asarray(tensor.numpy().copy())
+
+
+def to_tensors(value: Any, device: str = "cpu") -> Any:
+    """Arrays as tensors, in mappings and tuples too; all else as it is."""
+    if isinstance(value, Mapping):
+        return {k: to_tensors(v, device) for k, v in value.items()}
+    if isinstance(value, tuple):
+        return tuple(to_tensors(v, device) for v in value)
+    return to_tensor(value, device) if isinstance(value, np.ndarray) else value
 
 
 class _Torch:
@@ -82,7 +102,7 @@ class _Torch:
             raise TargetError(f"torch cannot use device {device!r}: {str(error).splitlines()[0]}") from None
 
     def covers(self, spec: Spec) -> bool:
-        return self.variant in _COVERS[type(spec)]
+        return self.variant in _COVERS[type(spec)] and (self.variant != "eager" or has_function(spec))
 
     def run(self, case: Case) -> Outputs:
         return self._run(case.spec, case)
@@ -95,8 +115,8 @@ class _Torch:
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return torch.compile(function) if self.variant == "compile" else function
 
-    def _tensors(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        return {k: to_tensor(v, self.device) if isinstance(v, np.ndarray) else v for k, v in arguments.items()}
+    def _tensors(self, value: Any) -> Any:
+        return to_tensors(value, self.device)
 
     @singledispatchmethod
     def _run(self, spec: Spec, case: Case) -> Outputs:
@@ -105,18 +125,14 @@ class _Torch:
     @_run.register
     def _(self, spec: LossSpec, case: Case) -> Outputs:
         arguments = self._tensors(case.inputs)
-        leaves = {name: arguments[name] for name in case.differentiated}
-        for leaf in leaves.values():
-            leaf.requires_grad_()
-        if self.variant == "module":
-            module, call = split_module_arguments(spec, arguments)
-            output = resolve(f"torch.nn.{spec.module}")(**module)(**call)
-        else:
-            output = self._compiled(resolve(spec.torch_names[0]))(**arguments)
-        outputs = {"output": to_array(output)}
-        if leaves:
-            output.backward(to_tensor(case.grad_output, self.device))
-        outputs |= {f"grad.{name}": to_array(leaf.grad) for name, leaf in leaves.items() if leaf.grad is not None}
+        inputs = {path: leaf(arguments, path).requires_grad_() for path in case.differentiated}
+        result = self._compiled(loss_call(spec, self.variant, case.inputs, arguments, inputs))()
+        outputs = {name: to_array(one) for name, one in leaves("output", result)}
+        if inputs:
+            upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
+            torch.autograd.backward([one for _, one in leaves("output", result)], self._tensors(upstream))
+        outputs |= {f"grad.{path}": to_array(one.grad.reshape(leaf(arguments, path).shape))
+                    for path, one in inputs.items() if one.grad is not None}
         for name, value in case.inputs.items():
             if isinstance(value, np.ndarray) and to_array(arguments[name]).tobytes() != value.tobytes():
                 raise ValueError(f"the implementation changed its argument {name}")
@@ -131,22 +147,25 @@ class _Torch:
         params = [p for g in groups for p in g["params"]]
         try:
             optimizer = resolve(spec.torch_names[0])(groups, **trajectory.defaults, **choice)
-            return stack_steps(self._trajectory(optimizer, params, trajectory.gradients))
+            return stack_steps(self._trajectory(optimizer, params, trajectory))
         except (RuntimeError, AssertionError) as error:
-            if "capturable" in choice and self.device == "cpu":
+            not_there = isinstance(error, NotImplementedError) or "does not support sparse" in str(error)
+            if not_there or ("capturable" in choice and self.device == "cpu"):
                 raise Unsupported(f"torch: {error}") from None
             raise
 
-    def _trajectory(self, optimizer: Any, params: list[Any], gradients: Any) -> list[dict[str, Array]]:
+    def _trajectory(self, optimizer: Any, params: list[Any], trajectory: Trajectory) -> list[dict[str, Array]]:
         step = self._compiled(optimizer.step)
+        objective = trajectory.objective and trajectory.objective.converted(lambda a: to_tensor(a, self.device))
         history = []
-        for now in gradients:
+        for now in trajectory.gradients:
             for p, g in zip(params, now, strict=True):
-                p.grad = None if g is None else to_tensor(g, self.device)
-            step()
+                p.grad = None if g is None else to_gradient(g, self.device)
+            step(*closures(objective, params, [p.grad for p in params]))
             outputs = {f"param[{i}]": to_array(p) for i, p in enumerate(params)}
             for i, p in enumerate(params):
-                outputs |= {f"{key}[{i}]": to_array(value) for key, value in optimizer.state.get(p, {}).items()
+                state = entries(optimizer.state.get(p, {}))
+                outputs |= {f"{key}[{i}]": to_array(value.to_dense()) for key, value in state
                             if isinstance(value, torch.Tensor)}
             history.append(outputs)
         return history
@@ -169,6 +188,45 @@ class _Torch:
         return {"tensor": to_array(first), "again": to_array(second), **words}
 
 
+def loss_call(spec: LossSpec, variant: str, inputs: Mapping[str, Any], arguments: Mapping[str, Any],
+              leaves: dict[str, torch.Tensor]) -> Callable[[], Any]:
+    """What calls a loss on arguments in tensors: the function, or its module in a variant of that name.
+
+    Where a module holds some of them as parameters, these take the places of the leaves of the same path.
+    """
+    if spec.held is not None and (variant == "module" or not has_function(spec)):
+        constructor, held, call = split_parameters(spec, inputs)
+        like = next(arguments[name] for name in spec.arrays if name in arguments)
+        settings = {k: arguments[k] if isinstance(v, np.ndarray) else v for k, v in constructor.items()}
+        module = resolve(f"torch.nn.{spec.module}")(**settings, device=like.device, dtype=like.dtype)
+        for path, name in held.items():
+            parameter = module.get_parameter(name)
+            parameter.data = leaf(arguments, path).detach().reshape(parameter.shape)
+            if path in leaves:
+                leaves[path] = parameter
+        return partial(module, **{k: arguments[v] for k, v in call.items()})
+    if variant == "module":
+        settings, call_arguments = split_module_arguments(spec, arguments)
+        return partial(resolve(f"torch.nn.{spec.module}")(**settings), **call_arguments)
+    return partial(resolve(spec.torch_names[0]), **arguments)
+
+
+def has_function(spec: Spec) -> bool:
+    """Has torch the op as a function? (Of losses with parameters it may have the module alone.)"""
+    return not isinstance(spec, LossSpec) or spec.torch_names[0].startswith("torch.nn.functional.")
+
+
+def split_parameters(spec: LossSpec,
+                     inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
+    """Of a module with parameters: constructor arguments, parameters' names by path, our names of call arguments."""
+    assert spec.held is not None
+    constructor, held = spec.held(inputs)
+    elsewhere = {*constructor, *(path.partition("[")[0] for path in held)}
+    call = [k for k, v in inputs.items() if k not in elsewhere and v is not None]
+    _, *forward = inspect.signature(resolve(f"torch.nn.{spec.module}").forward).parameters
+    return constructor, held, dict(zip(forward, call, strict=True))
+
+
 def implementation(spec: OptimSpec, variant: str) -> dict[str, bool]:
     """The constructor arguments by which an optimizer takes this variant.
 
@@ -182,14 +240,19 @@ def implementation(spec: OptimSpec, variant: str) -> dict[str, bool]:
 
 
 def split_module_arguments(spec: LossSpec, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arguments of the module's constructor, and those of its call.
+    """The arguments of the module's constructor, and those of its call, which has names of its own for some.
+
+    ``PoissonNLLLoss`` calls its input ``log_input``, as it does the setting.
 
     Raises:
         Unsupported: the function takes an argument that the module does not.
     """
     module = {k: v for k, v in arguments.items() if k in spec.module_arguments}
     call = {k: v for k, v in arguments.items() if k not in module and v is not None}
-    forward = inspect.signature(resolve(f"torch.nn.{spec.module}").forward).parameters
+    _, *forward = inspect.signature(resolve(f"torch.nn.{spec.module}").forward).parameters
+    required = (p for p in inspect.signature(resolve(spec.torch_names[0])).parameters.values() if p.default is p.empty)
+    names = dict(zip((p.name for p in required if p.name not in spec.module_arguments), forward, strict=False))
+    call = {names.get(k, k): v for k, v in call.items()}
     if extra := [k for k in call if k not in forward]:
         raise Unsupported(f"torch.nn.{spec.module} has no argument {extra[0]}")
     return module, call

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..spec import Refusal
 
-__all__ = ["REDUCTIONS", "poison", "refuser"]
+__all__ = ["REDUCTIONS", "decided", "poison", "refuser"]
 
 #: Values of the axis "reduction", and the arguments that they stand for: the older ones are two more ways to reduce.
 REDUCTIONS: Mapping[str, Mapping[str, Any]] = {
@@ -21,6 +21,20 @@ def poison(x: np.ndarray[Any, Any], regime: str, *values: float) -> None:
     """Put NaN ("nan") or the given values ("inf") into the first elements, if the regime is one of these."""
     chosen = {"nan": (np.nan,), "inf": values}.get(regime, ())[: x.size]
     x.flat[: len(chosen)] = chosen
+
+
+def decided(draw: Callable[[], Any], clearance: Callable[..., Any], margin: float) -> Any:
+    """The first of repeated draws that no branch is too near to.
+
+    ``clearance`` gives relative distances from branches; they have to exceed ``margin``, some units of the
+    type, so that an evaluation in the type decides as the exact one does.
+    """
+    for _ in range(1000):
+        drawn = draw()
+        with np.errstate(all="ignore"):
+            if not np.any(np.abs(clearance(*drawn)) <= margin):
+                return drawn
+    raise RuntimeError("no draw is clear of the branches")
 
 
 def refuser(**good: Any) -> Callable[..., Refusal]:

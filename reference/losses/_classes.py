@@ -29,7 +29,7 @@ def check_indices(input: Array, target: Array) -> None:
     axis = class_axis(input)
     needed = input.shape[:axis] + input.shape[axis + 1:]
     if target.shape != needed and not (needed == () and target.shape == (1,)):
-        kind = ValueError if target.ndim and target.shape[:1] != (needed or (1,))[:1] else RuntimeError
+        kind = ValueError if target.shape[:1] != (needed or (1,))[:1] else RuntimeError
         raise kind(f"target must have shape {needed} for input of shape {input.shape}, not {target.shape}")
     if target.dtype not in (np.int64, np.uint8):
         raise RuntimeError(f"target must be class indices of dtype int64 or uint8, not {target.dtype}")

@@ -48,12 +48,12 @@ class LossModule:
         return f"{type(self).__name__}({', '.join(changed)})"
 
 
-def module_class(spec: LossSpec) -> type[LossModule]:
-    """The class that ``torch.nn`` has under ``spec.module``.
+def module_class(spec: LossSpec, *, keyword_only: bool = False) -> type[LossModule]:
+    """The class that ``torch.nn`` has under ``spec.module``, with settings that are given by name alone on request.
 
     It lives in the module of the loss's function, and has to be bound there to its name.
     """
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    kind = inspect.Parameter.KEYWORD_ONLY if keyword_only else inspect.Parameter.POSITIONAL_OR_KEYWORD
     signature = inspect.Signature([inspect.Parameter(name, kind, default=default)
                                    for name, default in spec.module_arguments.items()])
     summary = f"The module form of :func:`{spec.name}`, with the arguments of ``torch.nn.{spec.module}``."

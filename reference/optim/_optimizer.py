@@ -16,7 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Optimizer", "Parameter", "check_nonnegative", "scalar", "update_in_place"]
+from ._sparse import SparseGrad
+
+__all__ = ["Optimizer", "Parameter", "check_nonnegative", "filled_like", "number", "scalar", "update_in_place"]
 
 Array = NDArray[Any]
 Closure = Callable[[], Any]
@@ -47,17 +49,17 @@ class Parameter:
         self.data: Array = np.asanyarray(data)
         if self.data.dtype.kind in "biuSUMm":
             raise RuntimeError(f"data needs a floating or complex dtype, got {self.data.dtype}")
-        self._grad: Array | None = None
+        self._grad: Any = None
 
     @property
-    def grad(self) -> Array | None:
-        """The gradient; ``None`` where there is none, and then the parameter sits the step out."""
+    def grad(self) -> Any:
+        """An array or a :class:`SparseGrad`; ``None`` where there is none: the parameter sits the step out."""
         return self._grad
 
     @grad.setter
     def grad(self, grad: Any) -> None:
         if grad is not None:
-            grad = np.asanyarray(grad)
+            grad = grad if isinstance(grad, SparseGrad) else np.asanyarray(grad)
             if grad.shape != self.data.shape or grad.dtype != self.data.dtype:
                 raise RuntimeError(f"grad needs shape {self.data.shape} and dtype {self.data.dtype}, "
                                    f"got {grad.shape} and {grad.dtype}")
@@ -82,6 +84,16 @@ def check_nonnegative(**arguments: Any) -> None:
                              f"got an array of shape {value.shape}")
         if not value >= 0:
             raise ValueError(f"{name} needs to be at least 0, got {value}")
+
+
+def number(like: Array, value: float) -> Any:
+    """A number as precise as a rule's scalars are: a double, or where parameters are balls one of theirs."""
+    return np.full_like(like, value, np.float64, shape=()).item()
+
+
+def filled_like(array: Array, value: Any) -> Array:
+    """State that starts at a number: an array like another, where both parts of a complex number have it."""
+    return np.full_like(array, complex(value, value) if array.dtype.kind == "c" else value)
 
 
 def _flat(array: Array) -> Array:
@@ -137,6 +149,9 @@ class Optimizer:
     #: Options that a saved state may lack, as torch had released without them, and their value then.
     added_later: ClassVar[Mapping[str, Any]] = {"maximize": False}
 
+    #: May gradients be sparse?
+    takes_sparse: ClassVar[bool] = False
+
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, Parameter) or not isinstance(params, Iterable):
             raise TypeError("params needs to be an iterable of parameters, of (name, parameter) pairs or of "
@@ -183,6 +198,8 @@ class Optimizer:
             for p in group["params"]:
                 if set_to_none:
                     p.grad = None
+                elif isinstance(p.grad, SparseGrad):
+                    p.grad = SparseGrad(p.grad.indices[:, :0], p.grad.values[:0], p.grad.shape)
                 elif p.grad is not None:
                     p.grad[...] = 0
 
@@ -193,11 +210,13 @@ class Optimizer:
             for group in self.param_groups:
                 options = {name: scalar(group[name]) for name in self.defaults}
                 for p in group["params"]:
+                    if isinstance(p.grad, SparseGrad) and not self.takes_sparse:
+                        raise RuntimeError(f"{type(self).__name__} needs dense gradients, got a SparseGrad")
                     if p.grad is not None:
                         self._update(p, p.grad, options)
         return loss
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> None:
+    def _update(self, p: Parameter, grad: Any, options: dict[str, Any]) -> None:
         """Make the state that ``p`` needs, and apply the rule to both; ``options`` has its group's."""
         raise NotImplementedError
 

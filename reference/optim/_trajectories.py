@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, Options, ParamGroup, Trajectory
+from ._sparse import SparseGrad
 
-__all__ = ["AXES", "LONGEST", "short_enough", "trajectory"]
+__all__ = ["AXES", "LONGEST", "SPARSITY", "VERY_LONG", "cancels", "short_enough", "sparsified", "trajectory"]
 
 AXES = (
     Axis("start", ("one", "zero"), "parameters of about 1; or of 0, so that the first update is the value"),
@@ -26,11 +28,17 @@ AXES = (
          "one axis; none; no element in one parameter; columns contiguous; a group with other options"),
 )
 
+SPARSITY = Axis("sparsity", ("dense", "rows", "elements", "twice", "nothing"),
+                "all; half of the rows; half of the elements; these twice; these, and none at every other step")
+
 Array = NDArray[Any]
 
 #: Steps after which a trajectory's proven bound is still a good part below a tenth of its result, at the
 #: type's precision: with 8 bits, ten steps' bound is wider than that, and says nothing.
 LONGEST: Mapping[str, int] = {"float64": 300, "float32": 300, "float16": 10, "bfloat16": 2}
+
+#: Beside the axes: 2,000 steps with every option at its default, in float32.
+VERY_LONG: tuple[Options, ...] = ({"steps": 2000},)
 
 SHAPES = {"vector": ((5,), (3,)), "scalar": ((), ()), "empty": ((3,), (0,)), "matrix": ((2, 3), (3, 1)),
           "groups": ((3,), (2,))}
@@ -43,7 +51,23 @@ def short_enough(options: Options, dtype: str) -> bool:
     the sign of a difference that is smaller than its proven error: nothing is decided beyond that point.
     """
     settles = options["steps"] > 10 and options["lr"] > 0.01 and options.get("weight_decay", 0) != 0
-    return bool(options["steps"] <= LONGEST[dtype] and not settles)
+    short = options["steps"] <= LONGEST[dtype] or (dtype == "float32" and options["steps"] == VERY_LONG[0]["steps"])
+    return bool(short and not settles)
+
+
+def cancels(options: Options, dtype: str) -> bool:
+    """Do terms cancel, so that the bound is a good part of what is left?
+
+    Steps of opposite sign do, in half types at once and elsewhere where they are many and long; and so do
+    decay and a small gradient that pull a parameter from 0 to where they balance.
+    """
+    half = LONGEST[dtype] <= 10
+    opposite = options["grad"] == "alternating" and (
+        (half and options["steps"] > 1) or (options["lr"] > 0.01 and options["steps"] > 10))
+    decays = options.get("weight_decay", 0) != 0 or options["layout"] == "groups"
+    balanced = (decays and options["start"] == "zero" and options["grad"] in ("eps", "tiny")
+                and options["steps"] > (1 if half else 2))
+    return bool(opposite or balanced)
 
 
 def _magnitude(options: Options, limits: Limits) -> float:
@@ -60,8 +84,31 @@ def _magnitude(options: Options, limits: Limits) -> float:
             return 1.0
 
 
+def sparsified(drawn: Trajectory, sparsity: str, rng: np.random.Generator) -> Trajectory:
+    """The same trajectory with sparse gradients, of some of the elements: see :data:`SPARSITY`."""
+    if sparsity == "dense":
+        return drawn
+
+    def sparse(g: Any, step: int) -> SparseGrad | None:
+        if g is None:
+            return None
+        axes = min(g.ndim, 1) if sparsity == "rows" else g.ndim
+        n = math.prod(g.shape[:axes])
+        kept = rng.permutation(n)[:(n + 1) // 2]
+        if sparsity == "twice":
+            kept = rng.permutation(np.append(kept, kept))
+        elif sparsity == "nothing" and step % 2:
+            kept = kept[:0]
+        where = np.reshape(np.unravel_index(kept, g.shape[:axes]) if axes else (), (axes, kept.size))
+        return SparseGrad(where, g.reshape(n, *g.shape[axes:])[kept], g.shape)
+
+    gradients = tuple(tuple(sparse(g, step) for g in now) for step, now in enumerate(drawn.gradients))
+    return replace(drawn, gradients=gradients)
+
+
 def trajectory(options: Options, rng: np.random.Generator, limits: Limits, defaults: Mapping[str, Any],
-               group: Mapping[str, Any]) -> Trajectory:
+               group: Mapping[str, Any],
+               shapes: Mapping[str, tuple[tuple[int, ...], ...]] = SHAPES) -> Trajectory:
     """The trajectory of one combination.
 
     Args:
@@ -70,8 +117,9 @@ def trajectory(options: Options, rng: np.random.Generator, limits: Limits, defau
         limits: figures of the dtype.
         defaults: the constructor's keyword arguments.
         group: options of the second group, where the layout has one.
+        shapes: of the two parameters, by layout.
     """
-    shapes = SHAPES[options["layout"]]
+    two = shapes[options["layout"]]
     size = _magnitude(options, limits)
 
     def about_one(shape: tuple[int, ...]) -> Array:
@@ -81,14 +129,14 @@ def trajectory(options: Options, rng: np.random.Generator, limits: Limits, defau
         return np.asarray(rng.choice((-1.0, 1.0), shape), order="F")
 
     start = 0.0 if options["start"] == "zero" else 1.0
-    params = tuple(np.asarray(start * signs(shape) * about_one(shape)) for shape in shapes)
-    sign = [signs(shape) for shape in shapes]
+    params = tuple(np.asarray(start * signs(shape) * about_one(shape)) for shape in two)
+    sign = [signs(shape) for shape in two]
 
     def gradient(step: int, i: int) -> Array | None:
         if options["grad"] == "none" and (step + i) % 2:
             return None
         flip = -1.0 if options["grad"] == "alternating" and step % 2 else 1.0
-        return np.asarray(flip * size * sign[i] * about_one(shapes[i]))
+        return np.asarray(flip * size * sign[i] * about_one(two[i]))
 
     gradients = tuple(tuple(gradient(step, i) for i in range(2)) for step in range(options["steps"]))
     groups = ((ParamGroup(params[:1]), ParamGroup(params[1:], group)) if options["layout"] == "groups"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..numerics import cast, widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative, update_in_place
-from ._trajectories import AXES, short_enough, trajectory
+from ._sparse import SparseGrad, update_touched
+from ._trajectories import AXES, SPARSITY, VERY_LONG, short_enough, sparsified, trajectory
 
 __all__ = ["SGD", "SPEC", "sgd"]
 
@@ -69,7 +72,8 @@ class SGD(Optimizer):
     the two differ once it changes. The first step with momentum ignores dampening, and its buffer is the
     gradient, weight decay included. ``maximize`` turns the gradient's sign before weight decay is added, so
     decay still shrinks. A gradient of ``None`` leaves parameter and buffer alone. Without momentum there is
-    no state at all.
+    no state at all. A sparse gradient (:class:`SparseGrad`) changes the elements that it has; momentum keeps a
+    sparse buffer then, and goes on to change all that it has had; weight decay refuses it.
     """
 
     added_later: ClassVar[Mapping[str, Any]] = {"nesterov": False, "maximize": False}
@@ -84,33 +88,58 @@ class SGD(Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening,
                                   "weight_decay": weight_decay, "nesterov": nesterov, "maximize": maximize})
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> None:
-        first, b = False, None
-        if options["momentum"] != 0:
-            first = self.state[p].get("momentum_buffer") is None
-            if first:
-                self.state[p]["momentum_buffer"] = np.zeros_like(p.data)
-            b = self.state[p]["momentum_buffer"]
-        update_in_place(sgd, p.data, grad, b, first=first, **options)
+    takes_sparse: ClassVar[bool] = True
+
+    def _update(self, p: Parameter, grad: Array | SparseGrad, options: dict[str, Any]) -> None:
+        first = options["momentum"] != 0 and self.state[p].get("momentum_buffer") is None
+        b = self.state[p].get("momentum_buffer") if options["momentum"] != 0 else None
+        if isinstance(grad, SparseGrad) and not isinstance(b, np.ndarray):
+            return self._update_sparse(p, grad, b, first, options)
+        if first:
+            b = self.state[p]["momentum_buffer"] = np.zeros_like(p.data)
+        if isinstance(b, SparseGrad):
+            raise RuntimeError("momentum needs a sparse gradient where its buffer is sparse, got a dense one")
+        g = grad.to_dense() if isinstance(grad, SparseGrad) else grad
+        update_in_place(sgd, p.data, g, b, first=first, **options)
+
+    def _update_sparse(self, p: Parameter, grad: SparseGrad, b: SparseGrad | None, first: bool,
+                       options: dict[str, Any]) -> None:
+        """The same on the elements that gradient or buffer have: those of the buffer become more and more."""
+        if options["weight_decay"] != 0:
+            raise RuntimeError(f"weight_decay needs a dense gradient or to be 0, got {options['weight_decay']}")
+        g = grad.replaced(widen(grad.values)).coalesce()
+        if b is not None:
+            g, b = g.joined(b), b.joined(g)
+        elif first:
+            b = g.replaced(np.zeros_like(g.values))
+        values = None if b is None else b.values
+        update_touched(partial(update_in_place, sgd), p.data, g, first=first, beside=(values,), **options)
+        if b is not None:
+            self.state[p]["momentum_buffer"] = b.replaced(cast(b.values, grad.dtype))
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    """Nesterov's momentum has to have a momentum and no dampening."""
+    """Nesterov's momentum has to have a momentum and no dampening, a sparse gradient no decay."""
+    if options["sparsity"] != "dense" and (options["weight_decay"] != 0 or options["layout"] == "groups"):
+        return False
     sound = not options["nesterov"] or (options["momentum"] > 0 and options["dampening"] == 0)
     return bool(sound and short_enough(options, dtype))
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:
     names = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
-    return trajectory(options, rng, limits, {name: options[name] for name in names},
-                      {"lr": 5e-4, "weight_decay": 0.05})
+    drawn = trajectory(options, rng, limits, {name: options[name] for name in names},
+                       {"lr": 5e-4, "weight_decay": 0.05})
+    return sparsified(drawn, options["sparsity"], rng)
 
 
 SPEC = OptimSpec(
     name="SGD", torch_names=("torch.optim.SGD",), optimizer=SGD, draw=_draw, allowed=_allowed,
+    extra=VERY_LONG,
     strength=3,  # a mistake in dampening shows where momentum, dampening and steps are all as they need to be
     axes=(*AXES, Axis("lr", (1e-3, 0.1)), Axis("momentum", (0, 0.9)), Axis("dampening", (0, 0.5)),
-          Axis("weight_decay", (0, 0.1)), Axis("nesterov", (False, True)), Axis("maximize", (False, True))),
+          Axis("weight_decay", (0, 0.1)), Axis("nesterov", (False, True)), Axis("maximize", (False, True)),
+          SPARSITY),
     sized={"momentum": 0.9},
     refusals=(
         Refusal("negative lr", {"lr": -1.0}, ValueError, r"lr .* got -1\.0"),

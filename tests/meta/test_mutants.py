@@ -9,10 +9,23 @@ import pytest
 from oracle.cases import parse
 from oracle.compare import Verdict
 from reference import registry
-from tests.meta import mutants_init, mutants_losses, mutants_optim
+from tests.meta import (
+    mutants_init,
+    mutants_layers,
+    mutants_likelihoods,
+    mutants_losses,
+    mutants_margins,
+    mutants_optim,
+    mutants_optim_2,
+    mutants_optim_classic,
+    mutants_pairs,
+    mutants_sequences,
+)
 from tests.meta.harness import NO_NOTE, Mutant, planted, records, truths
 
-MUTANTS = [*mutants_optim.MUTANTS, *mutants_losses.MUTANTS, *mutants_init.MUTANTS]
+MUTANTS = [*mutants_optim.MUTANTS, *mutants_optim_classic.MUTANTS, *mutants_optim_2.MUTANTS,
+           *mutants_losses.MUTANTS, *mutants_margins.MUTANTS, *mutants_likelihoods.MUTANTS,
+           *mutants_pairs.MUTANTS, *mutants_sequences.MUTANTS, *mutants_init.MUTANTS, *mutants_layers.MUTANTS]
 
 
 @pytest.mark.parametrize("mutant", [pytest.param(m, id=str(m), marks=pytest.mark.xfail(

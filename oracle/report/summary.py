@@ -1,0 +1,69 @@
+"""The README's table of ops, made from the registry and the records of an audit.
+
+    python -m oracle.report.summary oracle-results/records.jsonl README.md
+
+writes it between the two marks in the README; without the second argument it is printed. A test holds
+ops, parameters and numbers of cases to the registry.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from reference import registry
+from reference.spec import DTYPES
+
+from ..cases import cases
+from ..compare import Verdict
+from ..run import Record, read_records
+from .table import figure
+
+__all__ = ["END", "START", "replace", "rows", "summary"]
+
+START, END = "<!-- ops: written by oracle.report.summary -->", "<!-- end of ops -->"
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """Op with its torch names, its parameters, its number of cases."""
+    return [(f"`{name}`" + "".join(f", `{other.rpartition('.')[2]}`" for other in spec.torch_names[1:]),
+             ", ".join(f"`{p}`" for p in spec.parameters), str(sum(len(cases(spec, d)) for d in spec.dtypes)))
+            for name, spec in registry.specs().items()]
+
+
+def summary(records: Iterable[Record]) -> str:
+    """The table in Markdown: for each storage type the error of torch that takes the largest share of its bound."""
+    worst: dict[tuple[str, str], Record] = {}
+    for r in records:
+        if r.target.startswith("torch:") and r.verdict in (Verdict.EXACT, Verdict.WITHIN):
+            known = worst.setdefault((r.op, r.dtype), r)
+            worst[r.op, r.dtype] = max(known, r, key=lambda record: (record.share, record.ulp))
+    lines = [f"| op | parameters | cases | {' | '.join(DTYPES)} |", f"|{' --- |' * (3 + len(DTYPES))}"]
+    for name, (op, parameters, count) in zip(registry.specs(), rows(), strict=True):
+        figures = [f"{figure(found.ulp)} ulp, {figure(found.share)}" if (found := worst.get((name, dtype))) else "-"
+                   for dtype in DTYPES]
+        lines.append(f"| {op} | {parameters} | {count} | {' | '.join(figures)} |")
+    return "\n".join(lines)
+
+
+def replace(text: str, table: str) -> str:
+    """The text with the table between the two marks.
+
+    Raises:
+        ValueError: the marks are not there.
+    """
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise ValueError(f"the text needs the lines {START} and {END}")
+    return f"{before}{START}\n{table}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    table = summary(read_records(Path(sys.argv[1]))[1])
+    if len(sys.argv) > 2:
+        path = Path(sys.argv[2])
+        path.write_text(replace(path.read_text(encoding="utf-8"), table), encoding="utf-8")
+    else:
+        print(table)

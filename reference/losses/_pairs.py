@@ -1,0 +1,86 @@
+"""What losses between two arrays that broadcast share: checks, signs, and the shapes of their cases."""
+
+from __future__ import annotations
+
+import numbers
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..numerics import Array, array, cast
+from ..spec import Limits, Options
+from ._cases import poison
+
+__all__ = ["PAIR_SHAPES", "broadcast_pair", "check_weight", "draw_pair", "number", "pair_allowed", "sign"]
+
+
+def broadcast_pair(input: Any, target: Any, stacklevel: int | None = None) -> tuple[int, ...]:
+    """The common shape of two arrays; with a ``stacklevel`` a warning where their own shapes differ.
+
+    Raises:
+        TypeError: one is no array.
+        RuntimeError: the shapes do not broadcast.
+    """
+    input, target = array("input", input), array("target", target)
+    if stacklevel is not None and input.shape != target.shape:
+        warnings.warn(f"target has shape {target.shape}, but input has {input.shape}; they are broadcast, "
+                      "which is seldom what is meant", UserWarning, stacklevel=stacklevel)
+    try:
+        return np.broadcast_shapes(input.shape, target.shape)
+    except ValueError:
+        raise RuntimeError(f"target must broadcast with input, {input.shape}, not {target.shape}") from None
+
+
+def check_weight(weight: Any, input: Array) -> None:
+    """Refuse weights that are no array (TypeError) or have not the shape of the input (ValueError)."""
+    if weight is not None and array("weight", weight).shape != input.shape:
+        raise ValueError(f"weight must have the shape of input, {input.shape}, not {weight.shape}")
+
+
+def number(name: str, value: Any) -> Any:
+    """An argument that has to be a real number, as one that widens no array.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, not {type(value).__name__}")
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def sign(d: Array) -> Array:
+    """-1, 0 or 1, or d/|d| of complex numbers; 0 where d is 0, and where it is NaN."""
+    if d.dtype.kind == "c":
+        return np.divide(d, np.abs(d), out=np.zeros_like(d), where=np.abs(d) > 0)
+    return cast(np.where(d > 0, 1, np.where(d < 0, -1, 0)), d.dtype)
+
+
+# --- cases ---------------------------------------------------------------------------------------
+
+PAIR_SHAPES = {"3x4": (3, 4), "scalar": (), "2x1x3": (2, 1, 3), "0": (0,)}
+
+
+def pair_allowed(options: Options) -> bool:
+    """Targets of other shapes stand beside inputs with axes; where there is nothing, size does not matter."""
+    return ((options["target"] == "same" or options["shape"] in ("3x4", "2x1x3"))
+            and (options["regime"] not in ("close", "tie", "kink") or options["target"] == "same")
+            and (options["regime"] == "moderate" or options["shape"] != "0"))
+
+
+def draw_pair(options: Options, rng: np.random.Generator, limits: Limits) -> tuple[Array, Array]:
+    """Input and target: sums of all their distances, with weights of up to 2, stay in range.
+
+    "close": a few units apart; "tie": every second pair is equal; "inf": also inf - inf, which is NaN.
+    """
+    shape, regime = PAIR_SHAPES[options["shape"]], options["regime"]
+    scale = {"huge": limits.max / 256, "tiny": 8 * limits.tiny}.get(regime, 3.0)
+    target_shape = {"row": shape[-1:], "larger": (2, *shape)}.get(options["target"], shape)
+    x, y = (np.asarray(rng.uniform(-scale, scale, s)) for s in (shape, target_shape))
+    if regime == "close":
+        y = np.asarray(x * (1 + 4 * limits.eps))
+    elif regime == "tie":
+        y.flat[::2] = x.flat[::2]
+    poison(x, regime, np.inf, -np.inf, np.inf)
+    poison(y, "inf" if regime == "inf" else "", np.inf)
+    return x, y

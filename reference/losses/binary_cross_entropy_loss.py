@@ -1,0 +1,227 @@
+"""Binary cross-entropy between probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..numerics import Array, array, cast, ieee, is_floating, result_type, unbroadcast, widen
+from ..reduction import reduce_losses, resolve
+from ..spec import Axis, Limits, LossSpec, Options
+from ._cases import REDUCTIONS, refuser
+from ._module import module_class
+
+__all__ = ["SPEC", "BCELoss", "binary_cross_entropy", "binary_cross_entropy_backward"]
+
+_EPSILON = float(np.float32(1e-12))  # torch's constant is a float32, 1e-12 (1 - 4e-9), for float64 too
+
+
+@ieee
+def binary_cross_entropy(input: Array, target: Array, weight: Array | None = None,
+                         size_average: bool | None = None, reduce: bool | None = None,
+                         reduction: str = "mean") -> Array:
+    r"""Cross-entropy of the probability input relative to target, element by element.
+
+    With weights w, the loss of an element is::
+
+        -w [t max(log x, -100) + (1-t) max(log(1-x), -100)]
+
+    Args:
+        input: probabilities x between 0 and 1, any shape, floating.
+        target: probabilities t between 0 and 1, the shape and dtype of ``input``.
+        weight: w, broadcasts to that shape, or None for ones.
+        size_average, reduce: the older form of ``reduction``.
+        reduction: "none", "mean" or "sum". The mean divides by the number of elements, whatever the weights.
+
+    Returns:
+        The loss in the dtype of ``input``: its shape, or () when reduced; NaN for the mean of nothing.
+
+    Raises:
+        ValueError: ``target`` has not the shape of ``input``, or ``reduction`` is unknown.
+        RuntimeError: a number is not between 0 and 1 (NaN is not), weights do not broadcast to the shape of
+            ``input``, or a dtype does not fit.
+        NotImplementedError: ``input`` is not floating.
+        TypeError: an argument is no array.
+
+    No textbook has the -100: torch's convention, which keeps the loss of a wrong certainty finite.
+
+    >>> binary_cross_entropy(np.array([0.0, 0.75]), np.array([1.0, 1.0]), reduction="none").round(6)
+    array([100.      ,   0.287682])
+
+    Source: documentation of torch.nn.BCELoss; Bishop, Pattern Recognition and Machine Learning (2006),
+    equation 4.90.
+    """
+    reduction = resolve(reduction, size_average, reduce)
+    w = _check(input, target, weight)
+    losses = (target - 1) * _log(1, input) - target * _log(0, input)
+    return reduce_losses(losses if w is None else cast(losses * w, input.dtype), reduction)
+
+
+@ieee
+def binary_cross_entropy_backward(
+        grad_output: Array, input: Array, target: Array, weight: Array | None = None,
+        size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+) -> tuple[Array | None, Array | None, None]:
+    r"""Gradient of :func:`binary_cross_entropy`.
+
+    It is w (x - t) / max(x (1-x), ε) for x, and w [max(log(1-x), -100) - max(log x, -100)] for t, where ε is
+    1e-12 rounded to float32 (in every dtype, as in torch).
+
+    Args:
+        grad_output: gradient with respect to the loss, of the loss's shape.
+        input, target, weight, size_average, reduce, reduction: as there.
+
+    Returns:
+        Gradients of input and target; None for weight, which torch refuses to differentiate.
+
+    Raises:
+        What :func:`binary_cross_entropy` raises.
+
+    The first is torch's convention where x is within 1e-12 of 0 or 1: large and finite there, also where the
+    loss is clamped, hence constant. In float16 torch rounds ε to 0, and its gradient is NaN for x = t = 0 or 1.
+    Its gradient for t leaves the clamp out: infinite for x = 0 or 1, where the loss is linear in t.
+
+    >>> binary_cross_entropy_backward(np.array(2.0), np.array([0.5, 1.0]), np.array([1.0, 1.0]))[0]
+    array([-2.,  0.])
+
+    Source: differentiation; at the ends, torch as it is seen to behave.
+    """
+    reduction = resolve(reduction, size_average, reduce)
+    w = _check(input, target, weight)
+    g = cast(grad_output, input.dtype)
+    g = g / input.size if reduction == "mean" else g
+    g = g if w is None else g * w
+    x = widen(input)  # 1e-12 is no number of float16
+    by_input = g * (input - target) / np.maximum(x * (1 - x), _EPSILON)
+    return unbroadcast(by_input, input), unbroadcast(g * (_log(1, input) - _log(0, input)), target), None
+
+
+def _log(end: int, x: Array) -> Array:
+    """max(log x, -100), or with the other end max(log(1-x), -100)."""
+    at_end = x == end
+    inside = np.where(at_end, 1 - end, x)
+    return np.where(at_end, -100, np.maximum(np.log1p(-inside) if end else np.log(inside), -100))
+
+
+def _check(input: Array, target: Array, weight: Array | None) -> Array | None:
+    """Refuse what does not fit; the weights in the dtype to multiply in."""
+    input, target = array("input", input), array("target", target)
+    if target.shape != input.shape:
+        raise ValueError(f"target must have the shape of input, {input.shape}, not {target.shape}")
+    if weight is not None:
+        try:
+            fits = np.broadcast_shapes(array("weight", weight).shape, input.shape) == input.shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise RuntimeError(f"weight must broadcast to the shape of input, {input.shape}, not {weight.shape}")
+        if weight.dtype.kind == "c":
+            raise RuntimeError(f"weight must hold real numbers, not {weight.dtype}")
+    if target.dtype != input.dtype:
+        raise RuntimeError(f"target must have the dtype of input, {input.dtype}, not {target.dtype}")
+    if not is_floating(input):
+        raise NotImplementedError(f"input must be floating, not {input.dtype}")
+    for name, a in (("input", input), ("target", target)):
+        # Balls are not asked: a difference quotient steps over the ends.
+        if a.dtype != object and not np.all(inside := (a >= 0) & (a <= 1)):
+            raise RuntimeError(f"{name} must be between 0 and 1, not {a[~inside][0]}")
+    return None if weight is None else cast(weight, result_type(weight, input))
+
+
+# --- cases ---------------------------------------------------------------------------------------
+
+_SHAPES = {"3x4": (3, 4), "scalar": (), "2x2x3": (2, 2, 3), "0": (0,)}
+
+
+def _allowed(options: Options, dtype: str) -> bool:
+    return ((options["shape"] != "0" or options["regime"] == "moderate")
+            # numbers near exp(-100) are subnormal in float32, where x - 0 cannot be scaled; half types have none
+            and (options["regime"] != "clamped" or dtype == "float64"
+                 or (dtype == "float32" and options["target"] == "soft"))
+            and (options["regime"] != "floor" or dtype != "float16"))  # nor numbers near 1e-12
+
+
+def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    shape = _SHAPES[options["shape"]]
+    x = np.asarray(rng.uniform(0.05, 0.95, shape))
+    if options["regime"] == "near-0":
+        x = x * 0.01
+    elif options["regime"] == "near-1":
+        x = 1 - limits.eps * np.ceil(4 * x)
+    elif options["regime"] == "ends":
+        x = np.round(x)
+        x.flat[:3] = (0.0, 1.0, 0.0)[: x.size]
+    elif options["regime"] == "clamped":  # log x is about -100, x (1-x) below 1e-12
+        x = np.exp(rng.uniform(-102.0, -98.0, shape))
+    elif options["regime"] == "tiny":
+        x = x * 64 * limits.tiny
+    elif options["regime"] == "floor":  # x (1-x) is about 1e-12
+        x = 1e-12 * 4.0 ** np.round(rng.uniform(-2.0, 2.0, shape))
+    t = np.asarray(rng.uniform(0.05, 0.95, shape))
+    if options["target"] == "hard":
+        t = np.round(t)
+    elif options["target"] == "right":
+        t = np.round(x)
+    arguments = {"input": x, "target": t, **REDUCTIONS[options["reduction"]]}
+    broadcast = {"row": shape[-1:], "full": shape}
+    if options["weight"] in broadcast:
+        arguments["weight"] = np.asarray(rng.uniform(0.25, 4.0, broadcast[options["weight"]]))
+    elif options["weight"] == "integer":
+        arguments["weight"] = np.asarray(rng.integers(1, 4, shape))
+    return arguments
+
+
+def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
+    return {"input": rng.random(n, np.float32), "target": rng.random(n, np.float32)}
+
+
+_X = np.full((3, 4), 0.5, np.float32)
+_refuse = refuser(input=_X, target=_X)
+
+SPEC = LossSpec(
+    name="binary_cross_entropy", torch_names=("torch.nn.functional.binary_cross_entropy", "torch.nn.BCELoss"),
+    function=binary_cross_entropy, backward=binary_cross_entropy_backward, module="BCELoss",
+    module_arguments={"weight": None, "size_average": None, "reduce": None, "reduction": "mean"},
+    axes=(Axis("target", ("soft", "hard", "right"), "hard: 0 or 1; right: the nearer of them"),
+          Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+          Axis("weight", ("none", "row", "full", "integer")),
+          Axis("regime", ("moderate", "near-0", "near-1", "ends", "clamped", "tiny", "floor"),
+               "of the input; ends: 0 and 1; clamped: log x is about -100; floor: x (1-x) is about 1e-12")),
+    allowed=_allowed, draw=_draw, sized=_sized, strength=3,
+    kinks=lambda options: options["regime"] in ("ends", "clamped", "tiny", "floor"),
+    arrays=("input", "target", "weight"),
+    refusals=(
+        _refuse("another shape", ValueError, r"target must have the shape of input, \(3, 4\)", target=_X[0]),
+        _refuse("more than certain", RuntimeError, "input must be between 0 and 1, not 1.5", input=_X * 3),
+        _refuse("less than impossible", RuntimeError, "input must be between 0 and 1, not -0.5", input=-_X),
+        _refuse("no number", RuntimeError, "input must be between 0 and 1, not nan",
+                input=_X * np.float32(np.nan)),
+        _refuse("infinity", RuntimeError, "input must be between 0 and 1, not inf",
+                input=_X * np.float32(np.inf)),
+        _refuse("a target above 1", RuntimeError, "target must be between 0 and 1, not 1.5", target=_X * 3),
+        _refuse("a target that is no number", RuntimeError, "target must be between 0 and 1, not nan",
+                target=_X * np.float32(np.nan)),
+        _refuse("wider targets", RuntimeError, "target must have the dtype of input, float32, not float64",
+                target=_X.astype(np.float64)),
+        _refuse("integer targets", RuntimeError, "not int64", target=_X.astype(np.int64)),
+        _refuse("integers", NotImplementedError, "input must be floating, not int64",
+                input=_X.astype(np.int64),
+                target=_X.astype(np.int64)),
+        _refuse("complex numbers", NotImplementedError, "not complex64", input=_X.astype(np.complex64),
+                target=_X.astype(np.complex64)),
+        _refuse("weights that do not broadcast", RuntimeError, r"weight must broadcast .*, not \(3,\)",
+                weight=_X[0, :3]),
+        _refuse("weights that would enlarge the loss", RuntimeError, r"not \(2, 3, 4\)",
+                weight=np.stack([_X, _X])),
+        _refuse("complex weights", RuntimeError, "weight must hold real numbers",
+                weight=_X.astype(np.complex64)),
+        _refuse("no such reduction", ValueError, "'batchmean'", reduction="batchmean"),
+        _refuse("no array; torch asks it for its size", TypeError, "target must be a NumPy array, not float",
+                AttributeError, target=0.5),
+        _refuse("weight is no array; torch asks it for its size", TypeError, "weight must be a NumPy array",
+                AttributeError, weight=1.0),
+    ),
+)
+
+BCELoss = module_class(SPEC)

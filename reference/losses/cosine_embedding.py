@@ -1,0 +1,223 @@
+"""Cosine embedding loss."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+from ..numerics import Array, array, cast, ieee, relu, result_type, unbroadcast, widen
+from ..reduction import reduce_losses, resolve
+from ..spec import Axis, Limits, LossSpec, Options
+from ._cases import REDUCTIONS, decided, poison, refuser
+from ._module import module_class
+
+__all__ = ["SPEC", "CosineEmbeddingLoss", "cosine_embedding_loss", "cosine_embedding_loss_backward"]
+
+EPS = float(np.float32(1e-12))  #: torch's, added to the square of each length; a float32, also for doubles
+
+
+@ieee
+def cosine_embedding_loss(input1: Array, input2: Array, target: Array, margin: float = 0,
+                          size_average: bool | None = None, reduce: bool | None = None,
+                          reduction: str = "mean") -> Array:
+    r"""One minus the cosine of the angle between vectors that belong together; its excess for others.
+
+    With cos = x₁·x₂ / (√(|x₁|² + ε) √(|x₂|² + ε)) and ε = 1e-12, the loss of a pair is::
+
+        1 - cos                 for y = 1
+        max(0, cos - margin)    for y = -1
+        0                       for any other y
+
+    Args:
+        input1, input2: x₁ and x₂, shape (N, D), or (D) beside a target of shape (); they broadcast.
+        target: y, shape (N) or ().
+        margin: any number; documented from -1 to 1.
+        size_average, reduce: the older form of ``reduction``.
+        reduction: "none", "mean" or "sum". The mean divides by the number of pairs, those of 0 included.
+
+    Returns:
+        The loss: the shape of ``target`` (broadcast with N), or () when reduced; NaN for the mean of nothing.
+
+    Raises:
+        RuntimeError: a shape does not fit. ValueError: ``reduction`` is unknown.
+        NotImplementedError: an input is complex.
+        TypeError: an argument is no array, or ``margin`` no number.
+
+    Textbooks have no ε (which is 1e-12 rounded to float32, whatever the dtype), and no cosine of a vector of
+    length 0, which is 0 here. torch takes the root of the product of the squares: it overflows where the
+    product does, and then the cosine counts as 0; in float16 ε is lost and a vector of length 0 gives NaN.
+    Where an input has one column for many of the other, torch takes the length of that column alone, and
+    "cosines" come out above 1.
+
+    >>> cosine_embedding_loss(np.array([3.0, 4.0]), np.array([1.0, 0.0]), np.array(1.0)).round(6).item()
+    0.4
+
+    Source: documentation of torch.nn.CosineEmbeddingLoss, which has no ε; that was found by value.
+    """
+    reduction = resolve(reduction, size_average, reduce)
+    x1, x2, y, dtype = _prepare(input1, input2, target, margin)
+    cos = np.sum(_unit(x1)[0] * _unit(x2)[0], -1)
+    losses = np.where(y == 1, 1 - cos, np.where(y == -1, relu(cos - margin), 0))
+    return reduce_losses(cast(losses, dtype), reduction)
+
+
+@ieee
+def cosine_embedding_loss_backward(
+        grad_output: Array, input1: Array, input2: Array, target: Array, margin: float = 0,
+        size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+) -> tuple[Array | None, Array | None, None]:
+    r"""Gradient of :func:`cosine_embedding_loss`, from ∂cos/∂x₁ = (u₂ - cos u₁) / √(|x₁|² + ε).
+
+    There u = x / √(|x|² + ε). For y = -1 the loss counts where cos >= margin: torch passes the full gradient
+    at the kink. Pairs of another y have a gradient of 0; torch multiplies by 0, NaN for inputs of NaN or inf.
+
+    Args:
+        grad_output: gradient with respect to the loss, of the loss's shape.
+        input1, input2, target, margin, size_average, reduce, reduction: as there.
+
+    Returns:
+        Gradients of input1 and input2 in their shapes, None for integers; None for target.
+
+    Raises:
+        What :func:`cosine_embedding_loss` raises.
+
+    >>> cosine_embedding_loss_backward(np.array(1.0), np.array([2.0, 0.0]), np.array([0.0, 0.5]), np.array(-1))[1]
+    array([2., 0.])
+
+    Source: differentiation.
+    """
+    reduction = resolve(reduction, size_average, reduce)
+    x1, x2, y, _ = _prepare(input1, input2, target, margin)
+    (u1, length1), (u2, length2) = _unit(x1), _unit(x2)
+    cos = np.sum(u1 * u2, -1, keepdims=True)
+    y = y[..., None]
+    g = widen(grad_output)[..., None]
+    g = np.where(y == 1, -g, np.where((y == -1) & (cos >= margin), g, 0))
+    g = g / g.size if reduction == "mean" else g
+    counts = (y == 1) | (y == -1)
+    grad1 = np.where(counts, g * ((u2 - cos * u1) / length1), 0)
+    grad2 = np.where(counts, g * ((u1 - cos * u2) / length2), 0)
+    return unbroadcast(grad1, input1), unbroadcast(grad2, input2), None
+
+
+def _unit(x: Array) -> tuple[Array, Array]:
+    """x / √(|x|² + ε), and that root."""
+    length = np.sqrt(np.sum(x * x, -1, keepdims=True) + EPS)
+    return x / length, length
+
+
+def _prepare(input1: Array, input2: Array, target: Array,
+             margin: float) -> tuple[Array, Array, Array, np.dtype[Any]]:
+    """The checked inputs, broadcast and wide enough for ε, the target, and the dtype of the loss."""
+    input1, input2, target = array("input1", input1), array("input2", input2), array("target", target)
+    if not isinstance(margin, numbers.Real):
+        raise TypeError(f"margin must be a number, not {type(margin).__name__}")
+    if target.ndim > 1:
+        raise RuntimeError(f"target must have shape () or (N), not {target.shape}")
+    for name, a in (("input1", input1), ("input2", input2)):
+        if a.ndim != target.ndim + 1:
+            needed = "(N, D)" if target.ndim else "(D)"
+            raise RuntimeError(f"{name} must have shape {needed} beside a target of shape {target.shape}, "
+                               f"not {a.shape}")
+        if a.dtype.kind == "c":
+            raise NotImplementedError(f"{name} must be real, not {a.dtype}")
+    try:
+        shape = np.broadcast_shapes(input1.shape, input2.shape)
+        np.broadcast_shapes(shape[:-1], target.shape)
+    except ValueError:
+        raise RuntimeError(f"input1, input2 and target must broadcast, not shapes {input1.shape}, "
+                           f"{input2.shape} and {target.shape}") from None
+    dtype = result_type(*(a.astype(np.float32) if a.dtype.kind in "biu" else a for a in (input1, input2)))
+    x1, x2 = (np.broadcast_to(widen(cast(a, dtype)), shape, subok=True) for a in (input1, input2))
+    return x1, x2, target, dtype
+
+
+# --- cases ---------------------------------------------------------------------------------------
+
+#: Shapes of input1, input2 and target.
+_SHAPES = {"4x5": ((4, 5), (4, 5), (4,)), "5": ((5,), (5,), ()), "one-many": ((1, 3), (4, 3), (4,)),
+           "one-target": ((3, 4), (3, 4), (1,)), "many-targets": ((1, 4), (1, 4), (3,)),
+           "0x3": ((0, 3), (0, 3), (0,))}
+
+
+def _allowed(options: Options, dtype: str) -> bool:
+    if options["regime"] == "kink" and options["margin"] != 0.0:
+        return False  # the cosine is rounded, so that no other margin can be met for certain
+    if options["regime"] == "parallel" and options["shape"] != "4x5":
+        return False  # 1 - cos is lost in rounding: other pairs have to give the loss a scale
+    if dtype == "bfloat16" and options["shape"] in ("one-many", "many-targets"):
+        return False  # gradients cancel where they are summed, and 8 bits leave nothing of them
+    return bool(options["shape"] != "0x3" or options["regime"] == "moderate")
+
+
+def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    shapes, regime, margin = _SHAPES[options["shape"]], options["regime"], options["margin"]
+    scale = {"huge": limits.max**0.5 / 8, "tiny": EPS**0.5}.get(regime, 3.0)
+
+    def draw() -> list[Any]:
+        x1, x2 = (np.asarray(rng.uniform(-scale, scale, s)) for s in shapes[:2])
+        y = np.asarray(rng.choice([-1.0, 1.0] if options["target"] == "sign" else [0.0, 0.5, -1.0, 1.0], shapes[2]))
+        if regime == "zero":
+            x1[..., :] *= np.arange(x1.size).reshape(x1.shape) >= x1.shape[-1]
+        elif regime == "kink":
+            x1[..., 0], x2[..., 1:], y = 0.0, 0.0, np.full_like(y, -1.0)
+            x2 = np.abs(x2)  # nothing cancels where its gradients are summed
+        elif regime == "parallel":
+            x2[0] = 2 * x1[0]
+            y[:2] = 1.0
+        return [x1, x2, y]
+
+    def clear(x1: Any, x2: Any, y: Any) -> Any:
+        cos = np.sum(_unit(x1)[0] * _unit(x2)[0], -1)
+        distance = np.where(y == 1, 1 - cos, np.where((y == -1) & (cos != 0), cos - margin, 1))
+        return distance[1:] if regime == "parallel" else distance
+
+    x1, x2, y = decided(draw, clear, 40 * limits.eps)
+    poison(x1, regime, np.inf, -np.inf, 0.0)
+    if regime == "nan":
+        y.flat[-1:] = np.nan if y.size > 1 else y.flat[-1:]
+    return {"input1": x1, "input2": x2, "target": y, "margin": margin, **REDUCTIONS[options["reduction"]]}
+
+
+def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
+    rows = max(n // 100, 1)
+    return {"input1": rng.standard_normal((rows, 100), np.float32),
+            "input2": rng.standard_normal((rows, 100), np.float32),
+            "target": rng.choice(np.array([-1, 1], np.float32), rows)}
+
+
+_X, _Y = np.ones((3, 4), np.float32), np.ones(3, np.float32)
+_refuse = refuser(input1=_X, input2=_X, target=_Y)
+
+SPEC = LossSpec(
+    name="cosine_embedding_loss",
+    torch_names=("torch.nn.functional.cosine_embedding_loss", "torch.nn.CosineEmbeddingLoss"),
+    function=cosine_embedding_loss, backward=cosine_embedding_loss_backward, module="CosineEmbeddingLoss",
+    module_arguments={"margin": 0.0, "size_average": None, "reduce": None, "reduction": "mean"},
+    axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+          Axis("margin", (0.0, 0.5, -0.25)),
+          Axis("target", ("sign", "any"), "any: also 0 and 0.5, which count for nothing"),
+          Axis("regime", ("moderate", "huge", "tiny", "zero", "parallel", "kink", "inf", "nan"),
+               "tiny: lengths about the root of ε; kink: right angles, no margin")),
+    allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    kinks=lambda o: o["regime"] in ("kink", "zero") and o["margin"] == 0.0,
+    arrays=("input1", "input2", "target"),
+    refusals=(
+        _refuse("more targets than pairs", RuntimeError, "must broadcast", target=np.ones(2, np.float32)),
+        _refuse("a target with a second dimension", RuntimeError, r"not \(3, 1\)", target=_Y[:, None]),
+        _refuse("one target for no batch", RuntimeError, r"input1 must have shape \(D\)", target=np.array(1.0)),
+        _refuse("no batch for many targets", RuntimeError, r"input1 must have shape \(N, D\)", input1=_X[0],
+                input2=_X[0]),
+        _refuse("one vector for a batch", RuntimeError, r"input2 must have shape .*, not \(4,\)", input2=_X[0]),
+        _refuse("vectors of other lengths", RuntimeError, "must broadcast", input2=_X[:, :3]),
+        _refuse("complex vectors", NotImplementedError, "input1 must be real", input1=_X.astype(np.complex64)),
+        _refuse("no number", TypeError, "margin must be a number, not str", margin="wide"),
+        _refuse("no such reduction", ValueError, "'batchmean'", reduction="batchmean"),
+        _refuse("no array", TypeError, "input2 must be a NumPy array, not float", input2=1.0),
+        _refuse("no array for a target", TypeError, "target must be a NumPy array, not int", target=1),
+    ),
+)
+
+CosineEmbeddingLoss = module_class(SPEC)

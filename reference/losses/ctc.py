@@ -1,0 +1,401 @@
+"""Connectionist temporal classification."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..numerics import Array, array, cast, ieee, is_floating, log_softmax, logsumexp, total
+from ..reduction import reduce_losses, resolve
+from ..spec import Axis, Limits, LossSpec, Options
+from ._cases import refuser
+from ._module import module_class
+
+__all__ = ["SPEC", "CTCLoss", "ctc_loss", "ctc_loss_backward"]
+
+Lengths = Array | tuple[int, ...]
+
+
+@ieee
+def ctc_loss(log_probs: Array, targets: Array, input_lengths: Lengths, target_lengths: Lengths,
+             blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> Array:
+    r"""Negative logarithm of the probability that a sequence of classes collapses to the target.
+
+    A path names a class for each time; it collapses to a target when repetitions are merged and blanks then
+    removed. With l' the target with a blank before, between and behind its labels, and lp = log_probs::
+
+        α_0(s) = lp_0(l'_s) for s < 2                log P = LSE(α_{T-1}(|l'|-1), α_{T-1}(|l'|-2))
+        α_t(s) = lp_t(l'_s) + LSE(α_{t-1}(s), α_{t-1}(s-1), α_{t-1}(s-2) if l'_s ≠ l'_{s-2})
+
+    Args:
+        log_probs: log-probabilities of C classes, shape (T, N, C) or (T, C). They need not be normalized.
+        targets: labels, shape (N, S), of which target n has the first ``target_lengths[n]``; or all targets
+            one behind the other, 1-D. Floating labels are truncated.
+        input_lengths, target_lengths: N integers each, both as arrays or both as tuples; each at most T, S.
+        blank: the class that stands for none. Inside of a target it is a label like others.
+        reduction: "none", "mean" or "sum". The mean divides each loss by its target's length, or by 1 where
+            that is 0, and then their sum by N.
+        zero_infinity: count infinite losses (of targets too long for their input, say) and their gradients
+            as 0; NaN stays.
+
+    Returns:
+        The loss: shape (N), () without N, or () when reduced; infinite where no path has a probability.
+
+    Raises:
+        RuntimeError: a shape, a length, or ``blank`` does not fit, or ``log_probs`` is empty.
+        IndexError: a label is no class. torch does not check this, and reads outside of its array.
+        NotImplementedError: ``log_probs`` is not floating. torch takes no half types either.
+        TypeError: an argument is no array, no integer, or no bool; or one kind of length is array, one tuple.
+        ValueError: ``reduction`` is unknown.
+
+    >>> half = np.log(np.full((2, 2), 0.5))  # of the four paths 11, 1-, -1 and --, three collapse to 1
+    >>> ctc_loss(half, np.array([1]), (2,), (1,)).round(6).item()  # -log(3/4)
+    0.287682
+
+    Source: Graves, Fernández, Gomez, Schmidhuber, Connectionist Temporal Classification (2006), eqs. 3 to 8.
+    """
+    a = _prepare(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
+    return _reduced(_losses(a), a)
+
+
+@ieee
+def ctc_loss_backward(grad_output: Array, log_probs: Array, targets: Array, input_lengths: Lengths,
+                      target_lengths: Lengths, blank: int = 0, reduction: str = "mean",
+                      zero_infinity: bool = False) -> tuple[Array, None, None, None]:
+    r"""Gradient of :func:`ctc_loss` with respect to the logits of which log_probs are the log_softmax.
+
+    That is exp(lp_t(k)) - γ_t(k) and not the derivative -γ_t(k) with respect to ``log_probs``, by torch's
+    convention. γ_t(k) is the share of P that paths with class k at time t have::
+
+        γ_t(k) = Σ_{s: l'_s = k} exp(α_t(s) + β_t(s) - log P)
+        β_t(s) = LSE(b(s), b(s+1), b(s+2) if l'_s ≠ l'_{s+2}),  b(s) = β_{t+1}(s) + lp_{t+1}(l'_s)
+
+    from β = 0 for the last two s at the last time. (Passed on through log_softmax it stays what it is, since
+    it adds up to 0 over the classes. Whatever ``log_probs`` are, it is the derivative of the loss plus
+    Σ exp(lp), which normalization keeps constant.)
+
+    Args:
+        grad_output: gradient with respect to the loss, of the loss's shape.
+        log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity: as there.
+
+    Returns:
+        Gradient of ``log_probs``, 0 at times beyond an input's length, NaN where the loss is infinite and not
+    XX
+    Raises:
+        What :func:`ctc_loss` raises.
+
+    torch differs from this text in two places. Where lp is -inf, with γ = 0, it takes -inf from -inf and has
+    NaN for 0. And where the last label of a target is the blank, which its documentation excludes, it leaves
+    the last of the paths' places out of γ.
+
+    >>> half = np.log(np.full((2, 1, 2), 0.5))
+    >>> ctc_loss_backward(np.array(1.0), half, np.array([[1]]), (2,), (1,))[0].round(6).tolist()
+    [[[0.166667, -0.166667]], [[0.166667, -0.166667]]]
+
+    Source: as there, eqs. 9 to 16; β without the emission of its own time: Graves, Supervised Sequence
+    Labelling with Recurrent Neural Networks (2012), section 7.3.
+    """
+    a = _prepare(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
+    g = np.broadcast_to(cast(grad_output, a.lp.dtype).reshape(-1), a.target_lengths.shape, subok=True)
+    if a.reduction == "mean":
+        g = g / (np.maximum(a.target_lengths, 1) * len(a.target_lengths)).astype(_like(a.lp))
+    alphas = _alphas(a)
+    log_p = _log_p(alphas[-1], a)
+    is_class = a.labels[:, :, None] == np.arange(a.lp.shape[2])
+    shares = [np.exp(alpha + beta - log_p[:, None]) for alpha, beta in zip(alphas, _betas(a), strict=True)]
+    gamma = np.stack([total(np.where(is_class, share[:, :, None], 0), 1) for share in shares])
+    slope = g[:, None] * (np.exp(a.lp) - gamma)
+    slope = np.where((log_p > -np.inf)[:, None], slope, np.nan)
+    if a.zero_infinity:
+        slope = np.where((log_p == -np.inf)[:, None], 0, slope)
+    inside = np.arange(len(a.lp))[:, None, None] < a.input_lengths[:, None]
+    return cast(np.where(inside, slope, 0), a.lp.dtype).reshape(log_probs.shape), None, None, None
+
+
+class _Prepared(NamedTuple):
+    lp: Array  #: (T, N, C)
+    emitted: Array  #: lp of each place of l', (T, N, 2S+1)
+    labels: Array  #: l', padded with blanks, (N, 2S+1)
+    skips: Array  #: may l'_s follow l'_{s-2}? (N, 2S+1)
+    input_lengths: Array
+    target_lengths: Array
+    reduction: str
+    zero_infinity: bool
+    losses_shape: tuple[int, ...]
+
+
+def _prepare(log_probs: Array, targets: Array, input_lengths: Lengths, target_lengths: Lengths, blank: int,
+             reduction: str, zero_infinity: bool) -> _Prepared:
+    """The checked arguments, batched, and the targets with their blanks."""
+    log_probs, targets = array("log_probs", log_probs), array("targets", targets)
+    reduction = resolve(reduction, stacklevel=5)
+    if isinstance(input_lengths, np.ndarray) is not isinstance(target_lengths, np.ndarray):
+        raise TypeError("input_lengths and target_lengths must both be arrays or both be tuples, not "
+                        f"{type(input_lengths).__name__} and {type(target_lengths).__name__}")
+    if not isinstance(blank, numbers.Integral):
+        raise TypeError(f"blank must be an integer, not {type(blank).__name__}")
+    if not isinstance(zero_infinity, bool | np.bool_):
+        raise TypeError(f"zero_infinity must be a bool, not {type(zero_infinity).__name__}")
+    if log_probs.ndim not in (2, 3) or not log_probs.size:
+        raise RuntimeError(f"log_probs must have shape (T, N, C) or (T, C), not empty, not {log_probs.shape}")
+    lp = log_probs if log_probs.ndim == 3 else log_probs[:, None]
+    times, batch, classes = lp.shape
+    if not 0 <= blank < classes:
+        raise RuntimeError(f"blank must be in 0..{classes - 1}, not {blank}")
+    inputs = _lengths("input_lengths", input_lengths, batch, times)
+    if targets.ndim == 1:
+        lengths = _lengths("target_lengths", target_lengths, batch, None)
+        if targets.size != lengths.sum():
+            raise RuntimeError(f"targets must have shape ({lengths.sum()},), the sum of target_lengths, or "
+                               f"({batch}, S), not {targets.shape}")
+    elif targets.ndim == 2 and len(targets) == batch:
+        lengths = _lengths("target_lengths", target_lengths, batch, targets.shape[1])
+    else:
+        raise RuntimeError(f"targets must have shape ({batch}, S), or be 1-D, not {targets.shape}")
+    if not is_floating(lp):
+        raise NotImplementedError(f"log_probs must be floating, not {lp.dtype}")
+    filled = np.arange(lengths.max()) < lengths[:, None]
+    given = targets if targets.ndim == 1 else targets[:, : filled.shape[1]][filled]
+    given = given.astype(np.int64)
+    if (outside := (given < 0) | (given >= classes)).any():
+        raise IndexError(f"targets must be in 0..{classes - 1}, not {given[outside][0]}")
+    labels = np.full((batch, 2 * filled.shape[1] + 1), int(blank))
+    labels[:, 1::2][filled] = given
+    skips = np.zeros(labels.shape, np.bool_)
+    skips[:, 2:] = labels[:, 2:] != labels[:, :-2]
+    return _Prepared(lp, np.take_along_axis(lp, labels[None], 2), labels, skips, inputs, lengths, reduction,
+                     bool(zero_infinity), (batch,) if log_probs.ndim == 3 or reduction != "none" else ())
+
+
+def _lengths(name: str, lengths: Lengths, batch: int, most: int | None) -> Array:
+    """The lengths as an array, of which none is negative or too large."""
+    if not isinstance(lengths, np.ndarray):
+        if not isinstance(lengths, tuple | list) or not all(isinstance(n, numbers.Integral) for n in lengths):
+            raise TypeError(f"{name} must be an array or a tuple of integers, not {lengths!r}")
+        lengths = np.array(lengths, np.int64)
+    if lengths.dtype.kind not in "iu":
+        raise RuntimeError(f"{name} must be integers, not {lengths.dtype}")
+    if lengths.size != batch or not lengths.ndim:
+        raise RuntimeError(f"{name} must have shape ({batch},), not {lengths.shape}")
+    lengths = lengths.astype(np.int64).ravel()
+    if lengths.min() < 0 or (most is not None and lengths.max() > most):
+        wrong = lengths.min() if lengths.min() < 0 else lengths.max()
+        raise RuntimeError(f"{name} must be in 0..{'' if most is None else most}, not {wrong}")
+    return lengths
+
+
+def _like(lp: Array) -> np.dtype[Any]:
+    return np.dtype(np.int64) if lp.dtype == object else lp.dtype
+
+
+def _later(x: Array, places: int) -> Array:
+    """Each row moved by so many places, with -inf where it leaves a gap."""
+    moved = np.full_like(x, -np.inf)
+    if places > 0:
+        moved[:, places:] = x[:, :-places]
+    else:
+        moved[:, :places] = x[:, -places:]
+    return moved
+
+
+def _alphas(a: _Prepared) -> list[Array]:
+    """Log-probabilities of all beginnings of paths that are at place s of l' at time t: one array a time."""
+    places = np.arange(a.labels.shape[1])
+    alphas = [np.where(places < 2, a.emitted[0], -np.inf)]
+    for t in range(1, len(a.lp)):
+        x = alphas[-1]
+        ways = np.stack([x, _later(x, 1), np.where(a.skips, _later(x, 2), -np.inf)])
+        alphas.append(np.where(a.input_lengths[:, None] > t, logsumexp(ways, 0) + a.emitted[t], x))
+    return alphas
+
+
+def _betas(a: _Prepared) -> list[Array]:
+    """Log-probabilities of all ends of paths after time t, from place s of l': one array a time."""
+    last = 2 * a.target_lengths[:, None]
+    places = np.arange(a.labels.shape[1])
+    end = np.where((places == last) | (places == last - 1), np.zeros_like(a.emitted[0]), -np.inf)
+    skips = np.zeros(a.skips.shape, np.bool_)
+    skips[:, :-2] = a.skips[:, 2:]
+    betas = [end]
+    for t in range(len(a.lp) - 1, 0, -1):
+        x = betas[-1] + a.emitted[t]
+        ways = np.stack([x, _later(x, -1), np.where(skips, _later(x, -2), -np.inf)])
+        betas.append(np.where(a.input_lengths[:, None] > t, logsumexp(ways, 0), end))
+    return betas[::-1]
+
+
+def _log_p(alpha: Array, a: _Prepared) -> Array:
+    """log P from the α of the last time; of no time at all it is log 1 for an empty target, else log 0."""
+    last = 2 * a.target_lengths[:, None]
+    ends = np.take_along_axis(alpha, np.maximum(np.concatenate([last, last - 1], 1), 0), 1)
+    ends = np.where(np.concatenate([last, last - 1], 1) >= 0, ends, -np.inf)
+    without_time = np.where(a.target_lengths == 0, np.zeros_like(ends[:, 0]), -np.inf)
+    return np.where(a.input_lengths == 0, without_time, logsumexp(ends, 1))
+
+
+def _losses(a: _Prepared) -> Array:
+    losses = -_log_p(_alphas(a)[-1], a)
+    return np.where(losses == np.inf, 0, losses) if a.zero_infinity else losses
+
+
+def _reduced(losses: Array, a: _Prepared) -> Array:
+    if a.reduction == "mean":
+        losses = losses / np.maximum(a.target_lengths, 1).astype(_like(a.lp))
+    return reduce_losses(cast(losses, a.lp.dtype).reshape(a.losses_shape), a.reduction)
+
+
+@ieee
+def _normalized(log_probs: Array, targets: Array, input_lengths: Lengths, target_lengths: Lengths,
+                blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> Array:
+    """The loss plus Σ exp(lp) over each input's times: its derivative is :func:`ctc_loss_backward`."""
+    a = _prepare(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
+    losses = -_log_p(_alphas(a)[-1], a)
+    inside = np.arange(len(a.lp))[:, None, None] < a.input_lengths[:, None]
+    losses = losses + total(np.where(inside, np.exp(a.lp), 0), (0, 2))
+    return _reduced(np.where(losses == np.inf, 0, losses) if a.zero_infinity else losses, a)
+
+
+# --- cases ---------------------------------------------------------------------------------------
+
+_SHAPES = {"5x2x4": (5, 2, 4), "1x2x3": (1, 2, 3), "7x1x3": (7, 1, 3), "3x3x4": (3, 3, 4)}
+
+
+def _allowed(options: Options, dtype: str) -> bool:
+    changed = {axis.name for axis in SPEC.axes if options[axis.name] != axis.values[0]}
+    if options["regime"] == "long":
+        return changed <= {"regime", "reduction"} and options["reduction"] != "sum"
+    if options["regime"] == "huge" and options["shape"] == "1x2x3":
+        return False  # all of the gradient may be 1 - 1
+    return bool(options["targets"] != "unbatched" or options["shape"] == "7x1x3")
+
+
+def _labels(kind: str, n: int, time: int, blank: int, classes: int, rng: np.random.Generator) -> list[int]:
+    """A target that an input of this length can have, unless it is too long on purpose."""
+    others = [k for k in range(classes) if k != blank]
+    if kind == "none" or (kind == "empty" and n == 0):
+        return []
+    if kind == "repeated":
+        return [others[n % len(others)]] * min((time + 1) // 2, 3)
+    size = time + 1 if kind == "too-long" and n == 0 else int(rng.integers(1, 4))
+    labels = [others[int(k)] for k in np.cumsum(rng.integers(1, len(others), size)) % len(others)]
+    labels = labels if kind == "too-long" and n == 0 else labels[:time]
+    return [blank, *labels[1:]] if kind == "blank" and len(labels) > 1 else labels  # not the last: see above
+
+
+def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    regime, long = options["regime"], options["regime"] == "long"
+    times, batch, classes = (2000, 1, 3) if long else _SHAPES[options["shape"]]
+    blank = options["blank"] if options["blank"] < classes else classes - 1
+    inputs = np.array([times, *rng.integers((times + 1) // 2, times + 1, batch - 1)])
+    inputs[0] = 0 if options["inputs"] == "zero" else times
+    inputs[1:] = times if options["inputs"] == "full" else inputs[1:]
+    labels = [_labels(options["labels"], n, int(time), blank, classes, rng) for n, time in enumerate(inputs)]
+    logits = rng.uniform(-1.0, 1.0, (times, batch, classes)) * (1e3 if regime == "huge" else 3.0)
+    for n in range(batch if regime in ("peaked", "long") else 0):  # a path that the target has
+        path = [k for label in labels[n] for k in (label, blank)] or [blank]
+        height = np.where(rng.permutation(times) < 10, 3.0, 12.0) if long else 4.0
+        logits[np.arange(times), n, np.array(path)[np.arange(times) * len(path) // times]] += height
+    log_probs = log_softmax(logits, 2)
+    log_probs += rng.uniform(-2.0, 1.0, logits.shape) * (regime == "unnormalized")
+    if regime == "inf":
+        log_probs.flat[rng.integers(0, log_probs.size, 2)] = -np.inf
+    if regime == "nan":  # a class that the first target has not, and all classes of the last at one time
+        unused = [k for k in range(classes) if k not in (blank, *labels[0])]
+        log_probs[0, 0, unused[:1]] = np.nan
+        log_probs[times // 2, 1:][-1:] = np.nan
+    lengths = [len(row) for row in labels]
+    if options["targets"] in ("concatenated", "unbatched"):
+        targets = np.array([label for row in labels for label in row], np.int64)
+    else:
+        targets = np.full((batch, max(lengths) + 2 * (options["targets"] == "wider")), -7)
+        for n, row in enumerate(labels):
+            targets[n, : len(row)] = row
+    kind: Any = {"tuples": lambda v: tuple(map(int, v)), "int32": np.int32}.get(options["lengths"], np.int64)
+    return {"log_probs": log_probs[:, 0] if options["targets"] == "unbatched" else log_probs,
+            "targets": targets.astype(np.int32) if options["lengths"] == "int32" else targets,
+            "input_lengths": kind(inputs), "target_lengths": kind(lengths), "blank": blank,
+            "reduction": options["reduction"], "zero_infinity": options["zero_infinity"]}
+
+
+def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
+    classes = min(n, 20)
+    times = min(max(n // classes, 1), 50)
+    batch = max(n // (classes * times), 1)
+    log_probs = log_softmax(rng.standard_normal((times, batch, classes), np.float32), 2)
+    return {"log_probs": log_probs, "targets": rng.integers(1, max(classes, 2), (batch, times // 3)),
+            "input_lengths": np.full(batch, times), "target_lengths": np.full(batch, times // 3)}
+
+
+_GOOD: dict[str, Any] = {
+    "log_probs": np.log(np.full((4, 2, 3), 1 / 3, np.float32)), "targets": np.array([[1, 2], [2, 2]]),
+    "input_lengths": np.array([4, 4]), "target_lengths": np.array([2, 2])}
+_X = _GOOD["log_probs"]
+_refuse = refuser(**_GOOD)
+
+SPEC = LossSpec(
+    name="ctc_loss", torch_names=("torch.nn.functional.ctc_loss", "torch.nn.CTCLoss"),
+    function=ctc_loss, backward=ctc_loss_backward, module="CTCLoss", potential=_normalized,
+    module_arguments={"blank": 0, "reduction": "mean", "zero_infinity": False},
+    axes=(Axis("shape", tuple(_SHAPES), "times x batch x classes"),
+          Axis("targets", ("padded", "wider", "concatenated", "unbatched"),
+               "wider: with labels behind that are none"),
+          Axis("lengths", ("arrays", "tuples", "int32")),
+          Axis("inputs", ("full", "ragged", "zero"), "input lengths; zero: the first"),
+          Axis("labels", ("distinct", "repeated", "empty", "none", "blank", "too-long"),
+               "empty, too-long: the first target; none: all are empty; blank: one inside"),
+          Axis("blank", (0, 1, 3), "3: the last class"), Axis("reduction", ("mean", "none", "sum")),
+          Axis("zero_infinity", (False, True)),
+          Axis("regime", ("moderate", "peaked", "huge", "unnormalized", "inf", "nan", "long"),
+               "long: 2000 times, peaked, so that float32 can decide its gradient")),
+    allowed=_allowed, draw=_draw, sized=_sized, strength=3,
+    dtypes=("float64", "float32"),  # torch's kernel takes no others
+    arrays=("log_probs", "targets", "input_lengths", "target_lengths"),
+    refusals=(
+        _refuse("integer log-probabilities", NotImplementedError, "log_probs must be floating, not int64",
+                log_probs=_X.astype(np.int64)),
+        _refuse("no classes", RuntimeError, r"not empty, not \(4, 2, 0\)", log_probs=_X[:, :, :0]),
+        _refuse("no times", RuntimeError, r"not \(0, 2, 3\)", log_probs=_X[:0]),
+        _refuse("no classes at all", RuntimeError, r"log_probs must have shape .*, not \(4,\)",
+                log_probs=_X[:, 0, 0]),
+        _refuse("blank is no class", RuntimeError, "blank must be in 0..2, not 3", blank=3),
+        _refuse("negative blank", RuntimeError, "blank must be in 0..2, not -1", blank=-1),
+        _refuse("floating blank", TypeError, "blank must be an integer, not float", blank=1.0),
+        _refuse("input longer than there are times", RuntimeError, "input_lengths must be in 0..4, not 5",
+                input_lengths=np.array([5, 4])),
+        _refuse("negative input length", RuntimeError, "input_lengths must be in 0..4, not -1",
+                input_lengths=np.array([-1, 4])),
+        _refuse("negative target length", RuntimeError, "target_lengths must be in 0..2, not -1",
+                target_lengths=np.array([-1, 2])),
+        _refuse("target longer than its row", RuntimeError, "target_lengths must be in 0..2, not 3",
+                target_lengths=np.array([3, 2])),
+        _refuse("too few input lengths", RuntimeError, r"input_lengths must have shape \(2,\), not \(1,\)",
+                input_lengths=np.array([4])),
+        _refuse("too few target lengths", RuntimeError, r"target_lengths must have shape \(2,\)",
+                input_lengths=(4, 4), target_lengths=(2,)),
+        _refuse("one length for a batch", RuntimeError, r"not \(\)", input_lengths=np.array(4)),
+        _refuse("floating lengths", RuntimeError, "input_lengths must be integers, not float32",
+                input_lengths=np.array([4, 4], np.float32)),
+        _refuse("boolean lengths", RuntimeError, "target_lengths must be integers, not bool",
+                target_lengths=np.array([True, True])),
+        _refuse("array and tuple", TypeError, "must both be arrays or both be tuples, not ndarray and tuple",
+                target_lengths=(2, 2)),
+        _refuse("floating lengths in a tuple", TypeError, "input_lengths must be an array or a tuple of int",
+                input_lengths=(4.0, 4.0), target_lengths=(2, 2)),
+        _refuse("no lengths but one number", TypeError, "must be an array or a tuple of integers, not 4",
+                input_lengths=4, target_lengths=2),
+        _refuse("too few labels", RuntimeError, r"targets must have shape \(4,\), the sum of target_lengths",
+                targets=np.array([1, 2, 2])),
+        _refuse("too many labels", RuntimeError, r"not \(5,\)", targets=np.array([1, 2, 2, 2, 1])),
+        _refuse("another batch", RuntimeError, r"targets must have shape \(2, S\)",
+                targets=np.array([[1, 2]])),
+        _refuse("one dimension too many", RuntimeError, "targets must have shape",
+                targets=np.ones((2, 2, 1), int)),
+        _refuse("no array", TypeError, "targets must be a NumPy array, not list", targets=[[1, 2], [2, 2]]),
+        _refuse("no bool", TypeError, "zero_infinity must be a bool, not int", zero_infinity=1),
+        _refuse("no such reduction", ValueError, "'batchmean'", reduction="batchmean"),
+    ),
+)
+
+CTCLoss = module_class(SPEC)

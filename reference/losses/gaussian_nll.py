@@ -1,0 +1,246 @@
+"""Negative log-likelihood under normal distributions of given variance."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+from ..numerics import Array, array, cast, conj, ieee, is_floating, result_type, unbroadcast
+from ..precision import pi_like
+from ..reduction import reduce_losses, resolve
+from ..spec import Axis, Limits, LossSpec, Options
+from ._cases import refuser
+from ._module import module_class
+
+__all__ = ["SPEC", "GaussianNLLLoss", "gaussian_nll_loss", "gaussian_nll_loss_backward"]
+
+
+@ieee
+def gaussian_nll_loss(input: Array, target: Array, var: Array | float, full: bool = False, eps: float = 1e-6,
+                      reduction: str = "mean") -> Array:
+    r"""Negative log-likelihood of target under the normal distribution of mean input and variance var.
+
+    With v = max(var, ε), the loss of an element is::
+
+        ½ (log v + (x - y)² / v)        + ½ log 2π with ``full``
+
+    Args:
+        input: means x, any shape.
+        target: y, any shape that broadcasts with that of ``input``; a larger one enlarges the loss.
+        var: the variances, not negative: the shape of ``input``; that shape without its last length, which
+            makes a variance of shape (N) beside input (N, N) one for each row; or that shape with one length
+            replaced by 1. Or a float for all.
+        full: add ½ log 2π?
+        eps: ε, which is rounded to the dtype of ``var`` (1.0133e-6 in float16).
+        reduction: "none", "mean" or "sum"; the mean divides by the number of elements.
+
+    Returns:
+        The loss: the broadcast shape, or () when reduced; NaN for the mean of nothing.
+
+    Raises:
+        ValueError: a variance is negative, its shape is none of those, or ``reduction`` is unknown.
+        RuntimeError: the shapes of ``input`` and ``target`` do not broadcast, or a dtype does not fit.
+        NotImplementedError: variances are complex.
+        TypeError: an argument is no array, or no float (an integer is none) or number.
+
+    There are no ``size_average`` and ``reduce``, and the module takes its settings by name alone.
+
+    >>> gaussian_nll_loss(np.array([1.0, 3.0]), np.array([1.0, 1.0]), np.array([1.0, 4.0]), reduction="none")
+    array([0.        , 1.19314718])
+
+    Source: Nix, Weigend, Estimating the mean and variance of the target probability distribution (1994),
+    equation 3.
+    """
+    x, y, v, reduction = _prepare(input, target, var, eps, reduction)
+    losses = (np.log(v) + (x - y) ** 2 / v) / 2
+    if full:
+        losses = losses + np.log(2 * pi_like(v)) / 2
+    return reduce_losses(cast(losses, result_type(x, y, v)), reduction)
+
+
+@ieee
+def gaussian_nll_loss_backward(grad_output: Array, input: Array, target: Array, var: Array | float,
+                               full: bool = False, eps: float = 1e-6, reduction: str = "mean",
+                               ) -> tuple[Array | None, Array | None, Array | None]:
+    r"""Gradient of :func:`gaussian_nll_loss`.
+
+    It is (x - y) / v for x, its negative for y, and ½ (1 - (x - y)² / v) / v for var.
+
+    Args:
+        grad_output: gradient with respect to the loss, of the loss's shape.
+        input, target, var, full, eps, reduction: as there.
+
+    Returns:
+        Gradients of input, target and var, each in its argument's shape; None for integers and floats.
+
+    Raises:
+        What :func:`gaussian_nll_loss` raises.
+
+    torch's convention: the clamp is not differentiated, so a variance below ε has the gradient that it would
+    have at ε, though the loss does not depend on it there.
+
+    >>> gaussian_nll_loss_backward(np.array(1.0), np.array([3.0]), np.array([1.0]), np.array([2.0]))
+    (array([1.]), array([-1.]), array([-0.25]))
+
+    Source: differentiation.
+    """
+    x, y, v, reduction = _prepare(input, target, var, eps, reduction)
+    d = x - y
+    dtype, n = result_type(d, v), np.broadcast(d, v).size
+    g = cast(grad_output, dtype)
+    g = g / n if reduction == "mean" else g
+    slope = g * conj(d / v)
+    grad_var = None
+    if isinstance(var, np.ndarray):
+        by_var = g * conj((1 / v - d**2 / v / v) / 2)
+        grad_var = cast(unbroadcast(by_var, v), v.dtype)
+        grad_var = None if grad_var is None else grad_var.reshape(var.shape)
+    return unbroadcast(slope, input), unbroadcast(-slope, target), grad_var
+
+
+def _prepare(input: Array, target: Array, var: Array | float, eps: float,
+             reduction: str) -> tuple[Array, Array, Array, str]:
+    """The checked means and targets, the clamped variances in a shape that broadcasts, and the reduction."""
+    input, target = array("input", input), array("target", target)
+    v = _variances(input, var)
+    reduction = resolve(reduction, old_name=False, stacklevel=5)
+    if not isinstance(eps, numbers.Real):
+        raise TypeError(f"eps must be a number, not {type(eps).__name__}")
+    if not is_floating(v):
+        raise RuntimeError(f"var must be floating, not {v.dtype}")
+    if np.bool_ in (input.dtype, target.dtype):
+        raise RuntimeError(f"input and target must be numbers, not {input.dtype} and {target.dtype}")
+    try:
+        np.broadcast_shapes(input.shape, target.shape, v.shape)
+    except ValueError:
+        raise RuntimeError(f"target must broadcast with input, {input.shape}, not {target.shape}") from None
+    return input, target, np.maximum(v, cast(eps * np.ones_like(v), v.dtype)), reduction
+
+
+def _variances(input: Array, var: Array | float) -> Array:
+    """The variances in a shape that broadcasts with that of the means."""
+    if isinstance(var, float) or not isinstance(var, np.ndarray | np.generic | numbers.Integral):
+        if not isinstance(var, numbers.Real):
+            raise TypeError(f"var must be a NumPy array or a float, not {type(var).__name__}")
+        if var < 0:
+            raise ValueError(f"var must not be negative, not {var}")
+        if input.dtype.kind == "c":
+            raise NotImplementedError("var must be an array beside complex input, not a float")
+        like = np.ones_like(input) if is_floating(input) else np.ones(input.shape, np.float32)
+        return cast(var * like, like.dtype)
+    v = array("var", var)
+    if v.dtype.kind == "c":
+        raise NotImplementedError(f"var must be real, not {v.dtype}")
+    if np.any(v < 0):
+        raise ValueError(f"var must not be negative, not {v[v < 0][0]}")
+    if v.shape == input.shape:
+        return v
+    if v.shape == input.shape[:-1]:
+        return v[..., None]
+    if v.ndim == input.ndim and sum(m for m, n in zip(v.shape, input.shape, strict=True) if m != n) == 1:
+        return v
+    raise ValueError(f"var must have the shape of input, {input.shape}, or that without its last length, or "
+                     f"that with one 1 in it, not {v.shape}")
+
+
+# --- cases ---------------------------------------------------------------------------------------
+
+_SHAPES = {"3x4": (3, 4), "scalar": (), "5": (5,), "3x3": (3, 3), "2x1x3": (2, 1, 3), "0": (0,)}
+_VARS = ("same", "short", "row-of-1", "column", "float")
+
+
+def _allowed(options: Options, dtype: str) -> bool:
+    return ((options["var"] in ("same", "float") or options["shape"] not in ("scalar", "0"))
+            and (options["var"] != "row-of-1" or options["shape"] in ("3x4", "3x3"))
+            and (options["target"] == "same" or options["shape"] in ("3x4", "2x1x3"))
+            and (options["regime"] == "moderate" or options["shape"] != "0")
+            and (options["var"] != "float" or options["regime"] not in ("inf-var", "nan-var"))
+            # a square over 1e-6 is beyond float16
+            and (dtype != "float16" or options["eps"] != 1e-6
+                 or options["regime"] not in ("clamped", "zero-var")))
+
+
+def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    """Variances above 1.5 or far below the squares, so that no loss cancels."""
+    shape, regime, eps = _SHAPES[options["shape"]], options["regime"], options["eps"]
+    target_shape = {"row": shape[-1:], "larger": (2, *shape)}.get(options["target"], shape)
+    var_shape = {"short": shape[:-1], "row-of-1": (1, *shape[1:]), "column": (*shape[:-1], 1),
+                 "float": ()}.get(options["var"], shape)
+    scale = {"huge": limits.max**0.5 / 16, "tiny": 8 * limits.tiny}.get(regime, 3.0)
+    y, x = rng.uniform(-scale / 4, scale / 4, target_shape), rng.uniform(scale / 2, scale, shape)
+    v = np.asarray(rng.uniform(1.6, 3.0, var_shape))
+    if regime == "exact":
+        x, y = x * 0 + 1.5, y * 0 + 1.5
+    elif regime == "narrow":  # 1 - (x - y)² / v does not cancel
+        v = v / 16
+    elif regime == "wide":
+        v = v * 256
+    elif regime == "clamped":
+        v = np.asarray(eps * rng.uniform(0.25, 0.75, var_shape))
+    elif regime == "zero-var":
+        v = v * 0
+    x, y = np.asarray(x), np.asarray(y)
+    values: dict[str, tuple[tuple[float, ...], ...]] = {
+        "inf": ((np.inf, -np.inf), (np.inf,), ()), "nan": ((np.nan,), (), ()),
+        "inf-var": ((), (), (np.inf,)), "nan-var": ((), (), (np.nan,))}
+    for a, first in zip((x, y, v), values.get(regime, ((), (), ())), strict=True):
+        a.flat[: len(first[: a.size])] = first[: a.size]
+    return {"input": x, "target": y, "var": float(v) if options["var"] == "float" else v,
+            "full": options["full"], "eps": eps, "reduction": options["reduction"]}
+
+
+def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
+    return {"input": rng.standard_normal(n, np.float32), "target": rng.standard_normal(n, np.float32),
+            "var": rng.random(n, np.float32) + np.float32(0.5)}
+
+
+_X = np.ones((3, 4), np.float32)
+_refuse = refuser(input=_X, target=_X, var=_X)
+
+SPEC = LossSpec(
+    name="gaussian_nll_loss",
+    torch_names=("torch.nn.functional.gaussian_nll_loss", "torch.nn.GaussianNLLLoss"),
+    function=gaussian_nll_loss, backward=gaussian_nll_loss_backward, module="GaussianNLLLoss",
+    module_arguments={"full": False, "eps": 1e-6, "reduction": "mean"},
+    axes=(Axis("var", _VARS, "short: without the last length; row-of-1, column: with a first or last 1"),
+          Axis("full", (False, True)), Axis("eps", (1e-6, 0.25)), Axis("shape", tuple(_SHAPES)),
+          Axis("reduction", ("mean", "none", "sum")),
+          Axis("target", ("same", "row", "larger"), "its shape beside that of input"),
+          Axis("regime", ("moderate", "exact", "narrow", "wide", "clamped", "zero-var", "huge", "tiny", "inf",
+                          "inf-var", "nan", "nan-var"), "exact: x = y; clamped: var is below eps")),
+    allowed=_allowed, draw=_draw, sized=_sized,
+    # the clamp is straight-through; under "narrow" it may be in force
+    kinks=lambda options: options["regime"] in ("clamped", "zero-var") or (
+        options["regime"] == "narrow" and options["eps"] == 0.25),
+    arrays=("input", "target", "var"),
+    refusals=(
+        _refuse("a negative variance", ValueError, r"var must not be negative, not -1\.0", var=-_X),
+        _refuse("a negative float", ValueError, r"not be negative, not -1\.0", var=-1.0),
+        _refuse("one variance a column without saying so", ValueError, r"not \(4,\)", var=_X[0]),
+        _refuse("one variance for all in an array", ValueError, r"not \(1, 1\)", var=_X[:1, :1]),
+        _refuse("no shape at all", ValueError, r"not \(\)", var=np.array(1.0)),
+        _refuse("more variances than means", ValueError, r"not \(1, 3, 4\)", var=_X[None]),
+        _refuse("an integer for a float", TypeError, "var must be a NumPy array, not int", var=1),
+        _refuse("no variance", TypeError, "var must be a NumPy array or a float, not NoneType", var=None),
+        _refuse("integer variances", RuntimeError, "var must be floating, not int64",
+                var=_X.astype(np.int64)),
+        _refuse("complex variances", NotImplementedError, "var must be real, not complex64",
+                var=_X.astype(np.complex64)),
+        _refuse("a float beside complex means", NotImplementedError, "var must be an array",
+                input=_X.astype(np.complex64), var=1.0),
+        _refuse("truth values", RuntimeError, "must be numbers, not bool and float32", input=_X > 0),
+        _refuse("shapes that do not broadcast", RuntimeError, r"target must broadcast .*, not \(3,\)",
+                target=_X[0, :3]),
+        _refuse("a word for the least", TypeError, "eps must be a number, not str", eps="small"),
+        _refuse("no such reduction", ValueError, "'batchmean'", reduction="batchmean"),
+        _refuse("an old name of the mean", ValueError, "'elementwise_mean'", reduction="elementwise_mean"),
+        _refuse("no reduction at all; torch puts it into its message", ValueError, "not None", TypeError,
+                reduction=None),
+        _refuse("no array; torch asks it for its size", TypeError, "input must be a NumPy array, not float",
+                AttributeError, input=1.0),
+    ),
+)
+
+GaussianNLLLoss = module_class(SPEC, keyword_only=True)

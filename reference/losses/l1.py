@@ -1,0 +1,181 @@
+"""Mean absolute error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..numerics import Array, cast, conj, ieee, result_type, sum_to, total, unbroadcast
+from ..reduction import reduce_losses, resolve
+from ..spec import Axis, Limits, LossSpec, Options
+from ._cases import REDUCTIONS, refuser
+from ._module import module_class
+from ._pairs import PAIR_SHAPES, broadcast_pair, check_weight, draw_pair, pair_allowed, sign
+
+__all__ = ["SPEC", "L1Loss", "l1_loss", "l1_loss_backward"]
+
+
+@ieee
+def l1_loss(input: Array, target: Array, size_average: bool | None = None, reduce: bool | None = None,
+            reduction: str = "mean", weight: Array | None = None) -> Array:
+    r"""Absolute error between input and target, weighted on request.
+
+    With weights w, the loss of an element is::
+
+        w |x - y|
+
+    Args:
+        input: x, any shape; real or complex.
+        target: y, any shape that broadcasts with that of ``input``.
+        size_average, reduce: the older form of ``reduction``.
+        reduction: "none", "mean" or "sum". The mean divides by the number of elements, or with weights by
+            Σ w. Where a target is larger than the weights, Σ w still counts each weight once.
+        weight: w, the shape of ``input``, or None.
+
+    Returns:
+        The loss: the broadcast shape, or () when reduced; NaN for the mean of nothing. It is real for complex
+        arguments, unless weights are complex. Sums of integers are int64.
+
+    Raises:
+        ValueError: ``weight`` has not the shape of ``input``, or ``reduction`` is unknown.
+        RuntimeError: the shapes of ``input`` and ``target`` do not broadcast, one of them is boolean, or the
+            mean is one of integers without weights; with weights that is in float32.
+        TypeError: an argument is no array.
+
+    Warns:
+        UserWarning: ``input`` and ``target`` differ in shape.
+
+    >>> l1_loss(np.array([1.0, -2.0]), np.array([0.0, 0.0]), weight=np.array([3.0, 1.0])).item()
+    1.25
+
+    Source: documentation of torch.nn.L1Loss; the weighted form, of torch.nn.functional.l1_loss.
+    """
+    broadcast_pair(input, target, stacklevel=4)
+    reduction = resolve(reduction, size_average, reduce)
+    d, w = _prepare(input, target, reduction, weight)
+    losses = np.abs(d)
+    if w is not None:
+        common = result_type(losses, w)
+        w = cast(w, common)
+        losses = cast(losses, common) * w
+    if losses.dtype.kind in "biu" and reduction != "none":
+        losses = losses.astype(np.int64)
+        if reduction == "mean" and w is not None:
+            losses, w = total(losses).astype(np.float32), total(w.astype(np.int64)).astype(np.float32)
+    return reduce_losses(losses, reduction, w)
+
+
+@ieee
+def l1_loss_backward(grad_output: Array, input: Array, target: Array, size_average: bool | None = None,
+                     reduce: bool | None = None, reduction: str = "mean", weight: Array | None = None,
+                     ) -> tuple[Array | None, Array | None, Array | None]:
+    r"""Gradient of :func:`l1_loss`: w sign(x - y) for x, its negative for y, and \|x - y| for w.
+
+    At the kink, x = y, it is 0; torch has 0 also where x - y is NaN. Of complex numbers the sign is
+    (x - y) / \|x - y|. Under "mean", with W = Σ w and the loss L, the gradient for w is (\|x - y| - L) / W.
+
+    Args:
+        grad_output: gradient with respect to the loss, of the loss's shape.
+        input, target, size_average, reduce, reduction, weight: as there.
+
+    Returns:
+        Gradients of input, target and weight, each in its argument's shape; None for integers, and for a
+        weight that is None.
+
+    Raises:
+        What :func:`l1_loss` raises, and warns of what it warns of.
+
+    >>> l1_loss_backward(np.array(3.0), np.array([3.0, 1.0, 0.0]), np.array([1.0, 1.0, 2.0]))[0]
+    array([ 1.,  0., -1.])
+
+    Source: differentiation.
+    """
+    broadcast_pair(input, target, stacklevel=4)
+    reduction = resolve(reduction, size_average, reduce)
+    d, w = _prepare(input, target, reduction, weight)
+    size, g = np.abs(d), np.asanyarray(grad_output)
+    if reduction == "mean":
+        g = g / (d.size if w is None else conj(total(w)))
+    # The loss depends on x by |x - y|, which is real: so is the gradient that reaches it.
+    slope = sign(d) * cast(g if w is None else g * conj(w), size.dtype)
+    grad_weight = None
+    if weight is not None and w is not None:
+        gain = sum_to(g * size, weight.shape)
+        if reduction == "mean":
+            gain = gain - g * conj(total(size * w) / total(w))
+        grad_weight = unbroadcast(gain, weight)
+    return unbroadcast(slope, input), unbroadcast(-slope, target), grad_weight
+
+
+def _prepare(input: Array, target: Array, reduction: str, weight: Array | None) -> tuple[Array, Array | None]:
+    """The difference in the common dtype of both, and the weights."""
+    check_weight(weight, input)
+    dtypes = f"{input.dtype} and {target.dtype}"
+    if np.bool_ in (input.dtype, target.dtype):
+        raise RuntimeError(f"input and target must be numbers, not {dtypes}")
+    dtype = result_type(input, target)
+    if dtype.kind in "iu" and weight is None and reduction == "mean":
+        raise RuntimeError(f"input and target must be floating or complex for a mean, not {dtypes}")
+    d = np.asanyarray(cast(input, dtype) - cast(target, dtype))
+    return d, None if weight is None else np.asanyarray(weight)
+
+
+# --- cases ---------------------------------------------------------------------------------------
+
+def _allowed(options: Options, dtype: str) -> bool:
+    # The weighted mean of one element does not depend on its weight: that gradient cancels to 0.
+    one = options["shape"] == "scalar" and options["weight"] != "none"
+    return pair_allowed(options) and not (one and options["regime"] == "close")
+
+
+def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    x, y = draw_pair(options, rng, limits)
+    arguments = {"input": x, "target": y, **REDUCTIONS[options["reduction"]]}
+    if options["weight"] != "none":
+        w = np.asarray(rng.uniform(0.5, 2.0, x.shape))
+        w.flat[: {"one-zero": 1, "zeros": w.size}.get(options["weight"], 0)] = 0.0
+        arguments["weight"] = w
+    return arguments
+
+
+def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
+    return {"input": rng.standard_normal(n, np.float32), "target": rng.standard_normal(n, np.float32)}
+
+
+_X = np.zeros((3, 4), np.float32)
+_refuse = refuser(input=_X, target=_X)
+
+SPEC = LossSpec(
+    name="l1_loss", torch_names=("torch.nn.functional.l1_loss", "torch.nn.L1Loss"),
+    function=l1_loss, backward=l1_loss_backward, module="L1Loss",
+    module_arguments={"size_average": None, "reduce": None, "reduction": "mean"},
+    axes=(Axis("target", ("same", "row", "larger"), "its shape beside that of input; torch warns"),
+          Axis("shape", tuple(PAIR_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+          Axis("weight", ("none", "random", "one-zero", "zeros")),
+          Axis("regime", ("moderate", "huge", "tiny", "close", "tie", "inf", "nan"), "tie: x = y in places")),
+    allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    arrays=("input", "target", "weight"),
+    # A tiny difference is nearer to 0 than the step of a difference quotient.
+    kinks=lambda options: options["regime"] in ("tie", "tiny"),
+    refusals=(
+        _refuse("a mean of integers", RuntimeError, "for a mean, not int64 and int64",
+                input=_X.astype(np.int64), target=_X.astype(np.int64)),
+        _refuse("truth values", RuntimeError, "must be numbers, not bool", input=_X > 0, target=_X > 0),
+        _refuse("truth values as targets", RuntimeError, "float32 and bool", target=_X > 0),
+        _refuse("truth values beside weights", RuntimeError, "must be numbers", input=_X > 0, weight=_X),
+        _refuse("shapes that do not broadcast", RuntimeError, r"broadcast with input, \(3, 4\), not \(3,\)",
+                target=_X[:, 0]),
+        _refuse("weights of another shape", ValueError, r"weight must have the shape of input, \(3, 4\)",
+                weight=_X[0]),
+        _refuse("no such reduction", ValueError, "'batchmean'", reduction="batchmean"),
+        _refuse("no such reduction, weighted", ValueError, "'avg'", reduction="avg", weight=_X),
+        _refuse("no reduction at all", ValueError, "None", reduction=None),
+        _refuse("no array; torch asks it for its size", TypeError, "target must be a NumPy array, not float",
+                AttributeError, target=1.0),
+        _refuse("no array of weights; torch asks it for its size", TypeError, "weight must be a NumPy array",
+                AttributeError, weight=2.0),
+    ),
+)
+
+L1Loss = module_class(SPEC)

@@ -1,0 +1,193 @@
+"""Margin ranking loss."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+from ..numerics import Array, array, cast, ieee, relu, result_type, unbroadcast
+from ..reduction import reduce_losses, resolve
+from ..spec import Axis, Limits, LossSpec, Options
+from ._cases import REDUCTIONS, decided, poison, refuser
+from ._module import module_class
+
+__all__ = ["SPEC", "MarginRankingLoss", "margin_ranking_loss", "margin_ranking_loss_backward"]
+
+
+@ieee
+def margin_ranking_loss(input1: Array, input2: Array, target: Array, margin: float = 0,
+                        size_average: bool | None = None, reduce: bool | None = None,
+                        reduction: str = "mean") -> Array:
+    r"""How far the first input fails to be above the second (or below, as the target says) by a margin.
+
+    The loss of an element is::
+
+        max(0, -y (x₁ - x₂) + margin)
+
+    Args:
+        input1, input2: x₁ and x₂, of shapes that broadcast and have as many dimensions.
+        target: y, 1 where the first ought to be larger and -1 where the second; any number is taken. It
+            broadcasts with the inputs, and has as many dimensions.
+        margin: any number.
+        size_average, reduce: the older form of ``reduction``.
+        reduction: "none", "mean" or "sum". The mean divides by the number of elements.
+
+    Returns:
+        The loss: the broadcast shape, or () when reduced; NaN for the mean of nothing. Integers have a loss
+        in float32.
+
+    Raises:
+        RuntimeError: shapes do not broadcast or differ in dimension, or an argument holds truth values.
+        ValueError: ``reduction`` is unknown.
+        NotImplementedError: an argument is complex.
+        TypeError: an argument is no array, or ``margin`` no number.
+
+    >>> margin_ranking_loss(np.array([1.0, 3.0]), np.array([2.0, 1.0]), np.array([1.0, 1.0]), 0.5).item()
+    0.75
+
+    Source: documentation of torch.nn.MarginRankingLoss; Herbrich, Graepel, Obermayer, Large margin rank
+    boundaries for ordinal regression (2000).
+    """
+    reduction = resolve(reduction, size_average, reduce)
+    x1, x2, y, dtype = _prepare(input1, input2, target, margin)
+    return reduce_losses(cast(relu(-y * (x1 - x2) + margin), dtype), reduction)
+
+
+@ieee
+def margin_ranking_loss_backward(
+        grad_output: Array, input1: Array, input2: Array, target: Array, margin: float = 0,
+        size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+) -> tuple[Array | None, Array | None, Array | None]:
+    r"""Gradient of :func:`margin_ranking_loss`: -y for x₁, y for x₂ and x₂ - x₁ for y where the loss counts.
+
+    It counts where -y (x₁ - x₂) + margin >= 0: at the kink itself torch passes the full gradient.
+
+    Args:
+        grad_output: gradient with respect to the loss, of the loss's shape.
+        input1, input2, target, margin, size_average, reduce, reduction: as there.
+
+    Returns:
+        Gradients of input1, input2 and target, each in its argument's shape; None for integers.
+
+    Raises:
+        What :func:`margin_ranking_loss` raises.
+
+    >>> margin_ranking_loss_backward(np.array(1.0), np.array([1.0]), np.array([2.0]), np.array([1.0]))[0]
+    array([-1.])
+
+    Source: differentiation.
+    """
+    reduction = resolve(reduction, size_average, reduce)
+    x1, x2, y, dtype = _prepare(input1, input2, target, margin)
+    d = x1 - x2
+    z = -y * d + margin
+    g = cast(grad_output, dtype)
+    g = np.where(z >= 0, g / z.size if reduction == "mean" else g, 0)
+    return unbroadcast(-y * g, input1), unbroadcast(y * g, input2), unbroadcast(-d * g, target)
+
+
+def _prepare(input1: Array, input2: Array, target: Array,
+             margin: float) -> tuple[Array, Array, Array, np.dtype[Any]]:
+    """The checked inputs and target in their common dtype, and the dtype of the loss."""
+    arrays = {name: array(name, a) for name, a in
+              (("input1", input1), ("input2", input2), ("target", target))}
+    if not isinstance(margin, numbers.Real):
+        raise TypeError(f"margin must be a number, not {type(margin).__name__}")
+    shapes = [a.shape for a in arrays.values()]
+    for name, a in arrays.items():
+        if a.ndim != input1.ndim:
+            raise RuntimeError(f"input1, input2 and target must have as many dimensions, not shapes {shapes}")
+        if a.dtype == np.bool_:
+            raise RuntimeError(f"{name} must hold numbers, not {a.dtype}")
+        if a.dtype.kind == "c":
+            raise NotImplementedError(f"{name} must be real, not {a.dtype}")
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise RuntimeError(f"input1, input2 and target must broadcast, not shapes {shapes}") from None
+    dtype = result_type(*arrays.values())
+    x1, x2, y = (cast(a, dtype) for a in arrays.values())
+    return x1, x2, y, np.dtype(np.float32) if dtype.kind in "iu" else dtype
+
+
+# --- cases ---------------------------------------------------------------------------------------
+
+#: Shapes of input1, input2 and target.
+_SHAPES = {"8": ((8,), (8,), (8,)), "scalar": ((), (), ()), "2x3x2": ((2, 3, 2), (2, 3, 2), (2, 3, 2)),
+           "column-row": ((3, 1), (1, 4), (3, 4)), "larger-target": ((1, 4), (1, 4), (3, 1)),
+           "0": ((0,), (0,), (0,))}
+
+
+def _allowed(options: Options, dtype: str) -> bool:
+    if options["regime"] == "kink" and options["margin"] != 0.0:
+        return False  # x1 - x2 is rounded, so that a margin cannot be met for certain
+    return bool(options["shape"] != "0" or options["regime"] == "moderate")
+
+
+def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    shapes = _SHAPES[options["shape"]]
+    scale = {"huge": limits.max / 256, "tiny": max(4096 * limits.tiny, 1e-24)}.get(options["regime"], 3.0)
+    margin = options["margin"]
+    zero = (0.0,) if margin and options["regime"] != "huge" else ()  # else it sits on a kink, or too near to one
+
+    def draw() -> list[Any]:
+        x1, x2 = (np.asarray(rng.uniform(-scale, scale, s)) for s in shapes[:2])
+        y = np.asarray(rng.choice([-1.0, 1.0], shapes[2]))
+        if options["target"] == "any":
+            y = np.asarray(rng.choice([0.5, -1.5, 2.0, *zero], shapes[2]))
+        return [x1, x2, y]
+
+    def clear(x1: Any, x2: Any, y: Any) -> Any:
+        return np.abs(margin - y * (x1 - x2))[y * np.ones_like(x1 - x2) != 0] / np.abs(x1 - x2).max(initial=margin)
+
+    x1, x2, y = decided(draw, clear, 4 * limits.eps)
+    if options["regime"] == "kink":
+        x2.flat[::2] = x1.flat[::2] if x1.shape == x2.shape else 1.0
+        x1.flat[::2] = x1.flat[::2] if x1.shape == x2.shape else 1.0
+    poison(x1, options["regime"], np.inf, -np.inf, np.inf)
+    poison(x2, "inf" if options["regime"] == "inf" and x2.size > 2 else "", 1.0, 1.0, np.inf)  # inf - inf
+    if options["regime"] == "nan":
+        y.flat[-1:] = np.nan
+    return {"input1": x1, "input2": x2, "target": y, "margin": margin, **REDUCTIONS[options["reduction"]]}
+
+
+def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
+    return {"input1": rng.standard_normal(n, np.float32), "input2": rng.standard_normal(n, np.float32),
+            "target": rng.choice(np.array([-1, 1], np.float32), n)}
+
+
+_X = np.zeros((3, 4), np.float32)
+_refuse = refuser(input1=_X, input2=_X, target=_X)
+
+SPEC = LossSpec(
+    name="margin_ranking_loss",
+    torch_names=("torch.nn.functional.margin_ranking_loss", "torch.nn.MarginRankingLoss"),
+    function=margin_ranking_loss, backward=margin_ranking_loss_backward, module="MarginRankingLoss",
+    module_arguments={"margin": 0.0, "size_average": None, "reduce": None, "reduction": "mean"},
+    axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+          Axis("margin", (0.0, 0.5, -1.0)),
+          Axis("target", ("sign", "any"), "any: also 0 and others than ±1"),
+          Axis("regime", ("moderate", "huge", "tiny", "kink", "inf", "nan"), "kink: equal inputs, no margin")),
+    allowed=_allowed, draw=_draw, strength=3, sized=_sized, kinks=lambda o: o["regime"] == "kink",
+    arrays=("input1", "input2", "target"),
+    refusals=(
+        _refuse("another dimension", RuntimeError, "as many dimensions", target=_X[0]),
+        _refuse("inputs of other dimensions", RuntimeError, r"\(4,\)", input2=_X[0]),
+        _refuse("inputs that do not broadcast", RuntimeError, "must broadcast", input2=_X[:2]),
+        _refuse("a target that does not broadcast", RuntimeError, r"must broadcast.*\(3, 2\)", target=_X[:, :2]),
+        _refuse("truth values", RuntimeError, "input1 must hold numbers, not bool", input1=_X > 0, input2=_X > 0),
+        _refuse("a boolean target", RuntimeError, "target must hold numbers", target=_X > 0),
+        _refuse("complex inputs", NotImplementedError, "input1 must be real", input1=_X.astype(np.complex64)),
+        _refuse("complex targets", NotImplementedError, "target must be real", target=_X.astype(np.complex64)),
+        _refuse("no number", TypeError, "margin must be a number, not str", margin="wide"),
+        _refuse("no such reduction", ValueError, "'batchmean'", reduction="batchmean"),
+        _refuse("no array; torch asks it for its dimension", TypeError, "input2 must be a NumPy array",
+                AttributeError, input2=1.0),
+        _refuse("no array for a target; torch asks it likewise", TypeError, "target must be a NumPy array, not int",
+                AttributeError, target=1),
+    ),
+)
+
+MarginRankingLoss = module_class(SPEC)

@@ -1,0 +1,220 @@
+"""Multi-class margin loss."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+from ..numerics import Array, array, cast, ieee, is_floating, relu, total, widen
+from ..reduction import reduce_losses, resolve
+from ..spec import Axis, Limits, LossSpec, Options
+from ._cases import REDUCTIONS, decided, poison, refuser
+from ._classes import class_weights, pick
+from ._module import module_class
+
+__all__ = ["SPEC", "MultiMarginLoss", "multi_margin_loss", "multi_margin_loss_backward"]
+
+
+@ieee
+def multi_margin_loss(input: Array, target: Array, p: int = 1, margin: float = 1.0,
+                      weight: Array | None = None, size_average: bool | None = None,
+                      reduce: bool | None = None, reduction: str = "mean") -> Array:
+    r"""How far the score of the right class fails to exceed the other scores by a margin.
+
+    With class weights w, the loss of a row with the class y, of C classes, is::
+
+        w_y / C Σ_{c ≠ y} max(0, margin - x_y + x_c)^p
+
+    Args:
+        input: scores x, shape (N, C), (C) or (), which is one class; floating.
+        target: y, int64, shape (N); () or (1) for one row.
+        p: 1 or 2.
+        margin: any number.
+        weight: w, shape (C), of the dtype of ``input``; None for ones. It stands outside of the power.
+        size_average, reduce: the older form of ``reduction``.
+        reduction: "none", "mean" or "sum". The mean divides by the number of rows, whatever the weights; C,
+            which divides in every reduction, counts the right class too.
+
+    Returns:
+        The loss: the shape of ``target``, or () when reduced; NaN for the mean of no rows.
+
+    Raises:
+        RuntimeError: a shape, an index or an integral dtype does not fit.
+        ValueError: ``p`` is neither 1 nor 2, ``weight`` has not one dimension, or ``reduction`` is unknown.
+        NotImplementedError: ``input`` is not floating.
+        TypeError: an argument is no array, or ``margin`` no number.
+
+    torch's CPU kernel refuses half types, counts a NaN among the scores as no loss at all, and reduces no
+    rows to whatever the memory held.
+
+    >>> multi_margin_loss(np.array([[0.5, 1.0, -2.0]]), np.array([0])).item()
+    0.5
+
+    Source: Crammer, Singer, On the algorithmic implementation of multiclass kernel-based vector machines
+    (2001), with a sum in place of their maximum; documentation of torch.nn.MultiMarginLoss.
+    """
+    reduction = resolve(reduction, size_average, reduce)
+    x, y, w = _prepare(input, target, p, margin, weight)
+    z = relu(_excess(x, y, margin))
+    losses = w * total(z if p == 1 else z * z, 1) / x.shape[1]
+    return reduce_losses(cast(losses, input.dtype).reshape(target.shape), reduction)
+
+
+@ieee
+def multi_margin_loss_backward(grad_output: Array, input: Array, target: Array, p: int = 1,
+                               margin: float = 1.0, weight: Array | None = None,
+                               size_average: bool | None = None, reduce: bool | None = None,
+                               reduction: str = "mean") -> tuple[Array | None, None, None]:
+    r"""Gradient of :func:`multi_margin_loss`: w_y / C p z_c^(p-1) for the score of each other class.
+
+    There z_c = margin - x_y + x_c; at the kink z_c = 0 torch's gradient is 0. The score of the right class
+    has the negative sum of the others.
+
+    Args:
+        grad_output: gradient with respect to the loss, of the loss's shape.
+        input, target, p, margin, weight, size_average, reduce, reduction: as there.
+
+    Returns:
+        Gradient of input in its shape; None for target, and for weight, which torch refuses to differentiate.
+
+    Raises:
+        What :func:`multi_margin_loss` raises.
+
+    >>> multi_margin_loss_backward(np.array(1.0), np.array([[0.5, 1.0]]), np.array([0]))[0]
+    array([[-0.5,  0.5]])
+
+    Source: differentiation.
+    """
+    reduction = resolve(reduction, size_average, reduce)
+    x, y, w = _prepare(input, target, p, margin, weight)
+    g = np.broadcast_to(widen(grad_output).reshape(-1), w.shape, subok=True)
+    g = (g / w.size if reduction == "mean" else g) * w / x.shape[1]
+    z = _excess(x, y, margin)
+    slope = np.where(z > 0, g[:, None] * (1 if p == 1 else 2 * z), 0)
+    right = np.arange(x.shape[1]) == y[:, None]
+    gradient = np.where(right, -total(slope, 1, keepdims=True), slope)
+    return cast(gradient, input.dtype).reshape(input.shape), None, None
+
+
+def _excess(x: Array, y: Array, margin: Any) -> Array:
+    """margin - x_y + x_c for the other classes, and 0 for y itself."""
+    z = (margin - pick(x, y, 1))[:, None] + x
+    return np.where(np.arange(x.shape[1]) == y[:, None], 0, z)
+
+
+def _prepare(input: Array, target: Array, p: int, margin: float,
+             weight: Array | None) -> tuple[Array, Array, Array]:
+    """The checked scores as rows, their classes, and the weight of each row."""
+    input, target = array("input", input), array("target", target)
+    if p not in (1, 2):
+        raise ValueError(f"p must be 1 or 2, not {p!r}")
+    if not isinstance(margin, numbers.Real):
+        raise TypeError(f"margin must be a number, not {type(margin).__name__}")
+    if weight is not None and array("weight", weight).ndim != 1:
+        raise ValueError(f"weight must have one dimension, not shape {weight.shape}")
+    if input.ndim > 2 or 0 in input.shape[-1:]:
+        raise RuntimeError(f"input must have shape (N, C), (C) or () with some class, not {input.shape}")
+    x = input.reshape(input.shape if input.ndim == 2 else (1, input.size))
+    if target.ndim > 1 or target.size != len(x):
+        raise RuntimeError(f"target must have shape ({len(x)},), not {target.shape}")
+    if not is_floating(input):
+        raise NotImplementedError(f"input must be floating, not {input.dtype}")
+    if target.dtype != np.int64:
+        raise RuntimeError(f"target must be of dtype int64, not {target.dtype}")
+    y = target.reshape(-1)
+    outside = (y < 0) | (y >= x.shape[1])
+    if outside.any():
+        raise RuntimeError(f"target must be in 0..{x.shape[1] - 1}, not {y[outside][0]}")
+    weights = class_weights(weight, x)
+    if weight is not None and weight.dtype != input.dtype:
+        raise RuntimeError(f"weight must have the dtype of input, {input.dtype}, not {weight.dtype}")
+    x, weights = widen(x), widen(weights)
+    return x, y, pick(weights, y, 1)
+
+
+# --- cases ---------------------------------------------------------------------------------------
+
+#: Shapes of input and target.
+_SHAPES = {"4x5": ((4, 5), (4,)), "5": ((5,), ()), "5-of-1": ((5,), (1,)), "1x3": ((1, 3), ()),
+           "6x1": ((6, 1), (6,)), "scalar": ((), ()), "0x3": ((0, 3), (0,))}
+
+
+def _allowed(options: Options, dtype: str) -> bool:
+    # The mean and the sum of no rows are uninitialised memory in torch, other in each run: nothing to compare.
+    return bool(options["shape"] != "0x3"
+                or (options["regime"] == "moderate" and options["reduction"] in ("none", "reduce=False")))
+
+
+def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    shape, rows = _SHAPES[options["shape"]]
+    regime, margin = options["regime"], options["margin"]
+    scale = {"huge": limits.max**0.5 / 16 if options["p"] == 2 else limits.max / 256}.get(regime, 2.0)
+    classes = shape[-1] if shape else 1
+
+    def draw() -> list[Any]:
+        x = np.asarray(rng.uniform(-scale, scale, shape))
+        return [x, np.asarray(rng.integers(0, classes, rows))]
+
+    def clear(x: Any, y: Any) -> Any:
+        x, y = x.reshape(-1, classes), y.reshape(-1)
+        z = _excess(x, y, margin)
+        return z[np.arange(classes) != y[:, None]] / max(scale, 1.0)
+
+    x, y = decided(draw, clear, 8 * limits.eps)
+    if regime == "kink":  # margin - x_y is exactly 0, and so is every second x_c
+        flat = x.reshape(-1, classes)
+        flat[:, ::2] = 0.0
+        np.put_along_axis(flat, y.reshape(-1, 1), margin, 1)
+    poison(x, regime, np.inf, -np.inf, np.inf)
+    arguments = {"input": x, "target": y, "p": options["p"], "margin": margin, **REDUCTIONS[options["reduction"]]}
+    if options["weight"] != "none":
+        arguments["weight"] = rng.uniform(0.5, 2.0, classes)
+        arguments["weight"][0] *= {"zero": 0, "negative": -1}.get(options["weight"], 1)
+    return arguments
+
+
+def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
+    rows = max(n // 100, 1)
+    return {"input": rng.standard_normal((rows, 100), np.float32), "target": rng.integers(0, 100, rows)}
+
+
+_X, _Y = np.zeros((3, 4), np.float32), np.array([0, 1, 3])
+_refuse = refuser(input=_X, target=_Y)
+
+SPEC = LossSpec(
+    name="multi_margin_loss", torch_names=("torch.nn.functional.multi_margin_loss", "torch.nn.MultiMarginLoss"),
+    function=multi_margin_loss, backward=multi_margin_loss_backward, module="MultiMarginLoss",
+    module_arguments={"p": 1, "margin": 1.0, "weight": None, "size_average": None, "reduce": None,
+                      "reduction": "mean"},
+    axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+          Axis("p", (1, 2)), Axis("margin", (1.0, 0.0, 2.5, -0.5)),
+          Axis("weight", ("none", "random", "zero", "negative"), "zero, negative: that of the first class"),
+          Axis("regime", ("moderate", "huge", "kink", "inf", "nan"), "kink: differences that are the margin")),
+    allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    dtypes=("float64", "float32"),  # torch's CPU kernel takes no others
+    kinks=lambda o: o["regime"] == "kink", arrays=("input", "target", "weight"),
+    refusals=(
+        _refuse("no such class", RuntimeError, "target must be in 0..3, not 4", target=np.array([0, 1, 4])),
+        _refuse("a negative index", RuntimeError, "not -1", target=np.array([0, -1, 1])),
+        _refuse("another batch", RuntimeError, r"target must have shape \(3,\)", target=_Y[:2]),
+        _refuse("a target with a second dimension", RuntimeError, r"not \(3, 1\)", target=_Y[:, None]),
+        _refuse("short indices", RuntimeError, "int64, not int32", target=_Y.astype(np.int32)),
+        _refuse("floating indices", RuntimeError, "not float32", target=_Y.astype(np.float32)),
+        _refuse("a third dimension", RuntimeError, r"input must have shape .*, not \(3, 4, 1\)", input=_X[..., None]),
+        _refuse("no class", RuntimeError, r"with some class, not \(3, 0\)", input=_X[:, :0]),
+        _refuse("integer scores", NotImplementedError, "not int64", input=_X.astype(np.int64)),
+        _refuse("complex scores", NotImplementedError, "not complex64", input=_X.astype(np.complex64)),
+        _refuse("a power of 3", ValueError, "p must be 1 or 2, not 3", p=3),
+        _refuse("a word for a power", ValueError, "not 'two'", p="two"),
+        _refuse("no number", TypeError, "margin must be a number, not str", margin="wide"),
+        _refuse("weights of elements", ValueError, "weight must have one dimension", weight=_X),
+        _refuse("too few weights", RuntimeError, r"weight must have shape \(4,\)", weight=_X[0, :3]),
+        _refuse("wider weights", RuntimeError, "weight must have the dtype of input", weight=np.ones(4)),
+        _refuse("no such reduction", ValueError, "'batchmean'", reduction="batchmean"),
+        _refuse("no array", TypeError, "target must be a NumPy array, not int", target=1),
+    ),
+)
+
+MultiMarginLoss = module_class(SPEC)

@@ -1,0 +1,192 @@
+"""Multi-label soft margin loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..numerics import Array, array, cast, ieee, is_floating, result_type, sigmoid, softplus, total, unbroadcast, widen
+from ..reduction import reduce_losses, resolve
+from ..spec import Axis, Limits, LossSpec, Options
+from ._cases import REDUCTIONS, poison, refuser
+from ._module import module_class
+
+__all__ = ["SPEC", "MultiLabelSoftMarginLoss", "multilabel_soft_margin_loss",
+           "multilabel_soft_margin_loss_backward"]
+
+
+@ieee
+def multilabel_soft_margin_loss(input: Array, target: Array, weight: Array | None = None,
+                                size_average: bool | None = None, reduce: bool | None = None,
+                                reduction: str = "mean") -> Array:
+    r"""Binary cross-entropy of logits, averaged over the classes of each row.
+
+    With weights w and C classes, the loss of a row is::
+
+        -1/C Σ_c w_c [t_c log σ(x_c) + (1 - t_c) log σ(-x_c)] = 1/C Σ_c w_c [t_c softplus(-x_c) + ...]
+
+    Args:
+        input: logits x, shape (..., C), floating.
+        target: t, the shape of ``input``, or one that broadcasts with it; any number is taken.
+        weight: w, shape (C) or another that broadcasts, or None for ones.
+        size_average, reduce: the older form of ``reduction``.
+        reduction: "none", "mean" or "sum". The mean divides by the number of rows; C divides in every
+            reduction, whatever the weights.
+
+    Returns:
+        The loss: the shape of ``input`` without C, or () when reduced; NaN for the mean of no rows, and for
+        rows of no classes.
+
+    Raises:
+        IndexError: ``input`` has no dimension. ValueError: ``reduction`` is unknown.
+        RuntimeError: shapes do not broadcast, or ``target`` holds truth values.
+        NotImplementedError: ``input`` is not floating, or another argument is complex (which torch takes).
+        TypeError: an argument is no array.
+
+    As in torch, C and the place of its axis are those of ``input`` (the last), also where the target or the
+    weights enlarge the loss: a target (2, 3) beside logits (2, 1) gives the sum of three losses, not the mean.
+
+    >>> multilabel_soft_margin_loss(np.zeros((1, 4)), np.array([[0.0, 1.0, 1.0, 0.0]])).round(6).item()
+    0.693147
+
+    Source: documentation of torch.nn.MultiLabelSoftMarginLoss; log σ(x) = -softplus(-x).
+    """
+    reduction = resolve(reduction, size_average, reduce, old_name=False)
+    x, t, w, dtype = _prepare(input, target, weight)
+    losses = w * (t * softplus(-x) + (1 - t) * softplus(x))
+    return reduce_losses(cast(_mean(losses, input), dtype), reduction)
+
+
+@ieee
+def multilabel_soft_margin_loss_backward(
+        grad_output: Array, input: Array, target: Array, weight: Array | None = None,
+        size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+) -> tuple[Array | None, Array | None, Array | None]:
+    r"""Gradient of :func:`multilabel_soft_margin_loss`, by 1/C of that of each element.
+
+    It is w [(1-t) σ(x) - t σ(-x)] for x, -w x for t, and the unweighted loss for w.
+
+    Args:
+        grad_output: gradient with respect to the loss, of the loss's shape.
+        input, target, weight, size_average, reduce, reduction: as there.
+
+    Returns:
+        Gradients of input, target and weight, each in its argument's shape; None for integers and None.
+
+    Raises:
+        What :func:`multilabel_soft_margin_loss` raises.
+
+    torch has log σ(-x) - log σ(x) for the gradient of t, which is -x but cancels where x is small.
+
+    >>> multilabel_soft_margin_loss_backward(np.array([2.0]), np.array([[0.0, 0.0]]), np.array([[1.0, 0.0]]),
+    ...                                      reduction="none")[0]
+    array([[-0.5,  0.5]])
+
+    Source: the derivative of softplus is σ, and softplus(-x) - softplus(x) = -x.
+    """
+    reduction = resolve(reduction, size_average, reduce, old_name=False)
+    x, t, w, _ = _prepare(input, target, weight)
+    losses, axis = t * softplus(-x) + (1 - t) * softplus(x), input.ndim - 1
+    shape = np.broadcast_shapes(losses.shape, w.shape)
+    g = np.expand_dims(widen(cast(grad_output, x.dtype)) / input.shape[axis], axis if grad_output.ndim else ())
+    if reduction == "mean":
+        g = g / int(np.prod(shape[:axis] + shape[axis + 1:]))
+    g = np.broadcast_to(g, shape, subok=True)
+    grad_input = unbroadcast(g * w * ((1 - t) * sigmoid(x) - t * sigmoid(-x)), input)
+    return grad_input, unbroadcast(-(g * w * x), target), None if weight is None else unbroadcast(g * losses, weight)
+
+
+def _prepare(input: Array, target: Array, weight: Array | None) -> tuple[Array, Array, Array, np.dtype[Any]]:
+    """The checked arguments, in a common dtype that is no half type, and the dtype of the loss."""
+    input, target = array("input", input), array("target", target)
+    weight = np.ones((), input.dtype) if weight is None else array("weight", weight)
+    if input.ndim == 0:
+        raise IndexError("input must have a dimension of classes, not shape ()")
+    if not is_floating(input):
+        raise NotImplementedError(f"input must be floating, not {input.dtype}")
+    for name, a in (("target", target), ("weight", weight)):
+        if a.dtype.kind == "c":
+            raise NotImplementedError(f"{name} must be real, not {a.dtype}")
+    if target.dtype == np.bool_:
+        raise RuntimeError("target must hold numbers, not bool")
+    try:
+        np.broadcast_shapes(input.shape, target.shape, weight.shape)
+    except ValueError:
+        raise RuntimeError(f"input, target and weight must broadcast, not shapes {input.shape}, {target.shape} "
+                           f"and {weight.shape}") from None
+    dtype = result_type(input, target, weight)
+    x, t, w = (widen(cast(a, dtype)) for a in (input, target, weight))
+    return x, t, w, dtype
+
+
+def _mean(losses: Array, input: Array) -> Array:
+    """The sum over the axis of input's classes, by their number."""
+    return np.asanyarray(total(losses, input.ndim - 1) / input.shape[-1])
+
+
+# --- cases ---------------------------------------------------------------------------------------
+
+_SHAPES = {"3x4": (3, 4), "5": (5,), "2x3x2": (2, 3, 2), "4x1": (4, 1), "0x3": (0, 3)}
+
+
+def _allowed(options: Options, dtype: str) -> bool:
+    if dtype in ("float16", "bfloat16") and options["target"] == "any":
+        return False  # terms of both signs, of whose sum half types leave too little
+    wide = "larger" in (options["target_shape"], options["weight"])
+    return ((options["shape"] != "0x3" or options["regime"] == "moderate")
+            and (options["shape"] == "4x1" or not wide))
+
+
+def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    shape = _SHAPES[options["shape"]]
+    low, high = {"tails": (8.0, 40.0), "huge": (900.0, 1000.0),
+                 "tiny": (256 * limits.tiny, 1024 * limits.tiny)}.get(options["regime"], (0.5, 3.0))
+    x = np.asarray(rng.uniform(low, high, shape) * rng.choice([-1.0, 1.0], shape))
+    shapes = {"same": shape, "row": shape[-1:], "column": (*shape[:-1], 1), "larger": (4, 3)}
+    t = np.asarray(rng.uniform(0.0, 1.0, shapes[options["target_shape"]]))
+    t = np.round(t) if options["target"] == "hard" else 4 * t - 1.5
+    poison(x, options["regime"], np.inf, -np.inf, np.inf, -np.inf)
+    arguments = {"input": x, "target": t, **REDUCTIONS[options["reduction"]]}
+    if options["weight"] != "none":
+        arguments["weight"] = np.asarray(rng.uniform(0.25, 4.0, shapes[options["weight"]]))
+    return arguments
+
+
+def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
+    shape = (max(n // 100, 1), 100)
+    return {"input": rng.standard_normal(shape, np.float32), "target": np.round(rng.random(shape, np.float32))}
+
+
+_X = np.zeros((3, 4), np.float32)
+_refuse = refuser(input=_X, target=_X)
+
+SPEC = LossSpec(
+    name="multilabel_soft_margin_loss",
+    torch_names=("torch.nn.functional.multilabel_soft_margin_loss", "torch.nn.MultiLabelSoftMarginLoss"),
+    function=multilabel_soft_margin_loss, backward=multilabel_soft_margin_loss_backward,
+    module="MultiLabelSoftMarginLoss",
+    module_arguments={"weight": None, "size_average": None, "reduce": None, "reduction": "mean"},
+    axes=(Axis("target", ("hard", "any"), "hard: 0 or 1; any: from -1.5 to 2.5"),
+          Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+          Axis("target_shape", ("same", "row", "larger"), "row: one target for all; larger: 3 for each class"),
+          Axis("weight", ("none", "row", "column", "larger")),
+          Axis("regime", ("moderate", "tails", "huge", "tiny", "inf", "nan"), "of the logits")),
+    allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    arrays=("input", "target", "weight"),
+    refusals=(
+        _refuse("targets that do not broadcast", RuntimeError, r"must broadcast.*\(3, 2\)", target=_X[:, :2]),
+        _refuse("weights that do not broadcast", RuntimeError, "input, target and weight", weight=_X[0, :3]),
+        _refuse("no dimension of classes", IndexError, "dimension of classes", input=np.array(1.0),
+                target=np.array(1.0)),
+        _refuse("integer logits", NotImplementedError, "not int64", input=_X.astype(np.int64)),
+        _refuse("complex logits", NotImplementedError, "not complex64", input=_X.astype(np.complex64)),
+        _refuse("truth values", RuntimeError, "target must hold numbers", target=_X > 0),
+        _refuse("no such reduction", ValueError, "'batchmean'", reduction="batchmean"),
+        _refuse("an old name that other losses take", ValueError, "'elementwise_mean'",
+                reduction="elementwise_mean"),
+        _refuse("no array", TypeError, "input must be a NumPy array, not float", input=1.0),
+    ),
+)
+
+MultiLabelSoftMarginLoss = module_class(SPEC)

@@ -1,0 +1,189 @@
+"""Adafactor: steps relative to the parameter, by a second moment kept as row and column means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._storage import storage_of
+from ..numerics import widen
+from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
+from ._optimizer import Optimizer, Parameter, check_nonnegative, number
+from ._trajectories import AXES, VERY_LONG, cancels, short_enough, trajectory
+
+__all__ = ["SPEC", "Adafactor", "adafactor", "rms"]
+
+Array = NDArray[Any]
+
+_EPS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
+
+
+def rms(x: Array) -> Array:
+    """Root of the mean square."""
+    return np.asanyarray(np.sqrt(np.sum(x * x) / x.size))
+
+
+def adafactor(theta: Array, g: Array, rows: Array | None, columns: Array | None, v: Array | None, *, t: float,
+              lr: float, beta2_decay: float, eps: tuple[float, float], d: float, weight_decay: float = 0,
+              maximize: bool = False) -> tuple[Array, Array | None, Array | None, Array | None]:
+    """One step of Adafactor: new parameters, row and column means, and whole second moment (or ``None``s)."""
+    eps1, eps2 = eps
+    g = -g if maximize else g
+    fresh = t**beta2_decay
+    rho = min(lr, 1 / t**0.5)
+    alpha = rho * np.maximum(rms(theta), eps2).item()
+    if weight_decay != 0:
+        theta = (1 - lr * weight_decay) * theta
+    if rows is not None and columns is not None:
+        rows = (1 - fresh) * rows + fresh * (np.sum(g * g, -1, keepdims=True) / g.shape[-1])
+        columns = (1 - fresh) * columns + fresh * (np.sum(g * g, -2, keepdims=True) / g.shape[-2])
+        mean = np.sum(rows, -2, keepdims=True) / rows.shape[-2]
+        v_hat = rows / np.maximum(mean, eps1) * columns
+    else:
+        v_hat = v = (1 - fresh) * v + fresh * (g * g)
+    u = g / np.maximum(np.sqrt(v_hat), eps1)
+    clipping = np.maximum(rms(u) / d, 1).item()
+    return theta - alpha / clipping * u, rows, columns, v
+
+
+class Adafactor(Optimizer):
+    r"""Adafactor: steps in proportion to the parameter's size, by a second moment that needs little memory.
+
+    With gradient :math:`G_t` (a matrix; of more axes, the last two are its rows and columns), from
+    :math:`R_0 = C_0 = 0`, and with the root mean square RMS over all elements of a parameter,
+
+    .. math::
+        \hat\beta_t = 1 - t^\tau, \qquad
+        R_t = \hat\beta_t R_{t-1} + (1-\hat\beta_t) \operatorname{mean}_j G_t^2, \qquad
+        C_t = \hat\beta_t C_{t-1} + (1-\hat\beta_t) \operatorname{mean}_i G_t^2, \\
+        \hat V_t = \frac{R_t C_t}{\max(\operatorname{mean} R_t, \varepsilon_1)}, \qquad
+        U_t = \frac{G_t}{\max(\sqrt{\hat V_t}, \varepsilon_1)}, \\
+        \theta_t = (1 - \gamma\lambda)\, \theta_{t-1} - \min(\gamma, 1/\sqrt t)
+            \max(\varepsilon_2, \operatorname{RMS} \theta_{t-1}) \frac{U_t}{\max(1, \operatorname{RMS}(U_t) / d)}.
+
+    Vectors and numbers have :math:`\hat V_t = \hat\beta_t \hat V_{t-1} + (1-\hat\beta_t) G_t^2` in full.
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups (see :class:`Optimizer`); real.
+        lr: :math:`\gamma`, the largest relative step size, at least 0.
+        beta2_decay: :math:`\tau`, at most 0.
+        eps: :math:`\varepsilon_1, \varepsilon_2`, at least 0; a first of ``None`` is the dtype's distance
+            from 1 to the next number.
+        d: clipping threshold for the RMS of the update, at least 1.
+        weight_decay: :math:`\lambda`, at least 0.
+        maximize: ascend.
+
+    Raises:
+        ValueError: an argument is not as above.
+        RuntimeError: a complex parameter is to be updated.
+        TypeError, ValueError, KeyError: ``params`` is not as :class:`Optimizer` takes it.
+
+    The first step is that of the sign, relative to the size of the parameter:
+
+    >>> p = Parameter(np.array([3.0, -4.0]))
+    >>> p.grad = np.array([2.0, 0.5])
+    >>> Adafactor([p], lr=2**0.5).step()
+    >>> p.data.round(12)
+    array([-0.53553391, -7.53553391])
+
+    Source: Shazeer & Stern, Adafactor: adaptive learning rates with sublinear memory cost (ICML 2018),
+    algorithms 4 and 5; Loshchilov & Hutter, Decoupled weight decay regularization (ICLR 2019), for the decay.
+
+    Conventions: the paper adds :math:`\varepsilon_1` to the squared gradient; here, as in torch, it limits two
+    divisors from below, hence :math:`\sqrt{\hat V}` and not :math:`\hat V` itself. The paper's limit of the
+    relative step is 0.01 whatever the learning rate. Means stand for the paper's sums, which cancels. The RMS
+    of the parameter is from before the decay, and decay, scaled by lr alone, leaves the gradient alone;
+    torch's pseudocode has the update start at :math:`\theta_{t-1}` once more, as if decay were lost: it is
+    not. ``maximize`` turns the gradient's sign only. A gradient of ``None`` leaves parameter, means and step
+    count alone, and so does an empty parameter but for the count: torch divides by zero there. 'step' is a
+    float32. :math:`\hat V` is evaluated as (R / mean R) C, since R C overflows for gradients above the fourth
+    root of the largest number, which in float16 is 16. In half types a step is computed in float32 and
+    rounded once.
+    """
+
+    added_later: ClassVar[Mapping[str, Any]] = {}  # torch refuses a state without them, maximize too
+
+    def __init__(self, params: Iterable[Any], lr: float | Array = 1e-2, beta2_decay: float = -0.8,
+                 eps: tuple[float | None, float] = (None, 1e-3), d: float = 1.0, weight_decay: float = 0.0, *,
+                 maximize: bool = False) -> None:
+        check_nonnegative(lr=lr, eps2=eps[1], weight_decay=weight_decay)
+        if eps[0] is not None:
+            check_nonnegative(eps1=eps[0])
+        if not beta2_decay <= 0:
+            raise ValueError(f"beta2_decay needs to be at most 0, got {beta2_decay}")
+        if not d >= 1:
+            raise ValueError(f"d needs to be at least 1, got {d}")
+        super().__init__(params, {"lr": lr, "beta2_decay": beta2_decay, "eps": eps, "d": d,
+                                  "weight_decay": weight_decay, "maximize": maximize})
+
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> None:
+        if p.data.dtype.kind == "c":
+            raise RuntimeError(f"Adafactor needs real parameters, got {p.data.dtype}")
+        state = self.state[p]
+        if not state:
+            state["step"] = np.zeros((), np.float32)
+            if p.data.ndim > 1:
+                state["row_var"] = np.zeros_like(p.data[..., :1])
+                state["col_var"] = np.zeros_like(p.data[..., :1, :])
+            else:
+                state["variance"] = np.zeros_like(p.data)
+        state["step"] += 1
+        if not p.data.size:
+            return
+        eps1, eps2 = options["eps"]
+        if eps1 is None:
+            dtype = storage_of(p.data, "Adafactor")
+            eps1 = _EPS[dtype.name] if dtype.name in _EPS else float(np.finfo(dtype).eps)
+        names = ("row_var", "col_var", "variance")
+        values = adafactor(widen(p.data), widen(grad), *(widen(state[k]) if k in state else None for k in names),
+                           t=number(p.data, int(state["step"])), **{**options, "eps": (eps1, eps2)})
+        p.data[...] = values[0]
+        for name, value in zip(names, values[1:], strict=True):
+            if name in state:
+                state[name][...] = value
+
+
+def _allowed(options: Options, dtype: str) -> bool:
+    """Squares that underflow are lost unless eps1 is larger; float16 has no such small eps1 at all."""
+    lost = options["eps1"] == 1e-30 and (options["grad"] == "tiny" or dtype == "float16")
+    return not lost and short_enough(options, dtype) and not cancels(options, dtype)
+
+
+def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:
+    names = ("lr", "beta2_decay", "d", "weight_decay", "maximize")
+    defaults = {name: options[name] for name in names} | {"eps": (options["eps1"], options["eps2"])}
+    drawn = trajectory({**options, "eps": limits.eps}, rng, limits, defaults, {"lr": 5e-4, "weight_decay": 0.05})
+    if options["grad"] != "spike":
+        return drawn
+    *calm, last = drawn.gradients
+    return replace(drawn, gradients=(*calm, tuple(np.asarray(100 * np.asarray(g), order="F") for g in last)))
+
+
+SPEC = OptimSpec(
+    name="Adafactor", torch_names=("torch.optim.Adafactor",), optimizer=Adafactor, draw=_draw,
+    allowed=_allowed, extra=VERY_LONG,
+    strength=3,  # a mistake in a size shows where start, shape and limit are all as they need to be
+    axes=(AXES[0], Axis("grad", (*AXES[1].values, "spike"), "as for all; a hundred times as large in the last step"),
+          AXES[2],
+          Axis("layout", ("matrix", "vector", "scalar", "groups"), "no empty one: torch divides by zero there"),
+          Axis("lr", (1e-2, 0.4), "0.4 is above 1/sqrt(t) from the seventh step on"),
+          Axis("beta2_decay", (-0.8, -0.5, 0.0)), Axis("eps1", (None, 1e-2, 1e-30)), Axis("eps2", (1e-3, 10.0)),
+          Axis("d", (1.0, 2.0)), Axis("weight_decay", (0.0, 0.1)), Axis("maximize", (False, True))),
+    refusals=(
+        Refusal("negative lr", {"lr": -1.0}, ValueError, r"lr .* got -1\.0"),
+        Refusal("lr is not a number", {"lr": float("nan")}, ValueError, r"lr .* got nan"),
+        Refusal("two learning rates", {"lr": np.array([0.1, 0.1])}, ValueError, r"lr .* shape \(2,\)"),
+        Refusal("a growing beta2", {"beta2_decay": 0.1}, ValueError, r"beta2_decay .* got 0\.1"),
+        Refusal("negative eps1", {"eps": (-1.0, 1e-3)}, ValueError, r"eps1 .* got -1\.0"),
+        Refusal("negative eps2", {"eps": (None, -1e-3)}, ValueError, r"eps2 .* got -0\.001"),
+        Refusal("eps is one number", {"eps": 1e-3}, TypeError, "float"),
+        Refusal("one eps", {"eps": (None,)}, IndexError, "tuple"),
+        Refusal("a threshold below one", {"d": 0.5}, ValueError, r"d .* got 0\.5"),
+        Refusal("negative weight decay", {"weight_decay": -1.0}, ValueError, r"weight_decay .* got -1\.0"),
+        Refusal("no parameters", {"params": []}, ValueError, "params .* empty"),
+    ),
+)
