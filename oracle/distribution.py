@@ -180,14 +180,14 @@ def _distribution(claim: Claim, x: Array) -> Array:
     if claim.kind == "normal":
         return below
     first, last = _normal_below((np.array([claim.low, claim.high]) - claim.mean) / claim.std)
-    return np.clip((below - first) / (last - first), 0.0, 1.0)
+    return np.asarray(np.clip((below - first) / (last - first), 0.0, 1.0))
 
 
 _erf = np.frompyfunc(math.erf, 1, 1)
 
 
 def _normal_below(z: Array) -> Array:
-    return np.asarray((1 + _erf(z / math.sqrt(2)).astype(np.float64)) / 2)
+    return np.asarray((1 + np.asarray(_erf(z / math.sqrt(2)), np.float64)) / 2)
 
 
 def _variance(x: Array, centre: float, variance: float, fourth: float, largest: float) -> Iterator[Statistic]:

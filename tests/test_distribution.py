@@ -24,7 +24,8 @@ def ours(name: str, shape: tuple[int, ...], **arguments: Any) -> Callable[[int],
         generator = random.Generator().manual_seed(seed)
         random.manual_seed(seed + 1)
         count = 60 if name == "orthogonal_" else 1
-        return [getattr(init, name)(np.zeros(shape, np.float32), generator=generator, **arguments) for _ in range(count)]
+        return [getattr(init, name)(np.zeros(shape, np.float32), generator=generator, **arguments)
+                for _ in range(count)]
 
     return draw
 
@@ -144,7 +145,8 @@ FAULTS = [
     Fault("no sign correction", lambda g: [_qr(g) for _ in range(60)], Claim.orthogonal(1.0), "signs, diagonal"),
     Fault("absolute signs", lambda g: [_qr(g) * np.sign(np.diagonal(_qr(g))) for _ in range(60)],
           Claim.orthogonal(1.0), "signs"),
-    Fault("gain in orthogonal", lambda g: [2 * _qr(g, True) for _ in range(60)], Claim.orthogonal(1.0), "orthogonality"),
+    Fault("gain in orthogonal", lambda g: [2 * _qr(g, True) for _ in range(60)],
+          Claim.orthogonal(1.0), "orthogonality"),
     Fault("normal for orthogonal", lambda g: [g.normal(0, 20**-0.5, (20, 20)) for _ in range(60)],
           Claim.orthogonal(1.0), "orthogonality"),
     Fault("zeros in rows", lambda g: [_sparse(g, 1, 60)], Claim.normal(1.0, zeros=0.3), "zeros in a column"),

@@ -90,7 +90,7 @@ def test_every_argument_is_varied() -> None:
 
 
 def test_every_public_initializer_of_torch_is_here() -> None:
-    public = {name for name in dir(torch.nn.init) if hasattr(getattr(torch.nn.init, name), "__call__")
+    public = {name for name in dir(torch.nn.init) if callable(getattr(torch.nn.init, name))
               and getattr(getattr(torch.nn.init, name), "__module__", "") == "torch.nn.init" and name[0] != "_"}
     public -= {"Callable", "Tensor", "TypeVar", "ParamSpec"}
     assert public == set(init.__all__) - {"calculate_fan_in_and_fan_out"}

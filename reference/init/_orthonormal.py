@@ -43,7 +43,7 @@ def orthonormal_columns(a: Array) -> Array:
         rest = q[:, k + 1:]
         q[:, k + 1:] = rest - column[:, None] * (column[:, None] * rest).sum(axis=0) + (lengths - lengths)[k + 1:]
     units = _lengths(q)
-    return q + (units - units)
+    return np.asanyarray(q + (units - units))
 
 
 def _lengths(a: Array) -> Array:
