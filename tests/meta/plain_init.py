@@ -8,6 +8,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from reference.random import default_generator
+
 __all__ = ["Array", "PlainNormal", "PlainXavier"]
 
 Array = np.ndarray[Any, Any]
@@ -34,7 +36,7 @@ class _Plain:
 class PlainXavier(_Plain):
     """Uniform on [-a, a), a = gain √(6 / (fan_in + fan_out))."""
 
-    def __call__(self, tensor: Array, gain: float, generator: Any) -> Array:
+    def __call__(self, tensor: Array, gain: float, generator: Any = default_generator) -> Array:
         u = self.uniform(tensor.size, tensor.dtype, generator)
         a = self.limit(gain, *self.fans(tensor.shape))
         return self.fill(tensor, self.between(u, a))
@@ -55,7 +57,7 @@ class PlainNormal(_Plain):
     def __init__(self) -> None:
         self.spares: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
-    def __call__(self, tensor: Array, mean: float, std: float, generator: Any) -> Array:
+    def __call__(self, tensor: Array, mean: float, std: float, generator: Any = default_generator) -> Array:
         n = tensor.size
         blocks = n >= 16 and tensor.flags.c_contiguous
         z = self.blocks(n, tensor.dtype, generator) if blocks else self.pairs(n, generator)[:n]
