@@ -22,6 +22,11 @@ _OPS = {PlainBCE: "binary_cross_entropy_with_logits", PlainCrossEntropy: "cross_
         PlainAdam: "Adam", PlainSGD: "SGD", PlainNormal: "normal_", PlainXavier: "xavier_uniform_"}
 
 
+#: Plain optimizers take arrays alone; sparse gradients have variants of their own.
+DENSE = MappingProxyType({f"sparsity={value}": "takes no sparse gradient"
+                          for value in ("rows", "elements", "twice", "nothing")})
+
+
 def sound(unlike: Mapping[str, str] = MappingProxyType({})) -> Callable[[Any], Any]:
     def keep(code: Any) -> Any:
         base = next(base for base in _OPS if issubclass(code, base))
@@ -334,17 +339,17 @@ class AdamSquareFirst(PlainAdam):
         return (1 - o.beta2) * (g * g) + o.beta2 * v
 
 
-@sound()
+@sound(unlike=DENSE)
 class SGDPlain(PlainSGD):
     """As the mutants have it without their mistakes."""
 
 
-@sound()
+@sound(unlike=DENSE)
 class SGDInDouble(_OptimizerInDouble, PlainSGD):
     """A step in float64, from and to float32."""
 
 
-@sound()
+@sound(unlike=DENSE)
 class SGDReordered(PlainSGD):
     """g + momentum b - dampening g, and the two parts of Nesterov's step one after the other."""
 
@@ -362,7 +367,7 @@ class SGDReordered(PlainSGD):
         return (theta - o.lr * self.g) - (o.lr * o.momentum) * direction
 
 
-@sound()
+@sound(unlike=DENSE)
 class SGDDecayFolded(PlainSGD):
     """Without momentum: (1 - lr decay) θ - lr g."""
 
