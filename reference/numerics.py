@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Array", "add_up", "array", "cast", "clip", "common_shape", "conj", "exactly", "ieee", "is_floating",
-           "isfinite", "isnan", "log_sigmoid", "log_softmax", "logsumexp", "relu", "result_type", "sigmoid", "softmax",
-           "softplus", "sum_to", "total", "unbroadcast", "where", "widen", "xlogy"]
+__all__ = ["Array", "add_up", "array", "cast", "clip", "common_shape", "conj", "exactly", "ieee", "indicator",
+           "is_floating", "isfinite", "isnan", "log_sigmoid", "log_softmax", "logsumexp", "relu",
+           "result_type", "sigmoid", "softmax", "softplus", "sum_to", "total", "unbroadcast", "where",
+           "widen", "xlogy"]
 
 Array = np.ndarray[Any, Any]
 
@@ -119,9 +120,14 @@ def where(condition: Array, x: Any, y: Any) -> Array:
 _WORDS = {2: np.int16, 4: np.int32, 8: np.int64}
 
 
+def indicator(condition: Array, dtype: np.dtype[Any]) -> Array:
+    """1 where a condition holds, and 0 elsewhere."""
+    return np.where(condition, 1, 0) if condition.dtype == object else condition.astype(dtype)
+
+
 def clip(x: Array, low: Any, high: Any) -> Array:
     """min(max(x, low), high), NaN where x is NaN."""
-    return np.asanyarray(np.minimum(np.maximum(x, low), high) if x.dtype == object else np.clip(x, low, high))
+    return x.clip(low, high) if x.dtype.kind == "f" else np.asanyarray(np.minimum(np.maximum(x, low), high))
 
 
 def common_shape(*arrays: Array) -> tuple[int, ...]:
