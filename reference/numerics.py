@@ -110,11 +110,12 @@ def where(condition: Array, x: Any, y: Any) -> Array:
             or any(isinstance(a, np.ndarray | np.generic) and a.dtype != dtype for a in (x, y))):
         return np.asanyarray(np.where(condition, x, y))
     word = _WORDS[dtype.itemsize]
-    mask = -condition.view(np.int8).astype(word)  # -1 has all bits, 0 none
-    chosen = np.asarray(x, dtype).view(word) & mask
-    if not (isinstance(y, int) and y == 0):
-        chosen = chosen | (np.asarray(y, dtype).view(word) & ~mask)
-    return np.asarray(chosen.view(dtype))
+    mask = (-condition.view(np.int8)).astype(word)  # -1 has all bits, 0 none
+    x_bits = np.asarray(x, dtype).view(word)
+    if isinstance(y, int) and y == 0:
+        return np.asarray((x_bits & mask).view(dtype))
+    y_bits = np.asarray(y, dtype).view(word)
+    return np.asarray((y_bits ^ (x_bits ^ y_bits) & mask).view(dtype))
 
 
 _WORDS = {2: np.int16, 4: np.int32, 8: np.int64}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..blocks import map_blocks
-from ..numerics import Array, array, cast, common_shape, ieee, is_floating, result_type, unbroadcast, where, widen
+from ..numerics import Array, array, cast, common_shape, ieee, is_floating, result_type, unbroadcast, widen
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, refuser
@@ -57,7 +57,7 @@ def binary_cross_entropy(input: Array, target: Array, weight: Array | None = Non
     w = _check(input, target, weight)
 
     def losses(x: Array, t: Array, *w: Array) -> Array:
-        unweighted = (t - 1) * _log(1, x) - t * _log(0, x)
+        unweighted = (t - 1) * _clamped(np.log1p(-x)) - t * _clamped(np.log(x))
         return cast(unweighted * w[0], x.dtype) if w else unweighted
 
     return reduce_blocks(losses, [input, target, *([] if w is None else [w])], reduction)
@@ -100,17 +100,14 @@ def binary_cross_entropy_backward(
 
     def slopes(g: Array, x: Array, t: Array) -> tuple[Array, Array]:
         wide = widen(x)  # 1e-12 is no number of float16
-        return g * (x - t) / np.maximum(wide * (1 - wide), _EPSILON), g * (_log(1, x) - _log(0, x))
+        return g * (x - t) / np.maximum(wide * (1 - wide), _EPSILON), g * (_clamped(np.log1p(-x)) - _clamped(np.log(x)))
 
     by_input, by_target = map_blocks(slopes, g, input, target)
     return unbroadcast(by_input, input), unbroadcast(by_target, target), None
 
 
-def _log(end: int, x: Array) -> Array:
-    """max(log x, -100), or with the other end max(log(1-x), -100)."""
-    at_end = x == end
-    inside = where(at_end, 1 - end, x)
-    return where(at_end, -100, np.maximum(np.log1p(-inside) if end else np.log(inside), -100))
+def _clamped(log: Array) -> Array:
+    return np.asanyarray(np.maximum(log, -100))
 
 
 def _check(input: Array, target: Array, weight: Array | None) -> Array | None:

@@ -63,11 +63,11 @@ def poisson_nll_loss(input: Array, target: Array, log_input: bool = True, full: 
     reduction = resolve(reduction, size_average, reduce, old_name=False)
     x, t, large = _prepare(input, target, log_input, full, eps)
 
-    def losses(x: Array, t: Array, *large: Array) -> Array:
+    def losses(x: Array, t: Array, large: Array | None = None) -> Array:
         values = np.exp(x) - t * x if log_input else x - t * _log(x, eps)
-        if large:
-            s = where(*large, t, 1)
-            values = values + where(*large, s * np.log(s) - s + np.log(2 * pi_like(s) * s) / 2, 0)
+        if large is not None:
+            s = where(large, t, 1)
+            values = values + where(large, s * np.log(s) - s + np.log(2 * pi_like(s) * s) / 2, 0)
         return cast(values, x.dtype)
 
     return reduce_blocks(losses, [x, t, *large], reduction)
@@ -106,14 +106,14 @@ def poisson_nll_loss_backward(
     g = cast(grad_output, x.dtype)
     g = np.asanyarray(g / math.prod(common_shape(x, t))) if reduction == "mean" else g
 
-    def slopes(g: Array, x: Array, t: Array, *large: Array) -> tuple[Array, Array]:
+    def slopes(g: Array, x: Array, t: Array, large: Array | None = None) -> tuple[Array, Array]:
         if log_input:
             by_input, by_target = np.exp(x) - t, -x
         else:
             by_input, by_target = 1 - cast(t / (widen(x) + eps), x.dtype), -_log(x, eps)
-        if large:
-            s = where(*large, t, 1)
-            by_target = by_target + where(*large, np.log(s) + 1 / (2 * s), 0)
+        if large is not None:
+            s = where(large, t, 1)
+            by_target = by_target + where(large, np.log(s) + 1 / (2 * s), 0)
         return g * conj(by_input), np.broadcast_to(g * conj(by_target), by_input.shape, subok=True)
 
     by_input, by_target = map_blocks(slopes, g, x, t, *large)
