@@ -51,7 +51,7 @@ def result_type(*arrays: Array) -> np.dtype[Any]:
     dtype('float32')
     """
     first: np.dtype[Any] = arrays[0].dtype
-    if all(x.dtype is first for x in arrays):
+    if all([x.dtype is first for x in arrays]):  # noqa: C419  # a generator costs more than the test
         return first
     dtypes = [x.dtype for x in arrays if x.dtype.kind not in "biu"] or [x.dtype for x in arrays]
     if {"float16", "bfloat16"} <= {dtype.name for dtype in dtypes}:

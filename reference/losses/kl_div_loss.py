@@ -100,10 +100,10 @@ def kl_div_backward(grad_output: Array, input: Array, target: Array, size_averag
     def slopes(g: Array, x: Array, t: Array) -> tuple[Array, Array]:
         if log_target:
             p = np.exp(t)
-            by_target = where(_counts(x, t, log_target), p * (t - x) + p, 0)
-        else:
-            p, by_target = t, np.log(t) + 1 - x
-        return np.broadcast_to(-g * p, by_target.shape, subok=True), g * by_target
+            by_target = g * where(_counts(x, t, log_target), p * (t - x) + p, 0)
+        else:  # term by term, as their gradients reach t
+            p, by_target = t, g * np.log(t) + g * (1 - x)
+        return np.broadcast_to(-g * p, by_target.shape, subok=True), by_target
 
     by_input, by_target = map_blocks(slopes, g, x, t)
     return unbroadcast(by_input, input), unbroadcast(by_target, target)

@@ -103,22 +103,23 @@ def margin_ranking_loss_backward(
 def _prepare(input1: Array, input2: Array, target: Array,
              margin: float) -> tuple[Array, Array, Array, np.dtype[Any]]:
     """The checked inputs and target in their common dtype, and the dtype of the loss."""
-    arrays = {"input1": array("input1", input1), "input2": array("input2", input2), "target": array("target", target)}
+    arrays = array("input1", input1), array("input2", input2), array("target", target)
     number("margin", margin)
-    shapes = [a.shape for a in arrays.values()]
-    for name, a in arrays.items():
-        if a.ndim != input1.ndim:
-            raise RuntimeError(f"input1, input2 and target must have as many dimensions, not shapes {shapes}")
+    if not input1.ndim == input2.ndim == target.ndim:
+        raise RuntimeError("input1, input2 and target must have as many dimensions, not shapes "
+                           f"{[a.shape for a in arrays]}")
+    for name, a in zip(("input1", "input2", "target"), arrays, strict=True):
         if a.dtype.kind == "b":
             raise RuntimeError(f"{name} must hold numbers, not {a.dtype}")
         if a.dtype.kind == "c":
             raise NotImplementedError(f"{name} must be real, not {a.dtype}")
     try:
-        common_shape(*arrays.values())
+        common_shape(*arrays)
     except ValueError:
-        raise RuntimeError(f"input1, input2 and target must broadcast, not shapes {shapes}") from None
-    dtype = result_type(*arrays.values())
-    x1, x2, y = (cast(a, dtype) for a in arrays.values())
+        raise RuntimeError(f"input1, input2 and target must broadcast, not shapes {[a.shape for a in arrays]}"
+                           ) from None
+    dtype = result_type(*arrays)
+    x1, x2, y = [cast(a, dtype) for a in arrays]
     return x1, x2, y, np.dtype(np.float32) if dtype.kind in "iu" else dtype
 
 

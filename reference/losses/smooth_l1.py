@@ -27,7 +27,7 @@ def smooth_l1_loss(input: Array, target: Array, size_average: bool | None = None
 
         z²/(2β)   where z < β,     z - β/2   elsewhere
 
-    which is (c/β) (x - y - c/2) with c = min(max(x - y, -β), β): c is x - y in one branch and ±β in the other.
+    which is c²/(2β) + \|x - y - c| with c = min(max(x - y, -β), β): c is x - y in one branch, ±β in the other.
     With β = 0 it is z.
 
     Args:
@@ -62,9 +62,9 @@ def smooth_l1_loss(input: Array, target: Array, size_average: bool | None = None
     x, y, beta = _prepare(input, target, beta)
 
     def losses(x: Array, y: Array) -> Array:
-        d = widen(x - y)  # since float16 does not hold every β
+        d = widen(x - y)  # since β² may be beyond float16
         c = clip(d, -beta, beta)
-        return cast(np.abs(d) if beta == 0 else c / beta * (d - c / 2), x.dtype)
+        return cast(np.abs(d) if beta == 0 else c / 2 * c / beta + np.abs(d - c), x.dtype)
 
     return reduce_blocks(losses, [x, y], reduction)
 
