@@ -103,11 +103,12 @@ def multilabel_soft_margin_loss_backward(
     if reduction == "mean":
         g = np.asanyarray(g / math.prod(shape[:axis] + shape[axis + 1:]))
 
-    def slopes(g: Array, x: Array, t: Array, *w: Array) -> tuple[Array, Array, Array | None]:
+    def slopes(g: Array, x: Array, t: Array, *w: Array) -> tuple[Array | None, ...]:
         weighted = g * w[0] if w else g
         by_input = weighted * logit_slopes(x, t)
-        by_target = np.broadcast_to(-x * weighted, by_input.shape, subok=True)
-        return by_input, by_target, g * logit_losses(x, t) if w else None
+        by_target, by_weight = -x * weighted, g * logit_losses(x, t) if w else None
+        return tuple(a if a is None else np.broadcast_to(a, by_input.shape, subok=True)
+                     for a in (by_input, by_target, by_weight))
 
     by_input, by_target, by_weight = map_blocks(slopes, g, x, t, *given)
     return (unbroadcast(by_input, input), unbroadcast(by_target, target),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..blocks import map_blocks
-from ..numerics import Array, cast, clip, ieee, result_type, unbroadcast, widen
+from ..numerics import Array, cast, clip, ieee, relu, result_type, unbroadcast, widen
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, refuser
@@ -27,8 +27,8 @@ def smooth_l1_loss(input: Array, target: Array, size_average: bool | None = None
 
         z²/(2β)   where z < β,     z - β/2   elsewhere
 
-    which is c²/(2β) + \|x - y - c| with c = min(max(x - y, -β), β): c is x - y in one branch, ±β in the other.
-    With β = 0 it is z.
+    which is h²/(2β) + max(0, z - β) with h = min(z, β): h is z in one branch and β in the other. With β = 0
+    it is z.
 
     Args:
         input: x, any shape.
@@ -62,9 +62,9 @@ def smooth_l1_loss(input: Array, target: Array, size_average: bool | None = None
     x, y, beta = _prepare(input, target, beta)
 
     def losses(x: Array, y: Array) -> Array:
-        d = widen(x - y)  # since β² may be beyond float16
-        c = clip(d, -beta, beta)
-        return cast(np.abs(d) if beta == 0 else c / 2 * c / beta + np.abs(d - c), x.dtype)
+        z = widen(np.abs(x - y))  # since β² may be beyond float16
+        h = np.minimum(z, beta)
+        return cast(z if beta == 0 else h / 2 * h / beta + relu(z - beta), x.dtype)
 
     return reduce_blocks(losses, [x, y], reduction)
 
