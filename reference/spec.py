@@ -38,6 +38,7 @@ class Axis:
     name: str
     values: tuple[Hashable, ...]
     about: str = ""
+    costly: tuple[Hashable, ...] = ()  #: values that stand once beside each value of the other axes, and no more
 
 
 @dataclass(frozen=True)
