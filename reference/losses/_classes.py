@@ -9,8 +9,8 @@ import numpy as np
 from ..blocks import map_blocks
 from ..numerics import Array, cast, exactly, row_max, row_sum, total
 
-__all__ = ["check_indices", "check_weights", "class_axis", "class_weights", "drop_rows", "log_partition", "pick",
-           "places", "scaled_softmax", "split_ignored"]
+__all__ = ["check_indices", "check_weights", "class_axis", "class_weights", "drop_rows", "first_outside",
+           "log_partition", "pick", "places", "scaled_softmax", "split_ignored"]
 
 _INDEX_TYPES = frozenset(map(np.dtype, (np.int64, np.uint8)))
 
@@ -49,13 +49,19 @@ def split_ignored(target: Array, ignore_index: int, input: Array) -> tuple[Array
     """
     axis = class_axis(input)
     target, classes = target.reshape(input.shape[:axis] + input.shape[axis + 1:]), input.shape[axis]
-    if not 0 <= ignore_index < classes and target.size and target.min() >= 0 and target.max() < classes:
+    if not 0 <= ignore_index < classes and first_outside(target, 0, classes) is None:
         return np.ones(target.shape, np.bool_), target
     kept = np.asarray(target != ignore_index)
-    outside = kept & ((target < 0) | (target >= classes))
-    if outside.any():
-        raise IndexError(f"target must be in 0..{classes - 1} or ignored, not {target[outside][0]}")
-    return kept, np.where(kept, target, 0).astype(np.int64)
+    if (wrong := first_outside(target[kept], 0, classes)) is not None:
+        raise IndexError(f"target must be in 0..{classes - 1} or ignored, not {wrong}")
+    return kept, np.where(kept, target, 0)
+
+
+def first_outside(index: Array, low: int, high: int) -> Any:
+    """The first of the indices that is not in low..high-1, or None."""
+    if not index.size or (index.min() >= low and index.max() < high):
+        return None
+    return index[(index < low) | (index >= high)].flat[0]
 
 
 def check_weights(weight: Array | None, x: Array) -> None:
