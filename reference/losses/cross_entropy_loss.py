@@ -86,7 +86,7 @@ def cross_entropy(input: Array, target: Array, weight: Array | None = None, size
         all_classes = total(log_softmax(x, axis) * class_weights(weight, x), axis)
         losses = (1 - epsilon) * losses + _share(epsilon, x, axis) * -all_classes
     losses = cast(np.where(kept, losses, 0), x.dtype)
-    return reduce_losses(losses, reduction, np.count_nonzero(kept) if w_y is None else np.where(kept, w_y, 0))
+    return reduce_losses(losses, reduction, int(np.count_nonzero(kept)) if w_y is None else np.where(kept, w_y, 0))
 
 
 @ieee
@@ -127,7 +127,7 @@ def cross_entropy_backward(
     kept, y = split_ignored(target, ignore_index, x)
     w_y = 1 if weight is None else np.where(kept, weight[y], 0)
     if reduction == "mean":
-        g = g / (np.count_nonzero(kept) if weight is None else total(w_y))
+        g = g / (int(np.count_nonzero(kept)) if weight is None else total(w_y))
     q_y = (1 - epsilon) * (g * w_y)
     if epsilon > 0:
         q = _per_class(g, axis) * (_share(epsilon, x, axis) * class_weights(weight, x))

@@ -133,7 +133,8 @@ def _logits(input: Array, linear_weight: Array, target: Array, linear_bias: Arra
         raise RuntimeError(f"ignore_index must be None beside probabilities, not {ignore_index}")
     flat = linear_weight.reshape(math.prod(outputs), input.shape[-1])
     logits = _product(np.atleast_2d(input), flat.T).reshape(*input.shape[:-1], *outputs)
-    logits = logits if linear_bias is None else logits + linear_bias
+    if linear_bias is not None:
+        logits += linear_bias
     return logits, -100 if ignore_index is None else ignore_index
 
 

@@ -58,7 +58,7 @@ def nll_loss(input: Array, target: Array, weight: Array | None = None, size_aver
     kept, y = split_ignored(target, ignore_index, input)
     losses = -pick(input, y, class_axis(input))
     if weight is None:
-        return reduce_losses(np.where(kept, losses, 0), reduction, np.count_nonzero(kept))
+        return reduce_losses(np.where(kept, losses, 0), reduction, int(np.count_nonzero(kept)))
     w_y = np.where(kept, weight[y], 0)
     return reduce_losses(np.where(kept, w_y * losses, 0), reduction, w_y)
 
@@ -92,7 +92,7 @@ def nll_loss_backward(
     w_y = 1 if weight is None else np.where(kept, weight[y], 0)
     g = cast(grad_output, input.dtype)
     if reduction == "mean":
-        g = g / (np.count_nonzero(kept) if weight is None else total(w_y))
+        g = g / (int(np.count_nonzero(kept)) if weight is None else total(w_y))
     gradient = np.zeros_like(input)
     gradient[places(y, class_axis(input))] = np.where(kept, -g * w_y, 0)
     return gradient, None, None
