@@ -245,10 +245,14 @@ def sum_by(x: Array, index: Array, n: int) -> Array:
     """
     if x.dtype == object:
         return total(np.where(index[..., None] == np.arange(n), x[..., None], 0), -2)
-    sums = np.zeros((*x.shape[:-1], n), x.dtype)
-    rows = np.indices(x.shape, sparse=True)[:-1]
-    np.add.at(sums, (*rows, index), x)
-    return sums
+    rows = np.arange(0, n * (x.size // max(x.shape[-1], 1)), n).reshape(*x.shape[:-1], 1)
+    places, size = (rows + index).ravel(), rows.size * n
+    if x.dtype == np.longdouble:
+        sums = np.zeros(size, x.dtype)
+        np.add.at(sums, places, x.ravel())
+    else:  # accumulated in float64
+        sums = np.bincount(places, x.ravel(), size)
+    return sums.reshape(*x.shape[:-1], n).astype(x.dtype)
 
 
 def vecdot(x: Array, y: Array) -> Array:
