@@ -15,10 +15,15 @@ import numpy as np
 
 from .numerics import Array
 
-__all__ = ["BLOCK", "blocks", "map_blocks"]
+__all__ = ["BLOCK", "blocks", "fits", "map_blocks"]
 
 #: Elements of a block: a dozen arrays of so many float32 numbers fit into a second-level cache.
 BLOCK = 2**15
+
+
+def fits(arrays: Sequence[Array]) -> bool:
+    """Is there one block of all, as none of the arrays holds more?"""
+    return all([a.size <= BLOCK for a in arrays])  # noqa: C419  # a generator costs more than the test
 
 
 def blocks(arrays: Sequence[Array]) -> Iterator[tuple[slice, Sequence[Array]]]:
@@ -35,12 +40,11 @@ def blocks(arrays: Sequence[Array]) -> Iterator[tuple[slice, Sequence[Array]]]:
     >>> [(part.start, part.stop, a.shape, b.shape) for part, (a, b) in blocks([rows, row])][-1]
     (81920, 98304, (16384, 2), (2,))
     """
-    size = max(a.size for a in arrays)
-    if size <= BLOCK:
+    if fits(arrays):
         yield slice(None), arrays
         return
     length = _length(arrays)
-    ndim, rows = max(a.ndim for a in arrays), max(BLOCK * length // size, 1)
+    ndim, rows = max(a.ndim for a in arrays), max(BLOCK * length // max(a.size for a in arrays), 1)
     cut = [a.ndim == ndim and a.shape[0] == length for a in arrays]
     for start in range(0, length, rows):
         part = slice(start, min(start + rows, length))
@@ -62,7 +66,7 @@ def map_blocks(f: Callable[..., Any], *arrays: Array) -> Any:
     >>> bool((map_blocks(lambda x, y: x - y, x, x[0]) == x - x[0]).all())
     True
     """
-    if max(a.size for a in arrays) <= BLOCK:
+    if fits(arrays):
         return f(*arrays)
     length = _length(arrays)
     results: list[Array | None] = []

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Array", "add_up", "array", "cast", "clip", "common_shape", "conj", "exactly", "ieee", "is_floating",
-           "isfinite", "isnan", "log_sigmoid", "log_softmax", "logsumexp", "relu", "result_type", "row_max",
-           "row_sum", "sigmoid", "softmax", "softplus", "sum_by", "sum_to", "total", "unbroadcast", "vecdot",
-           "where", "widen", "xlogy"]
+__all__ = ["Array", "add_up", "array", "cast", "clip", "common_shape", "conj", "exactly", "ieee", "indicator",
+           "is_floating", "isfinite", "isnan", "log_sigmoid", "log_softmax", "logsumexp", "relu", "result_type",
+           "row_max", "row_sum", "sigmoid", "softmax", "softplus", "sum_by", "sum_to", "total", "unbroadcast",
+           "vecdot", "where", "widen", "xlogy"]
 
 Array = np.ndarray[Any, Any]
 
@@ -51,7 +51,7 @@ def result_type(*arrays: Array) -> np.dtype[Any]:
     dtype('float32')
     """
     first: np.dtype[Any] = arrays[0].dtype
-    if all(x.dtype is first for x in arrays):
+    if all([x.dtype is first for x in arrays]):  # noqa: C419  # a generator costs more than the test
         return first
     dtypes = [x.dtype for x in arrays if x.dtype.kind not in "biu"] or [x.dtype for x in arrays]
     if {"float16", "bfloat16"} <= {dtype.name for dtype in dtypes}:
@@ -110,19 +110,25 @@ def where(condition: Array, x: Any, y: Any) -> Array:
             or any(isinstance(a, np.ndarray | np.generic) and a.dtype != dtype for a in (x, y))):
         return np.asanyarray(np.where(condition, x, y))
     word = _WORDS[dtype.itemsize]
-    mask = -condition.view(np.int8).astype(word)  # -1 has all bits, 0 none
-    chosen = np.asarray(x, dtype).view(word) & mask
-    if not (isinstance(y, int) and y == 0):
-        chosen = chosen | (np.asarray(y, dtype).view(word) & ~mask)
-    return np.asarray(chosen.view(dtype))
+    mask = (-condition.view(np.int8)).astype(word)  # -1 has all bits, 0 none
+    x_bits = np.asarray(x, dtype).view(word)
+    if isinstance(y, int) and y == 0:
+        return np.asarray((x_bits & mask).view(dtype))
+    y_bits = np.asarray(y, dtype).view(word)
+    return np.asarray((y_bits ^ (x_bits ^ y_bits) & mask).view(dtype))
 
 
 _WORDS = {2: np.int16, 4: np.int32, 8: np.int64}
 
 
+def indicator(condition: Array, dtype: np.dtype[Any]) -> Array:
+    """1 where a condition holds, and 0 elsewhere."""
+    return np.where(condition, 1, 0) if condition.dtype == object else condition.astype(dtype)
+
+
 def clip(x: Array, low: Any, high: Any) -> Array:
     """min(max(x, low), high), NaN where x is NaN."""
-    return np.asanyarray(np.minimum(np.maximum(x, low), high) if x.dtype == object else np.clip(x, low, high))
+    return x.clip(low, high) if x.dtype.kind == "f" else np.asanyarray(np.minimum(np.maximum(x, low), high))
 
 
 def common_shape(*arrays: Array) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .blocks import blocks, map_blocks
+from .blocks import blocks, fits, map_blocks
 from .numerics import Array, add_up, cast, total, widen
 
 __all__ = ["reduce_blocks", "reduce_losses", "resolve", "translate"]
@@ -84,11 +84,11 @@ def reduce_blocks(f: Callable[..., Array], arrays: Sequence[Array], reduction: s
     """
     if reduction == "none":
         return np.asanyarray(map_blocks(f, *arrays))
+    if fits(arrays):
+        return reduce_losses(f(*arrays), reduction, divisor)
     sums, size = [], 0
-    for part, block in blocks(arrays):
+    for _, block in blocks(arrays):
         losses = f(*block)
-        if part.start is None:
-            return reduce_losses(losses, reduction, divisor)
         sums.append(add_up(widen(losses), axis=None))
         size += losses.size
     return cast(reduce_losses(np.asarray(sums), reduction, size if divisor is None else divisor), losses.dtype)

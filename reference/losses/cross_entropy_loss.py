@@ -128,13 +128,14 @@ def cross_entropy_backward(
     w_y = 1 if weight is None else np.where(kept, weight[y], 0)
     if reduction == "mean":
         g = g / (int(np.count_nonzero(kept)) if weight is None else total(w_y))
-    q_y = (1 - epsilon) * (g * w_y)
     if epsilon > 0:
-        q = _per_class(g, axis) * (_share(epsilon, x, axis) * class_weights(weight, x))
-        grad_input = scaled_softmax(x, q_y + total(q, axis), axis) - q
+        q = _share(epsilon, x, axis) * class_weights(weight, x)
+        q[places(y, axis)] += (1 - epsilon) * w_y
+        q = q * _per_class(g, axis)
+        grad_input = scaled_softmax(x, total(q, axis), axis) - q
     else:
-        grad_input = scaled_softmax(x, q_y, axis)
-    grad_input[places(y, axis)] -= q_y
+        grad_input = scaled_softmax(x, g * w_y, axis)
+        grad_input[places(y, axis)] -= g * w_y
     drop_rows(grad_input, kept, axis)
     return cast(grad_input, input.dtype), None, None
 
