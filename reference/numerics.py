@@ -225,7 +225,7 @@ def xlogy(x: Array, y: Array) -> Array:
 
 
 def row_max(x: Array) -> Array:
-    """The largest number of each row, which is what stands along the last axis; the axis is kept. Of no number it is -inf."""
+    """The largest number along the last axis, which is kept; -inf of none."""
     if x.dtype == object or not x.flags.c_contiguous or not x.size:
         return np.asanyarray(np.max(x, axis=-1, keepdims=True, initial=-np.inf))
     starts = np.arange(0, x.size, x.shape[-1])  # reduceat enters its loop once, np.max once for each row
@@ -252,13 +252,12 @@ def sum_by(x: Array, index: Array, n: int) -> Array:
     if x.dtype == object:
         return total(np.where(index[..., None] == np.arange(n), x[..., None], 0), -2)
     rows = np.arange(0, n * (x.size // max(x.shape[-1], 1)), n).reshape(*x.shape[:-1], 1)
-    places, size = (rows + index).ravel(), rows.size * n
+    places, sums = (rows + index).ravel(), np.zeros(rows.size * n, x.dtype)
     if x.dtype == np.longdouble:
-        sums = np.zeros(size, x.dtype)
         np.add.at(sums, places, x.ravel())
     else:  # accumulated in float64
-        sums = np.bincount(places, x.ravel(), size)
-    return sums.reshape(*x.shape[:-1], n).astype(x.dtype)
+        sums[...] = np.bincount(places, x.ravel(), sums.size)
+    return sums.reshape(*x.shape[:-1], n)
 
 
 def vecdot(x: Array, y: Array) -> Array:

@@ -125,7 +125,7 @@ def cross_entropy_backward(
         grad_weight = None if weight is None else unbroadcast(np.moveaxis(-g * t * log_p, axis, -1), weight)
         return cast(np.exp(log_p) * total(q, axis, keepdims=True) - q, input.dtype), grad_target, grad_weight
     kept, y = split_ignored(target, ignore_index, x)
-    w_y = 1 if weight is None else np.where(kept, weight[y], 0)
+    w_y: Any = 1 if weight is None else np.where(kept, weight[y], 0)
     if reduction == "mean":
         g = g / (int(np.count_nonzero(kept)) if weight is None else total(w_y))
     if epsilon > 0:

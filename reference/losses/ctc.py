@@ -206,7 +206,7 @@ def _ways(emitted: Array, skips: Array, starts: Array, first: Array) -> Array:
     ``starts``, of shape (2S+1, N), says where a path may start; ``first`` at which time each does.
     """
     arrivals = np.full_like(emitted, -np.inf, order="C")
-    ways = np.full_like(emitted, -np.inf, order="C", shape=(3, *starts.shape))  # stay; from the last place; from that before
+    ways = np.full_like(emitted, -np.inf, order="C", shape=(3, *starts.shape))
     stay, step, skip = ways[0], ways[1, 1:], ways[2, 2:]
     lowest = float(np.finfo(np.float32 if emitted.dtype == np.float32 else np.float64).min)  # -inf - -inf is NaN
     openings = set(first.tolist())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..blocks import map_blocks
-from ..numerics import Array, array, cast, ieee, is_floating, relu, row_sum, sum_by, total, where, widen
+from ..numerics import Array, array, cast, ieee, indicator, is_floating, relu, row_sum, sum_by, total, where, widen
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, decided, poison, refuser
@@ -93,8 +93,9 @@ def multilabel_margin_loss_backward(grad_output: Array, input: Array, target: Ar
 
     def of_rows(x: Array, labels: Array, listed: Array, g: Array) -> Array:
         z, pairs = _pairs(x, labels, listed)
-        counted = where(pairs, where(z > 0, np.ones_like(z[:1, :1, :1]), 0), 0)
-        return g * (total(counted, 1) - sum_by(row_sum(counted)[:, :, 0], labels, x.shape[1]))
+        counted = where(pairs, indicator(z > 0, z.dtype), 0)
+        slope = total(counted, 1) - sum_by(row_sum(counted)[:, :, 0], labels, x.shape[1])
+        return np.asanyarray(g * slope)
 
     slope = map_blocks(of_rows, x, labels, listed, g[:, None])
     return cast(slope, input.dtype).reshape(input.shape), None

@@ -89,7 +89,7 @@ def nll_loss_backward(
     reduction = resolve(reduction, size_average, reduce)
     _check(input, target, weight, ignore_index)
     kept, y = split_ignored(target, ignore_index, input)
-    w_y = 1 if weight is None else np.where(kept, weight[y], 0)
+    w_y: Any = 1 if weight is None else np.where(kept, weight[y], 0)
     g = cast(grad_output, input.dtype)
     if reduction == "mean":
         g = g / (int(np.count_nonzero(kept)) if weight is None else total(w_y))
