@@ -9,6 +9,7 @@ so formulas end with :func:`cast`; and sums of half types are accumulated in flo
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -251,7 +252,7 @@ def sum_by(x: Array, index: Array, n: int) -> Array:
     """
     if x.dtype == object:
         return total(np.where(index[..., None] == np.arange(n), x[..., None], 0), -2)
-    rows = np.arange(0, n * (x.size // max(x.shape[-1], 1)), n).reshape(*x.shape[:-1], 1)
+    rows = n * np.arange(math.prod(x.shape[:-1])).reshape(*x.shape[:-1], 1)
     places, sums = (rows + index).ravel(), np.zeros(rows.size * n, x.dtype)
     if x.dtype == np.longdouble:
         np.add.at(sums, places, x.ravel())
