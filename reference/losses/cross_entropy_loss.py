@@ -252,6 +252,8 @@ SPEC = LossSpec(
           Axis("regime", ("moderate", "huge", "equal", "tiny", "inf", "nan"), "of the logits")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     arrays=("input", "target", "weight"),
+    slower="torch has maximum, exponentials and sum of a row in one pass at 0.7 ns an element; NumPy's four passes "
+           "over a cached block take 1.4 ns, and checks, choice and reduction 10 µs a call.",
     refusals=(
         _refuse("no such class", IndexError, "target must be in 0..3", target=np.array([0, 1, 4])),
         _refuse("a negative index", IndexError, "not -1", target=np.array([0, -1, 1])),

@@ -235,6 +235,7 @@ SPEC = LossSpec(
                "of the logits; masked: one is -inf")),
     allowed=_allowed, draw=_draw, sized=_sized, strength=3,
     arrays=("input", "linear_weight", "target", "linear_bias", "weight"), held=_held,
+    slower="of 20,000 logits and fewer it is cross_entropy that counts, and the reasons are those that stand there.",
     omitted=("options", "device"),
     refusals=(
         _refuse("no batch of features", RuntimeError,

@@ -175,6 +175,8 @@ SPEC = LossSpec(
                "inf, nan: in the last row; ignored-nan: in the first, which is ignored")),
     allowed=_allowed, draw=_draw, sized=_sized,
     arrays=("input", "target", "weight"),
+    slower="torch's whole call takes 2 µs for 100 rows; in NumPy the check of the indices' range, the choice of the "
+           "elements and their sum alone take 5 µs, whatever the number of rows.",
     refusals=(
         _refuse("no such class", IndexError, r"target must be in 0\.\.3", target=np.array([0, 1, 4])),
         _refuse("a negative index", IndexError, "not -1", target=np.array([0, -1, 1])),
