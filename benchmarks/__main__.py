@@ -65,8 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                    "-p", "no:cacheprovider", "--benchmark-only", "--benchmark-quiet",
                    f"--benchmark-json={results}", "--benchmark-min-time=0.001",
                    f"--benchmark-max-time={options.time}", f"--benchmark-min-rounds={options.rounds}",
-                   f"--bench-ops={','.join(spec.name for spec in specs)}", f"--bench-sizes={','.join(map(str, options.sizes))}",
-                   f"--bench-threads={threads}"]
+                   f"--bench-ops={','.join(spec.name for spec in specs)}",
+                   f"--bench-sizes={','.join(map(str, options.sizes))}", f"--bench-threads={threads}"]
         environment = os.environ | dict.fromkeys(_POOLS, str(threads))
         status = subprocess.run(command, env=environment, check=False).returncode or status
         if results.exists():

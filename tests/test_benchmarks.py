@@ -114,7 +114,8 @@ def test_threads_that_were_held_up_give_no_ratio() -> None:
 
 
 def test_a_reason_stands_under_the_table_that_has_its_op() -> None:
-    caption = str(table(ratios(DOCUMENTS), {}, {"f": "one call takes 1 µs.", "g": "", "other": "it is not here."}).caption)
+    slower = {"f": "one call takes 1 µs.", "g": "", "other": "it is not here."}
+    caption = str(table(ratios(DOCUMENTS), {}, slower).caption)
     assert "\nf: one call takes 1 µs." in caption
     assert "g: " not in caption
     assert "other" not in caption.split("\n", 1)[1]
