@@ -153,6 +153,11 @@ def _log(x: arb) -> arb:
     return arb("-inf") if x.is_zero() else x.log()
 
 
+def _log1p(x: arb) -> arb:
+    """log(1 + x), -inf for an exact -1."""
+    return arb("-inf") if x == -1 else x.log1p()
+
+
 def _maximum(a: Any, b: Any) -> arb:
     return arb(a).max(b)
 
@@ -175,6 +180,7 @@ _ELEMENTWISE: dict[np.ufunc, Any] = {
     np.power: np.frompyfunc(_power, 2, 1),
     np.sqrt: np.frompyfunc(_sqrt, 1, 1),
     np.log: np.frompyfunc(_log, 1, 1),
+    np.log1p: np.frompyfunc(_log1p, 1, 1),
     np.square: np.frompyfunc(lambda x: x * x, 1, 1),
     np.reciprocal: np.frompyfunc(lambda x: 1 / x, 1, 1),
     np.sign: np.frompyfunc(lambda x: arb(x).sgn(), 1, 1),
@@ -191,8 +197,9 @@ _ELEMENTWISE: dict[np.ufunc, Any] = {
 _ELEMENTWISE |= {np.bitwise_and: _ELEMENTWISE[np.logical_and], np.bitwise_or: _ELEMENTWISE[np.logical_or],
                  np.invert: _ELEMENTWISE[np.logical_not], np.fmax: _ELEMENTWISE[np.maximum]}
 _NATIVE = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.absolute, np.exp,
-           np.log1p, np.expm1, np.tanh, np.sin, np.cos, np.tan, np.matmul}
-_ROUNDS = _NATIVE - {np.negative, np.positive, np.absolute} | {np.power, np.sqrt, np.log, np.square, np.reciprocal}
+           np.expm1, np.tanh, np.sin, np.cos, np.tan, np.matmul}
+_ROUNDS = _NATIVE - {np.negative, np.positive, np.absolute} | {np.power, np.sqrt, np.log, np.log1p, np.square,
+                                                            np.reciprocal}
 #: These can lose bits below the smallest normal number. Sums and differences cannot, among numbers of
 #: the type: there they are exact. With a scalar, which has more bits than the type, they can.
 _MAY_UNDERFLOW = _ROUNDS - {np.add, np.subtract, np.sqrt, np.log, np.cos}
