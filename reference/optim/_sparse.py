@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._blocks import update_in_place
+
 __all__ = ["SparseGrad", "update_touched"]
 
 Array = NDArray[Any]
@@ -67,6 +69,8 @@ class SparseGrad:
     def coalesce(self) -> SparseGrad:
         """Each place once, in order; the values of one place are added in the order in which they stand."""
         places = self.places()
+        if np.all(places[1:] > places[:-1]):
+            return self.copy()
         unique, first, inverse = np.unique(places, return_index=True, return_inverse=True)
         values = self.values[first]
         rest = np.setdiff1d(np.arange(len(places)), first)
@@ -104,14 +108,14 @@ class SparseGrad:
         return f"SparseGrad(indices={self.indices.tolist()}, values={self.values!r}, shape={self.shape})"
 
 
-def update_touched(update: Callable[..., None], theta: Array, g: SparseGrad, *state: Array,
+def update_touched(rule: Callable[..., tuple[Any, ...]], theta: Array, g: SparseGrad, *state: Array,
                    beside: tuple[Array | None, ...] = (), **scalars: Any) -> None:
-    """``update`` those elements of parameter and state that a coalesced gradient has, and no others.
+    """Apply a rule to those elements of parameter and state that a coalesced gradient has, and to no others.
 
     State ``beside`` has been gathered already: its elements stand as those of the gradient do.
     """
     places = [g.place_in(x) for x in (theta, *state)]
     touched = [rows[where] for rows, where in places]
-    update(touched[0], g.values, *touched[1:], *beside, **scalars)
+    update_in_place(rule, touched[0], g.values, *touched[1:], *beside, **scalars)
     for (rows, where), values in zip(places, touched, strict=True):
         rows[where] = values

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._optimizer import Optimizer, Parameter, check_nonnegative, update_in_place
+from ._blocks import Update
+from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, VERY_LONG, cancels, short_enough, trajectory
 
 __all__ = ["SPEC", "Adadelta", "adadelta"]
@@ -74,14 +75,14 @@ class Adadelta(Optimizer):
         super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay,
                                   "maximize": maximize})
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> None:
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update:
         state = self.state[p]
         if not state:
             state["step"] = np.zeros((), np.float32)
             state["square_avg"] = np.zeros_like(p.data)
             state["acc_delta"] = np.zeros_like(p.data)
         state["step"] += 1
-        update_in_place(adadelta, p.data, grad, state["square_avg"], state["acc_delta"], **options)
+        return Update.of(adadelta, p.data, grad, state["square_avg"], state["acc_delta"], **options)
 
 
 def _allowed(options: Options, dtype: str) -> bool:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._optimizer import Optimizer, Parameter, check_nonnegative, update_in_place
+from ._blocks import Update
+from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, VERY_LONG, cancels, short_enough, trajectory
 
 __all__ = ["SPEC", "Adamax", "adamax"]
@@ -79,14 +80,14 @@ class Adamax(Optimizer):
         super().__init__(params, {"lr": lr, "betas": (beta1, beta2), "eps": eps, "weight_decay": weight_decay,
                                   "maximize": maximize})
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> None:
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update:
         state = self.state[p]
         if not state:
             state["step"] = np.zeros((), np.float32)
             state["exp_avg"] = np.zeros_like(p.data)
             state["exp_inf"] = np.zeros_like(p.data)
         state["step"] += 1
-        update_in_place(adamax, p.data, grad, state["exp_avg"], state["exp_inf"], t=int(state["step"]), **options)
+        return Update.of(adamax, p.data, grad, state["exp_avg"], state["exp_inf"], t=int(state["step"]), **options)
 
 
 def _allowed(options: Options, dtype: str) -> bool:

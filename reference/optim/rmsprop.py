@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._optimizer import Optimizer, Parameter, check_nonnegative, update_in_place
+from ._blocks import Update
+from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, VERY_LONG, cancels, short_enough, trajectory
 
 __all__ = ["SPEC", "RMSprop", "rmsprop"]
@@ -90,7 +91,7 @@ class RMSprop(Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps,
                                   "centered": centered, "weight_decay": weight_decay, "maximize": maximize})
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> None:
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update:
         state = self.state[p]
         if not state:
             state["step"] = np.zeros((), np.float32)
@@ -102,7 +103,7 @@ class RMSprop(Optimizer):
         state["step"] += 1
         b = state["momentum_buffer"] if options["momentum"] > 0 else None
         g_mean = state["grad_avg"] if options["centered"] else None
-        update_in_place(rmsprop, p.data, grad, state["square_avg"], b, g_mean, **options)
+        return Update.of(rmsprop, p.data, grad, state["square_avg"], b, g_mean, **options)
 
 
 def _allowed(options: Options, dtype: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..numerics import cast, widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._optimizer import Optimizer, Parameter, check_nonnegative, update_in_place
+from ._blocks import Update
+from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._sparse import SparseGrad, update_touched
 from ._trajectories import AXES, SPARSITY, VERY_LONG, short_enough, sparsified, trajectory
 
@@ -90,17 +90,18 @@ class SGD(Optimizer):
 
     takes_sparse: ClassVar[bool] = True
 
-    def _update(self, p: Parameter, grad: Array | SparseGrad, options: dict[str, Any]) -> None:
+    def _update(self, p: Parameter, grad: Array | SparseGrad, options: dict[str, Any]) -> Update | None:
         first = options["momentum"] != 0 and self.state[p].get("momentum_buffer") is None
         b = self.state[p].get("momentum_buffer") if options["momentum"] != 0 else None
         if isinstance(grad, SparseGrad) and not isinstance(b, np.ndarray):
-            return self._update_sparse(p, grad, b, first, options)
+            self._update_sparse(p, grad, b, first, options)
+            return None
         if first:
             b = self.state[p]["momentum_buffer"] = np.zeros_like(p.data)
         if isinstance(b, SparseGrad):
             raise RuntimeError("momentum needs a sparse gradient where its buffer is sparse, got a dense one")
         g = grad.to_dense() if isinstance(grad, SparseGrad) else grad
-        update_in_place(sgd, p.data, g, b, first=first, **options)
+        return Update.of(sgd, p.data, g, b, first=first, **options)
 
     def _update_sparse(self, p: Parameter, grad: SparseGrad, b: SparseGrad | None, first: bool,
                        options: dict[str, Any]) -> None:
@@ -113,7 +114,7 @@ class SGD(Optimizer):
         elif first:
             b = g.replaced(np.zeros_like(g.values))
         values = None if b is None else b.values
-        update_touched(partial(update_in_place, sgd), p.data, g, first=first, beside=(values,), **options)
+        update_touched(sgd, p.data, g, first=first, beside=(values,), **options)
         if b is not None:
             self.state[p]["momentum_buffer"] = b.replaced(cast(b.values, grad.dtype))
 

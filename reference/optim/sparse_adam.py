@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..numerics import widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._optimizer import Optimizer, Parameter, check_nonnegative, update_in_place
+from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._sparse import SparseGrad, update_touched
 from ._trajectories import AXES, SPARSITY, VERY_LONG, cancels, short_enough, sparsified, trajectory
 
@@ -104,8 +103,7 @@ class SparseAdam(Optimizer):
             state["exp_avg_sq"] = np.zeros_like(p.data)
         state["step"] += 1
         g = grad.replaced(widen(grad.values)).coalesce()
-        update_touched(partial(update_in_place, sparse_adam), p.data, g, state["exp_avg"], state["exp_avg_sq"],
-                       t=state["step"], **options)
+        update_touched(sparse_adam, p.data, g, state["exp_avg"], state["exp_avg_sq"], t=state["step"], **options)
 
     @staticmethod
     def _load(p: Parameter, name: str, value: Any) -> Any:
