@@ -41,12 +41,19 @@ def test_reference_and_torch_do_the_same_work(spec: Spec) -> None:
 
 def test_every_kind_has_its_parts() -> None:
     parts = {(w.kind, w.part) for spec in registry.specs().values() for w in workloads(spec)}
-    assert parts == {("loss", "forward"), ("loss", "forward+backward"), ("optim", "step"), ("init", "fill")}
+    assert parts == {("loss", "forward"), ("loss", "forward+backward"), ("optim", "step"), ("optim", "step of 100"), ("init", "fill")}
 
 
 def test_torch_optimizers_are_timed_in_each_variant() -> None:
-    assert [w.target for w in workloads(registry.get("Adam"))] == [
-        "reference", "torch:eager", "torch:foreach", "torch:fused"]
+    for part in ("step", "step of 100"):
+        assert [w.target for w in workloads(registry.get("Adam")) if w.part == part] == [
+            "reference", "torch:eager", "torch:foreach", "torch:fused"]
+
+
+def test_a_step_of_a_hundred_has_a_hundred_parameters() -> None:
+    run = {w.part: w.prepare(10)() for w in workloads(registry.get("SGD")) if w.target == "reference"}
+    assert {part: len(parameters) for part, parameters in run.items()} == {"step": 1, "step of 100": 100}
+    assert len({p.tobytes() for p in run["step of 100"]}) == 100
 
 
 def test_a_spec_of_another_kind_is_refused() -> None:
@@ -57,7 +64,7 @@ def test_a_spec_of_another_kind_is_refused() -> None:
 def test_an_optimizer_that_needs_a_closure_gets_one() -> None:
     p = torch.nn.Parameter(torch.zeros(4))
     goal = torch.arange(1.0, 5.0)
-    run = stepper(torch.optim.LBFGS([p], max_iter=50), p, goal, torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    run = stepper(torch.optim.LBFGS([p], max_iter=50), [p], [goal], [torch.tensor([1.0, 2.0, 3.0, 4.0])])
     assert torch.allclose(p.detach(), goal, rtol=1e-3)  # the first quadratic has its minimum there
     run()
     assert torch.allclose(p.detach(), -goal, rtol=1e-3)  # and the second one there

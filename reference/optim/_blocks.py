@@ -24,8 +24,8 @@ Array = NDArray[Any]
 Rule = Callable[..., tuple[Any, ...]]
 Kernel = Callable[[Sequence[Array | None]], None]
 
-#: Elements of a block: at eight bytes each, a rule's dozen arrays still fit a second-level cache.
-BLOCK = 1 << 14
+#: Elements of a block: at four bytes each, a rule's dozen arrays still fit a second-level cache of 2 MB.
+BLOCK = 1 << 15
 
 #: Arrays of fewer elements are packed: to copy so few there and back costs less than NumPy's calls.
 SMALL = BLOCK >> 3

@@ -22,7 +22,7 @@ Array = NDArray[Any]
 
 def dot(x: Array, y: Array) -> Any:
     """Inner product."""
-    return np.sum(x * y)
+    return x @ y
 
 
 def two_loops(g: Array, ys: Sequence[Array], ss: Sequence[Array], rhos: Sequence[Any],
@@ -31,10 +31,10 @@ def two_loops(g: Array, ys: Sequence[Array], ss: Sequence[Array], rhos: Sequence
     q, alphas = -g, []
     for y, s, rho in zip(reversed(ys), reversed(ss), reversed(rhos), strict=True):
         alphas.append(rho * dot(s, q))
-        q = q - alphas[-1] * y
+        q -= alphas[-1] * y
     r = gamma * q
     for y, s, rho, alpha in zip(ys, ss, rhos, reversed(alphas), strict=True):
-        r = r + (alpha - rho * dot(y, r)) * s
+        r += (alpha - rho * dot(y, r)) * s
     return r, alphas[::-1]
 
 
@@ -357,6 +357,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 SPEC = OptimSpec(
     name="LBFGS", torch_names=("torch.optim.LBFGS",), optimizer=LBFGS, draw=_draw, allowed=_allowed, axes=_AXES,
     strength=3, extra=({"grad": "constant", "steps": 2000},),
+    sized={"tolerance_grad": 0, "tolerance_change": 0, "max_iter": 4, "history_size": 4},  # no early end
     refusals=(
         Refusal("negative lr", {"lr": -1.0}, ValueError, r"lr .* got -1\.0"),
         Refusal("lr is not a number", {"lr": float("nan")}, ValueError, r"lr .* got nan"),

@@ -145,7 +145,7 @@ class Muon(Optimizer):
         state["momentum_buffer"][...] = b
         if storage == "float64":
             u = outcomes(rounded, storage, u, "float32")
-        u = u if u.dtype == object else u.astype(np.promote_types(u.dtype, np.float64))  # where products are exact
+        u = u.astype(np.float32) if u.dtype == np.float64 else u  # products of bfloat16 are exact there
         o = outcomes(newton_schulz, "float32", u, coefficients, steps, options["eps"])
         lr, decay = options["lr"], options["weight_decay"]
         step = adjusted(lr, options["adjust_lr_fn"], *(number(p.data, n) for n in p.data.shape))
