@@ -25,12 +25,12 @@ from reference import random
 from reference.optim import Parameter, SparseGrad
 from reference.spec import InitSpec, Limits, LossSpec, OptimSpec, Spec
 
-__all__ = ["Run", "Workload", "stepper", "workloads"]
+__all__ = ["FLOAT32", "Run", "Workload", "stepper", "workloads"]
 
 Array = np.ndarray[Any, Any]
 Run = Callable[[], Any]
 
-_FLOAT32 = Limits("float32", *(float(getattr(np.finfo(np.float32), name)) for name in ("eps", "tiny", "max")))
+FLOAT32 = Limits("float32", *(float(getattr(np.finfo(np.float32), name)) for name in ("eps", "tiny", "max")))
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _start(spec: OptimSpec, n: int, seed: int) -> tuple[Array, Any, Array | None
     A gradient is sparse where the case's is, in every other row; a curvature is there where an objective is.
     """
     rng = np.random.default_rng((n, seed))
-    usual = spec.draw(spec.defaults, rng, _FLOAT32)
+    usual = spec.draw(spec.defaults, rng, FLOAT32)
     shape = (n,) if usual.groups[0].params[0].ndim < 2 else (math.isqrt(n), math.isqrt(n))
     p, g = (rng.standard_normal(shape, np.float32) for _ in range(2))
     if any(isinstance(one, SparseGrad) for step in usual.gradients for one in step):

@@ -41,7 +41,8 @@ def test_reference_and_torch_do_the_same_work(spec: Spec) -> None:
 
 def test_every_kind_has_its_parts() -> None:
     parts = {(w.kind, w.part) for spec in registry.specs().values() for w in workloads(spec)}
-    assert parts == {("loss", "forward"), ("loss", "forward+backward"), ("optim", "step"), ("optim", "step of 100"), ("init", "fill")}
+    assert parts == {("loss", "forward"), ("loss", "forward+backward"), ("optim", "step"), ("optim", "step of 100"),
+                     ("init", "fill")}
 
 
 def test_torch_optimizers_are_timed_in_each_variant() -> None:

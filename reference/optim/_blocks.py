@@ -253,7 +253,8 @@ class Program:
                 scratch.add(makes)
         self.calls = [(function, tuple(self.memory[value] for value in takes), self.memory[makes],
                        isinstance(function, np.ufunc)) for function, takes, makes in self.lines]
-        self.copies = [(to, self.memory[value]) for to, value in self.results if self.widened or self.memory[value] != to]
+        self.copies = [(to, self.memory[value]) for to, value in self.results
+                       if self.widened or self.memory[value] != to]
 
     def __call__(self, blocks: Sequence[Array | None]) -> None:
         """Run it on these blocks."""
@@ -268,4 +269,4 @@ class Program:
             else:
                 here[makes] = function(*operands)
         for to, value in self.copies:
-            blocks[to][...] = here[value]  # type: ignore[index]  # what a rule returns is there
+            blocks[to][...] = here[value]

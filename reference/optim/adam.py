@@ -102,7 +102,7 @@ class Adam(Optimizer):
                                   "amsgrad": amsgrad, "maximize": maximize,
                                   "decoupled_weight_decay": decoupled_weight_decay})
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update:
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update | None:
         state = self.state[p]
         if not state:
             state["step"] = np.zeros((), np.float32)

@@ -80,7 +80,7 @@ class Adamax(Optimizer):
         super().__init__(params, {"lr": lr, "betas": (beta1, beta2), "eps": eps, "weight_decay": weight_decay,
                                   "maximize": maximize})
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update:
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update | None:
         state = self.state[p]
         if not state:
             state["step"] = np.zeros((), np.float32)

@@ -105,7 +105,7 @@ class NAdam(Optimizer):
                                   "momentum_decay": momentum_decay,
                                   "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize})
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update:
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update | None:
         state = self.state[p]
         if not state:
             state["step"] = np.zeros((), np.float32)

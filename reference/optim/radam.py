@@ -101,7 +101,7 @@ class RAdam(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
                                   "maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay})
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update:
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update | None:
         state = self.state[p]
         if not state:
             state["step"] = np.zeros((), np.float32)

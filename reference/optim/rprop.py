@@ -84,7 +84,7 @@ class Rprop(Optimizer):
             raise ValueError(f"etas needs 0 < etas[0] < 1 < etas[1], got {etas}")
         super().__init__(params, {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize})
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update:
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update | None:
         state = self.state[p]
         if not state:
             state["step"] = np.zeros((), np.float32)

@@ -116,7 +116,7 @@ class SGD(Optimizer):
         values = None if b is None else b.values
         update_touched(sgd, p.data, g, first=first, beside=(values,), **options)
         if b is not None:
-            self.state[p]["momentum_buffer"] = b.replaced(cast(b.values, grad.dtype))
+            self.state[p]["momentum_buffer"] = b.replaced(cast(b.values, grad.dtype)).copy()
 
 
 def _allowed(options: Options, dtype: str) -> bool:
