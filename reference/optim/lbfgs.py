@@ -335,7 +335,7 @@ def _allowed(options: Options, dtype: str) -> bool:
     iterations = options["steps"] * options["max_iter"]
     return bool(dtype in ("float64", "float32") and not learns and options["steps"] <= 2
                 and iterations <= (4 if dtype == "float32" or fast else 20)
-                and not (iterations == 20 and options["history_size"] == 1))
+                and not (iterations == 20 and options["history_size"] == 1 and options["max_eval"] is None))
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:
