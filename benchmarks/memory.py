@@ -1,4 +1,4 @@
-"""What memory a step of each optimizer takes beside parameters, gradients and state: ``python -m benchmarks.memory``."""
+"""What memory a step takes beside parameters, gradients and state: ``python -m benchmarks.memory``."""
 
 from __future__ import annotations
 

@@ -67,7 +67,6 @@ def test_the_readme_has_every_optimizer_and_the_references_drift() -> None:
 def test_a_drifting_implementation_shows() -> None:
     """The same run in float32, but with a learning rate that is one float32 off."""
     case = parse("SGD/float32/steps=300")
-    truths = {name: truth for name, truth in truth_of(case).items()}
     lr = float(np.nextafter(np.float32(1e-3), np.float32(1)))
     steps = np.stack([g[0] for g in case.inputs.gradients]).astype(np.float64)
     start = case.inputs.groups[0].params[0].astype(np.float64)
@@ -75,6 +74,6 @@ def test_a_drifting_implementation_shows() -> None:
     def run(rate: float) -> np.ndarray:
         return np.concatenate([start - rate * np.cumsum(steps, 0), np.zeros((1700, *start.shape))])
 
-    wanted = {"param[0]": _truth(np.concatenate([truths["param[0]"].hi, np.zeros((1700, *start.shape))]))}
+    wanted = {"param[0]": _truth(np.concatenate([truth_of(case)["param[0]"].hi, np.zeros((1700, *start.shape))]))}
     assert max(drift({"param[0]": run(1e-3)}, wanted)) < 1e-4
     assert drift({"param[0]": run(lr)}, wanted)[2] > 0.01

@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m oracle.report.drift",
                                      description="Error of float32 parameters after 1, 10, 300 and 2,000 steps.",
                                      epilog="Example: python -m oracle.report.drift --ops Adam SGD")
-    parser.add_argument("file", nargs="?", type=Path, help="text file whose table is to be replaced; printed by default")
+    parser.add_argument("file", nargs="?", type=Path, help="text whose table is to be replaced; printed by default")
     parser.add_argument("--ops", nargs="+", default=["optim"], help="optimizers; all by default")
     options = parser.parse_args(argv)
     try:

@@ -205,9 +205,11 @@ class Program:
         self.widened = update.theta.dtype.itemsize == 2
         self.values.extend(blocks)
         stands = [None if block is None else _Traced(self, i) for i, block in enumerate(blocks)]
-        results = _changed(range(len(blocks)))
-        self.results = [(to, result.value) for to, result in
-                        zip(results, update.rule(*stands, **update.scalars), strict=True) if result is not None]
+        targets = _changed(range(len(blocks)))
+        results = [(to, result) for to, result in zip(targets, update.rule(*stands, **update.scalars), strict=True)
+                   if result is not None]
+        self.results = [(to, (np.positive(result) if result.value in targets and result.value != to else result).value)
+                        for to, result in results]  # a block that goes to another one's place is copied on the way
         self._place(len(blocks))
 
     def note(self, function: Any, inputs: Sequence[Any]) -> _Traced:
