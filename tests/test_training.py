@@ -111,7 +111,8 @@ def test_the_whole_run_is_within_its_bound(optimizer: str, dtype: str, defaults:
         outputs = target.run(case)
         chief = worst(compare(outputs, truths))
         print(f"{optimizer} {dtype} {target.name}: loss {_loss(case, outputs, 0):.3f} to "
-              f"{_loss(case, outputs, -1):.3f}, {chief.share:.1e} of the bound in {chief.output}; widest bound {_widest(truths):.1e} of its array")
+              f"{_loss(case, outputs, -1):.3f}, {chief.share:.1e} of the bound in {chief.output}; "
+              f"widest bound {_widest(truths):.1e} of its array")
         assert chief.verdict in (Verdict.EXACT, Verdict.WITHIN), (target.name, chief)
         assert _loss(case, outputs, -1) < below
 

@@ -168,8 +168,9 @@ class LBFGS(Optimizer):
     ``tolerance_grad``, and where step or change of the loss are below ``tolerance_change``. The line search has
     c1 = 1e-4, c2 = 0.9, and as many trials as evaluations are left. A gradient of ``None`` counts as zeros. All
     state is that of the first parameter; 't' is a number, or an array where it was computed from one. Complex
-    parameters are pairs of reals. In half types a call is computed in float32; parameters are rounded whenever
-    the closure sees them.
+    parameters are pairs of reals. torch documents no pseudocode, and a memory of history_size + 1 times the
+    parameters: both vectors of each pair are kept, so it is twice that. In half types a call is computed in
+    float32; parameters are rounded whenever the closure sees them.
     """
 
     added_later: ClassVar[Mapping[str, Any]] = {}
