@@ -73,6 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.print(f"results: {results}")
     if documents:
         console.print(table(ratios(documents), documents[0]["machine_info"]))
+        for spec in chosen_specs(options.ops):
+            if spec.slower:
+                console.print(f"slower: {spec.name}: {spec.slower}", highlight=False)
     return status
 
 

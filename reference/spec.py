@@ -136,6 +136,7 @@ class Spec:
     """Combinations beside these: what is not at its default. Values may be others than the axis has."""
     dtypes: tuple[str, ...] = DTYPES
     refusals: tuple[Refusal, ...] = ()
+    slower: str = ""  #: where it takes more than twice torch's time, and why that is measured to be so
 
     @property
     def defaults(self) -> dict[str, Any]:

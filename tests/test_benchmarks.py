@@ -71,6 +71,17 @@ def test_an_optimizer_that_needs_a_closure_gets_one() -> None:
     assert torch.allclose(p.detach(), -goal, rtol=1e-3)  # and the second one there
 
 
+def test_the_table_has_a_mean_for_each_target_where_there_are_several() -> None:
+    fused = [timed("optim", "H", "torch:eager", 100, 3.0)]
+    console = Console(width=140, file=io.StringIO(), record=True)
+    console.print(table(ratios([*DOCUMENTS, {"benchmarks": fused}]), {}))
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in console.export_text().splitlines()
+            if "geometric mean: optim" in line]
+    assert rows == [["geometric mean: optim", "", "torch:fused", "12", "", "12"],
+                    ["geometric mean: optim", "", "torch:eager", "6.00", "", "6.00"],
+                    ["geometric mean: optim", "", "", "8.49", "", "8.49"]]  # sqrt(12 * 6) = 8.485
+
+
 def timed(kind: str, op: str, target: str, n: int, median: float) -> dict[str, Any]:
     """A benchmark as pytest-benchmark writes it, in so far as it is read."""
     info = {"kind": kind, "op": op, "part": "part", "target": target, "n": n, "threads": 1}
