@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK", "Program", "Update", "run_updates", "update_in_place"]
+__all__ = ["BLOCK", "Program", "Rule", "Update", "run_updates", "update_in_place"]
 
 Array = NDArray[Any]
 Rule = Callable[..., tuple[Any, ...]]

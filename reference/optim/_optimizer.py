@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ._blocks import Update, run_updates
+from ._blocks import Rule, Update, run_updates
 from ._sparse import SparseGrad
 
 __all__ = ["Optimizer", "Parameter", "check_nonnegative", "filled_like", "number", "scalar"]
@@ -128,6 +128,7 @@ class Optimizer:
         self.defaults = defaults
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
+        self._updates: list[Update] = []
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
@@ -175,21 +176,23 @@ class Optimizer:
         with np.errstate(all="ignore"):
             for group in self.param_groups:
                 options = {name: scalar(group[name]) for name in self.defaults}
-                updates = []
+                self._updates = []
                 for p in group["params"]:
                     if isinstance(p.grad, SparseGrad) and not self.takes_sparse:
                         raise RuntimeError(f"{type(self).__name__} needs dense gradients, got a SparseGrad")
                     if p.grad is not None:
-                        updates.append(self._update(p, p.grad, options))
-                run_updates(update for update in updates if update is not None)
+                        self._update(p, p.grad, options)
+                updates, self._updates = self._updates, []  # which would keep gradients alive
+                run_updates(updates)
         return loss
 
-    def _update(self, p: Parameter, grad: Any, options: dict[str, Any]) -> Update | None:
-        """Make the state that ``p`` needs; what is to be done to both, unless it is done already.
-
-        ``options`` has those of its group.
-        """
+    def _update(self, p: Parameter, grad: Any, options: dict[str, Any]) -> None:
+        """Make the state that ``p`` needs, and apply the rule to both, now or later; ``options`` has its group's."""
         raise NotImplementedError
+
+    def _later(self, rule: Rule, theta: Array, g: Array, *state: Array | None, **scalars: Any) -> None:
+        """Do ``theta, *state = rule(theta, g, *state, **scalars)`` in place, together with the rest of the group."""
+        self._updates.append(Update.of(rule, theta, g, *state, **scalars))
 
     def state_dict(self) -> dict[str, Any]:
         """State and options in torch's layout: a parameter is known by its place among all of them."""

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ..numerics import widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._blocks import Update
 from ._optimizer import Optimizer, Parameter, check_nonnegative, filled_like
 from ._sparse import SparseGrad, update_touched
 from ._trajectories import AXES, SPARSITY, VERY_LONG, cancels, short_enough, sparsified, trajectory
@@ -90,7 +89,7 @@ class Adagrad(Optimizer):
 
     takes_sparse: ClassVar[bool] = True
 
-    def _update(self, p: Parameter, grad: Array | SparseGrad, options: dict[str, Any]) -> Update | None:
+    def _update(self, p: Parameter, grad: Array | SparseGrad, options: dict[str, Any]) -> None:
         if isinstance(grad, SparseGrad) and options["weight_decay"] != 0:
             raise RuntimeError(f"weight_decay needs a dense gradient or to be 0, got {options['weight_decay']}")
         if not self.state[p]:  # of a group that came later
@@ -98,10 +97,10 @@ class Adagrad(Optimizer):
         state, options = self.state[p], {k: v for k, v in options.items() if k != "initial_accumulator_value"}
         state["step"] += 1
         t = int(state["step"])
-        if not isinstance(grad, SparseGrad):
-            return Update.of(adagrad, p.data, grad, state["sum"], t=t, **options)
-        update_touched(adagrad, p.data, grad.replaced(widen(grad.values)).coalesce(), state["sum"], t=t, **options)
-        return None
+        if isinstance(grad, SparseGrad):
+            update_touched(adagrad, p.data, grad.replaced(widen(grad.values)).coalesce(), state["sum"], t=t, **options)
+        else:
+            self._later(adagrad, p.data, grad, state["sum"], t=t, **options)
 
 
 def _allowed(options: Options, dtype: str) -> bool:

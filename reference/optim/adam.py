@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._blocks import Update
 from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, VERY_LONG, short_enough, trajectory
 
@@ -103,7 +102,7 @@ class Adam(Optimizer):
                                   "amsgrad": amsgrad, "maximize": maximize,
                                   "decoupled_weight_decay": decoupled_weight_decay})
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update | None:
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> None:
         state = self.state[p]
         if not state:
             state["step"] = np.zeros((), np.float32)
@@ -113,8 +112,8 @@ class Adam(Optimizer):
                 state["max_exp_avg_sq"] = np.zeros_like(p.data)
         state["step"] += 1
         v_max = state["max_exp_avg_sq"] if options["amsgrad"] else None
-        return Update.of(adam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], v_max,
-                         t=int(state["step"]), **options)
+        self._later(adam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], v_max,
+                    t=int(state["step"]), **options)
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._blocks import Update
 from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, VERY_LONG, cancels, short_enough, trajectory
 
@@ -80,14 +79,14 @@ class Adamax(Optimizer):
         super().__init__(params, {"lr": lr, "betas": (beta1, beta2), "eps": eps, "weight_decay": weight_decay,
                                   "maximize": maximize})
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update | None:
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> None:
         state = self.state[p]
         if not state:
             state["step"] = np.zeros((), np.float32)
             state["exp_avg"] = np.zeros_like(p.data)
             state["exp_inf"] = np.zeros_like(p.data)
         state["step"] += 1
-        return Update.of(adamax, p.data, grad, state["exp_avg"], state["exp_inf"], t=int(state["step"]), **options)
+        self._later(adamax, p.data, grad, state["exp_avg"], state["exp_inf"], t=int(state["step"]), **options)
 
 
 def _allowed(options: Options, dtype: str) -> bool:

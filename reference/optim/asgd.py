@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._blocks import Update
 from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, VERY_LONG, short_enough, trajectory
 
@@ -93,7 +92,7 @@ class ASGD(Optimizer):
         super().__init__(params, {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0,
                                   "weight_decay": weight_decay, "maximize": maximize})
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update | None:
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> None:
         state = self.state[p]
         if not state:
             state["step"] = np.zeros((), np.float32)
@@ -105,8 +104,8 @@ class ASGD(Optimizer):
         eta, n = self._rates(learning_rate(t, **decay), window(t, t0=options["t0"]), state["eta"].item())
         state["eta"][...] = learning_rate(t + 1, **decay)
         state["mu"][...] = 1 / window(t + 1, t0=options["t0"])
-        return Update.of(asgd, p.data, grad, state["ax"], eta=eta, n=n, lambd=options["lambd"],
-                         weight_decay=options["weight_decay"], maximize=options["maximize"])
+        self._later(asgd, p.data, grad, state["ax"], eta=eta, n=n, lambd=options["lambd"],
+                    weight_decay=options["weight_decay"], maximize=options["maximize"])
 
     def _rates(self, eta: float, n: float, saved: float) -> tuple[float, float]:
         """Learning rate and window of a step; the rate that was saved, where it is another, and not only rounded."""

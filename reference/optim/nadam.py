@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._blocks import Update
 from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, VERY_LONG, cancels, short_enough, trajectory
 
@@ -106,7 +105,7 @@ class NAdam(Optimizer):
                                   "momentum_decay": momentum_decay,
                                   "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize})
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update | None:
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> None:
         state = self.state[p]
         if not state:
             state["step"] = np.zeros((), np.float32)
@@ -116,8 +115,8 @@ class NAdam(Optimizer):
         state["step"] += 1
         t, product = int(state["step"]), state["mu_product"]
         product[...] = product.item() * momentum(t, options["betas"][0], options["momentum_decay"])
-        return Update.of(nadam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], t=t,
-                         mu_product=product.item(), **options)
+        self._later(nadam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], t=t,
+                    mu_product=product.item(), **options)
 
     @staticmethod
     def _load(p: Parameter, name: str, value: Any) -> Any:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._blocks import Update
 from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, VERY_LONG, cancels, short_enough, trajectory
 
@@ -102,15 +101,15 @@ class RAdam(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
                                   "maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay})
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update | None:
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> None:
         state = self.state[p]
         if not state:
             state["step"] = np.zeros((), np.float32)
             state["exp_avg"] = np.zeros_like(p.data)
             state["exp_avg_sq"] = np.zeros_like(p.data)
         state["step"] += 1
-        return Update.of(radam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], t=int(state["step"]),
-                         **options)
+        self._later(radam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], t=int(state["step"]),
+                    **options)
 
 
 def _allowed(options: Options, dtype: str) -> bool:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._blocks import Update
 from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, VERY_LONG, cancels, short_enough, trajectory
 
@@ -91,7 +90,7 @@ class RMSprop(Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps,
                                   "centered": centered, "weight_decay": weight_decay, "maximize": maximize})
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update | None:
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> None:
         state = self.state[p]
         if not state:
             state["step"] = np.zeros((), np.float32)
@@ -103,7 +102,7 @@ class RMSprop(Optimizer):
         state["step"] += 1
         b = state["momentum_buffer"] if options["momentum"] > 0 else None
         g_mean = state["grad_avg"] if options["centered"] else None
-        return Update.of(rmsprop, p.data, grad, state["square_avg"], b, g_mean, **options)
+        self._later(rmsprop, p.data, grad, state["square_avg"], b, g_mean, **options)
 
 
 def _allowed(options: Options, dtype: str) -> bool:

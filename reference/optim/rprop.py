@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._blocks import Update
 from ._optimizer import Optimizer, Parameter, check_nonnegative, filled_like
 from ._trajectories import AXES, VERY_LONG, short_enough, trajectory
 
@@ -84,15 +83,15 @@ class Rprop(Optimizer):
             raise ValueError(f"etas needs 0 < etas[0] < 1 < etas[1], got {etas}")
         super().__init__(params, {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize})
 
-    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> Update | None:
+    def _update(self, p: Parameter, grad: Array, options: dict[str, Any]) -> None:
         state = self.state[p]
         if not state:
             state["step"] = np.zeros((), np.float32)
             state["prev"] = np.zeros_like(p.data)
             state["step_size"] = filled_like(p.data, options["lr"])
         state["step"] += 1
-        return Update.of(rprop, p.data, grad, state["prev"], state["step_size"], etas=options["etas"],
-                         step_sizes=options["step_sizes"], maximize=options["maximize"])
+        self._later(rprop, p.data, grad, state["prev"], state["step_size"], etas=options["etas"],
+                    step_sizes=options["step_sizes"], maximize=options["maximize"])
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:

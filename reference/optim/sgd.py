@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ..numerics import cast, widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._blocks import Update
 from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._sparse import SparseGrad, update_touched
 from ._trajectories import AXES, SPARSITY, VERY_LONG, short_enough, sparsified, trajectory
@@ -95,18 +94,17 @@ class SGD(Optimizer):
 
     takes_sparse: ClassVar[bool] = True
 
-    def _update(self, p: Parameter, grad: Array | SparseGrad, options: dict[str, Any]) -> Update | None:
+    def _update(self, p: Parameter, grad: Array | SparseGrad, options: dict[str, Any]) -> None:
         first = options["momentum"] != 0 and self.state[p].get("momentum_buffer") is None
         b = self.state[p].get("momentum_buffer") if options["momentum"] != 0 else None
         if isinstance(grad, SparseGrad) and not isinstance(b, np.ndarray):
-            self._update_sparse(p, grad, b, first, options)
-            return None
+            return self._update_sparse(p, grad, b, first, options)
         if first:
             b = self.state[p]["momentum_buffer"] = np.zeros_like(p.data)
         if isinstance(b, SparseGrad):
             raise RuntimeError("momentum needs a sparse gradient where its buffer is sparse, got a dense one")
         g = grad.to_dense() if isinstance(grad, SparseGrad) else grad
-        return Update.of(sgd, p.data, g, b, first=first, **options)
+        self._later(sgd, p.data, g, b, first=first, **options)
 
     def _update_sparse(self, p: Parameter, grad: SparseGrad, b: SparseGrad | None, first: bool,
                        options: dict[str, Any]) -> None:

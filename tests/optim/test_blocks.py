@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import tracemalloc
 
 import ml_dtypes
@@ -158,7 +159,7 @@ def test_a_copy_of_the_parameters_shows():
     """Planted: an optimizer that copies its gradient."""
     class Copies(Adam):
         def _update(self, p, grad, options):
-            return super()._update(p, grad.copy(), options)
+            super()._update(p, grad.copy(), options)
 
     spec = dataclasses.replace(registry.get("Adam"), optimizer=Copies)
     assert Measured(spec, 8 * WORTH_A_PROGRAM).beside > 4 * 8 * WORTH_A_PROGRAM
@@ -170,3 +171,27 @@ def test_the_command_prints_a_table(capsys):
     assert "SGD" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["Nothing"])
+
+
+def test_nothing_of_a_step_is_kept():
+    p = Parameter(np.ones(3))
+    optimizer = Adam([p])
+    p.grad = np.ones(3)
+    before = sys.getrefcount(p.grad)
+    optimizer.step()
+    after = sys.getrefcount(p.grad)  # not within the assertion, which refers to it as well
+    assert after == before
+
+
+def test_a_rule_may_be_extended_from_outside():
+    """A subclass that changes the gradient and hands the rest on, as dialects do."""
+    class Clipped(Adam):
+        def _update(self, p, grad, options):
+            super()._update(p, np.clip(grad, -1, 1), options)
+
+    p, q = Parameter(np.zeros(2)), Parameter(np.zeros(2))
+    p.grad, q.grad = np.array([5.0, -0.5]), np.array([1.0, -0.5])
+    for optimizer in (Clipped([p], eps=1.0), Adam([q], eps=1.0)):
+        optimizer.step()
+    assert equal([p.data], [q.data])
+    assert (p.data != 0).all()
