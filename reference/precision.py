@@ -132,11 +132,14 @@ def fma(x: Array, y: Array, z: Array) -> Array:
     57 (2008), 462-471, figure 3; T. Dekker, Numer. Math. 18 (1971), for product and sum.
     """
     if x.dtype == np.float32:
-        product, z64 = np.broadcast_arrays(x.astype(np.float64) * y, z.astype(np.float64))
+        product, z64 = x.astype(np.float64), z.astype(np.float64)
+        product *= y
         s = np.asarray(product + z64)
-        midway = (s.view(np.int64) & 0x1FFFFFFF == 0x10000000) | ((s != 0) & (np.abs(s) < 2.0**-125))
+        midway = s.view(np.int64) & 0x1FFFFFFF == 0x10000000
+        if np.abs(s).min(initial=np.inf) < 2.0**-125:
+            midway |= (s != 0) & (np.abs(s) < 2.0**-125)
         if midway.any():
-            s[midway] = _sum_to_odd(product[midway], z64[midway])
+            s[midway] = _sum_to_odd(product[midway], np.broadcast_to(z64, s.shape)[midway])
         return np.asarray(s.astype(np.float32))
     plain = x * y + z
     if x.dtype != np.float64:

@@ -30,14 +30,27 @@ import numpy as np
 
 from ._box_muller import box_muller
 from ._engine import Engine
-from ._storage import HALF, LARGEST, SINGLE, check_interval, check_numbers, fill, in_memory_order, storage_of
+from ._storage import (
+    HALF,
+    LARGEST,
+    SINGLE,
+    check_interval,
+    check_numbers,
+    fill,
+    in_memory_order,
+    name_of,
+    storage_of,
+)
 from .precision import fma, lift, pi_like, working
 
 __all__ = ["Generator", "check_generator", "default_generator", "manual_seed"]
 
 Array = np.ndarray[Any, Any]
 
-_BLOCK = 32768  # numbers at a time, so that what is made of them on the way stays in the cache
+_BLOCK = 131072  # numbers at a time, so that what is made of them on the way stays in the cache
+# For the words of one number: the bits that count, their unit, and what to read them as.
+_FROM_WORDS = np.array(2**24 - 1, np.uint32), np.array(2.0**-24, np.float32), np.dtype(np.int32)
+_FROM_PAIRS = np.array(2**53 - 1, np.uint64), np.array(2.0**-53), np.dtype(np.int64)
 _LARGE = (2**32 - 1) // 20  # randperm takes 64 bits a number from here on
 _DIGITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
 
@@ -90,18 +103,10 @@ class Generator(Engine):
         storage = storage_of(array, "uniform_")
         check_interval(storage, low, high)
 
-        floats = working(np.empty(0, storage), np.float32)
-        a, b = lift(floats, low), lift(floats, high)
-        first, last = lift(array, low), lift(array, high)
-        with in_memory_order(array) as flat, np.errstate(all="ignore"):
+        fill_part = self._uniform_balls if array.dtype == object else self._uniform_part
+        with in_memory_order(array) as flat:
             for part in _blocks(array.size):
-                u = self._uniform(part.stop - part.start, storage)
-                exact = lift(array, u) if array.dtype == object else None
-                x = _stretched(u, a, b).astype(storage, copy=False)
-                lifted = x == b.astype(storage)  # a decision about rounded numbers, so in floats
-                if exact is not None:
-                    x = fma(exact, last - first, first)
-                flat[part] = np.where(lifted, first, x) if lifted.any() else x
+                fill_part(flat[part], storage, low, high)
         return array
 
     def normal_(self, array: Array, mean: float = 0.0, std: float = 1.0) -> Array:
@@ -254,16 +259,39 @@ class Generator(Engine):
         words = self.random_double_words(n) if wide else self.random_words(n).astype(np.uint64)
         return np.asarray((words % np.uint64(high - low)).view(np.int64) + low)
 
-    def _uniform(self, n: int, storage: np.dtype[Any]) -> Array:
+    def _uniform(self, n: int, storage: np.dtype[Any], out: Array | None = None) -> Array:
         """n numbers on [0, 1) as float32 or float64, which holds each of them exactly."""
-        if storage.name in SINGLE:
-            words = self.random_words(n)
-            words &= np.uint32(2**24 - 1)
-            u = words.view(np.int32).astype(np.float32)
-            u *= np.float32(2.0**-24)
-            return u
-        high, low = self.random_words(2 * n).reshape(n, 2).T
-        return np.asarray(((high & np.uint32(2**21 - 1)) * 2.0**32 + low) * 2.0**-53)
+        words: Array
+        if name_of(storage) in SINGLE:
+            words, (low_bits, unit, signed) = self.random_words(n), _FROM_WORDS
+        else:
+            words, (low_bits, unit, signed) = self.random_double_words(n), _FROM_PAIRS
+        words &= low_bits
+        u = np.empty(n, unit.dtype) if out is None else out
+        u[...] = words.view(signed)  # processors convert signed integers faster
+        u *= unit
+        return u
+
+    def _uniform_part(self, part: Array, storage: np.dtype[Any], low: Any, high: Any) -> None:
+        half = name_of(storage) in HALF
+        u = self._uniform(part.size, storage, None if half else part)
+        a, b = u.dtype.type(low), u.dtype.type(high)
+        x = _stretched(u, a, b)
+        if half:
+            x = x.astype(storage)
+        if half or np.maximum.reduce(x) == b:
+            x[x == b.astype(storage)] = a
+        if x is not part:
+            part[...] = x
+
+    def _uniform_balls(self, part: Array, storage: np.dtype[Any], low: Any, high: Any) -> None:
+        """What rounding lifts to high is a matter of rounded numbers, and so it is decided in these."""
+        u = self._uniform(part.size, storage)
+        exact, first, last = lift(part, u), lift(part, low), lift(part, high)
+        a, b = u.dtype.type(float(low)), u.dtype.type(float(high))
+        lifted = _stretched(u, a, b).astype(storage) == b.astype(storage)
+        x = fma(exact, last - first, first)
+        part[...] = np.where(lifted, first, x) if lifted.any() else x
 
     def _normal_blocks(self, flat: Array, storage: np.dtype[Any], mean: Any, std: Any) -> None:
         work = working(flat, np.float32)
@@ -301,7 +329,7 @@ def _blocks(n: int) -> Iterator[slice]:
     return (slice(i, min(i + _BLOCK, n)) for i in range(0, n, _BLOCK))
 
 
-def _stretched(u: Array, low: Array, high: Array) -> Array:
+def _stretched(u: Array, low: Any, high: Any) -> Array:
     """u * (high - low) + low, rounded once; from -high and from 0 on that is one product. Overwrites u."""
     if low == -high:
         u *= 2  # exact, as is the difference
