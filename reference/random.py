@@ -201,11 +201,9 @@ class Generator(Engine):
             raise RuntimeError(f"n must be at least 0, got {n}")
         draws = max(n - 1, 0)
         words = self.random_words(draws) if n < _LARGE else self.random_double_words(draws)
-        places = np.arange(draws) + (words % np.arange(n, n - draws, -1, dtype=np.uint64)).astype(np.int64)
-        order = list(range(n))
-        for i, j in enumerate(places.tolist()):
-            order[i], order[j] = order[j], order[i]
-        return np.array(order, dtype)
+        places = np.arange(n)
+        places[:draws] += (words % np.arange(n, n - draws, -1, dtype=words.dtype)).astype(np.int64)
+        return exchanged(places).astype(dtype, copy=False)
 
     def bernoulli_(self, array: Array, p: Any = 0.5) -> Array:
         """Fill an array with 1 where a uniform number is below p, and 0 elsewhere.
@@ -227,10 +225,19 @@ class Generator(Engine):
         chances = np.asarray(p)
         if not ((chances >= 0) & (chances <= 1)).all():
             raise RuntimeError(f"p must be within [0, 1], got {p}")
-        single = isinstance(p, np.ndarray) and p.dtype != np.float64
-        u = np.empty_like(array, np.float32 if single else np.float64)
-        fill(u, self._uniform(array.size, u.dtype))
-        array[...] = u < (chances.astype(np.float32) if single else chances)
+        bits = 24 if isinstance(p, np.ndarray) and p.dtype != np.float64 else 53
+        first_above = np.ceil(chances.astype(np.float64) * 2.0**bits).astype(np.uint64)
+        if first_above.ndim:  # in the order of memory, as the words are
+            whole = np.empty_like(array, np.uint64)
+            whole[...] = first_above
+            with in_memory_order(whole) as flat:
+                first_above = flat.copy()
+        with in_memory_order(array) as flat:
+            for part in _blocks(array.size):
+                n = part.stop - part.start
+                words: Array = self.random_words(n) if bits == 24 else self.random_double_words(n)
+                words &= words.dtype.type(2**bits - 1)
+                flat[part] = words < (first_above[part] if first_above.ndim else first_above)
         return array
 
     def exponential_(self, array: Array, lambd: float = 1.0) -> Array:
@@ -252,12 +259,22 @@ class Generator(Engine):
             raise RuntimeError(f"lambd must be above 0, got {lambd}")
         if array.dtype.name not in _DIGITS:
             raise RuntimeError(f"exponential_ needs a floating array, got {array.dtype.name}")
-        fill(array, -1.0 / lambd * np.log1p(-self._uniform(array.size, np.dtype(np.float64))))
+        with in_memory_order(array) as flat:
+            for part in _blocks(array.size):
+                x = self._uniform(part.stop - part.start, np.dtype(np.float64))
+                np.negative(x, out=x)
+                np.log1p(x, out=x)
+                x *= -1.0 / lambd
+                flat[part] = x
         return array
 
     def _integers(self, n: int, low: int, high: int, wide: bool) -> Array:
-        words = self.random_double_words(n) if wide else self.random_words(n).astype(np.uint64)
-        return np.asarray((words % np.uint64(high - low)).view(np.int64) + low)
+        words: Array = self.random_double_words(n) if wide else self.random_words(n)
+        width = words.dtype.type(high - low)
+        quotient = words // width  # by a multiplication, where a remainder takes a division for each
+        quotient *= width
+        words -= quotient
+        return words.astype(np.int64) + low if low else words
 
     def _uniform(self, n: int, storage: np.dtype[Any], out: Array | None = None) -> Array:
         """n numbers on [0, 1) as float32 or float64, which holds each of them exactly."""
@@ -305,7 +322,7 @@ class Generator(Engine):
                 block[:, half] = _scaled(normals, scale, shift).reshape(-1, 8)
 
         rest = flat.size % 16
-        for part in _blocks(flat.size - rest):
+        for part in _blocks(flat.size - rest, _BLOCK // 2):  # more is made of these on the way
             draw(part)
         if rest:
             if storage.name not in HALF:
@@ -325,8 +342,40 @@ class Generator(Engine):
         return z[:n]
 
 
-def _blocks(n: int) -> Iterator[slice]:
-    return (slice(i, min(i + _BLOCK, n)) for i in range(0, n, _BLOCK))
+def _blocks(n: int, size: int = _BLOCK) -> Iterator[slice]:
+    return (slice(i, min(i + size, n)) for i in range(0, n, size))
+
+
+def exchanged(places: Array) -> Array:
+    """What is left of 0, ..., n - 1 when 0 has changed places with ``places[0]``, then 1 with ``places[1]``, ....
+
+    No place is before its step, so that step i ends with what it takes from its place. There is what an
+    earlier step has put there, the last one if several have: what that step i' had found at i' itself, which
+    an earlier step again may have put there. Ways back of that kind are short, and all are followed at once.
+
+    >>> exchanged(np.array([2, 2, 2]))
+    array([2, 0, 1])
+
+    Source: J. Shun et al., Sequential random permutation, list contraction and tree contraction are highly
+    parallel, SODA 2015, section 3, for the dependences.
+    """
+    steps = np.arange(len(places))
+    moving = np.flatnonzero(places != steps)
+    origin = steps.copy()
+    origin[places[moving]] = moving  # the last one stays
+    pending = np.flatnonzero(origin != steps)
+    while pending.size:
+        once = origin[pending]
+        twice = origin[once]
+        pending, twice = pending[once != twice], twice[once != twice]
+        origin[pending] = twice
+    by_place = np.sort(places << 32 | steps)
+    place, step = by_place >> 32, by_place & 0xFFFFFFFF
+    result = np.empty_like(places)
+    result[step] = place
+    again = np.flatnonzero(place[1:] == place[:-1])
+    result[step[again + 1]] = origin[step[again]]
+    return result
 
 
 def _stretched(u: Array, low: Any, high: Any) -> Array:
