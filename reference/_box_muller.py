@@ -19,7 +19,7 @@ _F = np.float32
 
 # Coefficients of ln(1 + x) = x - x**2/2 + x**3 P(x), of cos and of sin, highest power first, as float32. All
 # constants are arrays without axes, which NumPy takes in half the time of a scalar.
-_LOG, _COS, _SIN = ([np.array(_F(c), np.float64) for c in coefficients] for coefficients in (
+_LOG, _COS, _SIN = ([np.array(_F(c), float) for c in coefficients] for coefficients in (
     (7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
      2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1),
     (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2),
@@ -32,9 +32,9 @@ _NEXT = np.array(2**30, np.int32)  # two octants on, where they stand from bit 2
 _ROOT_HALF = np.array(0.5**0.5, _F).view(np.int32)
 
 
-def _polynomial(coefficients: Array, x: Array) -> Array:
+def _polynomial(coefficients: list[Array], x: Array) -> Array:
     """Horner's scheme, each step fused; x is float64 with float32 values."""
-    value, rounded = x * coefficients[0], np.empty(x.shape, _F)
+    value, rounded = np.asarray(x * coefficients[0]), np.empty(x.shape, _F)
     value += coefficients[1]
     rounded[...] = value
     for c in coefficients[2:]:

@@ -22,7 +22,6 @@ and half normals take that path's own logarithm, sine and cosine: see :mod:`refe
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,9 +29,9 @@ import numpy as np
 
 from ._box_muller import box_muller
 from ._engine import Engine
+from ._integers import DIGITS, exchanged, range_within
 from ._storage import (
     HALF,
-    LARGEST,
     SINGLE,
     check_interval,
     check_numbers,
@@ -49,10 +48,11 @@ Array = np.ndarray[Any, Any]
 
 _BLOCK = 131072  # numbers at a time, so that what is made of them on the way stays in the cache
 # For the words of one number: the bits that count, their unit, and what to read them as.
-_FROM_WORDS = np.array(2**24 - 1, np.uint32), np.array(2.0**-24, np.float32), np.dtype(np.int32)
-_FROM_PAIRS = np.array(2**53 - 1, np.uint64), np.array(2.0**-53), np.dtype(np.int64)
+_FROM_WORDS: tuple[Array, Array, np.dtype[Any]] = (
+    np.array(2**24 - 1, np.uint32), np.array(2.0**-24, np.float32), np.dtype(np.int32))
+_FROM_PAIRS: tuple[Array, Array, np.dtype[Any]] = (
+    np.array(2**53 - 1, np.uint64), np.array(2.0**-53), np.dtype(np.int64))
 _LARGE = (2**32 - 1) // 20  # randperm takes 64 bits a number from here on
-_DIGITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
 
 
 class Generator(Engine):
@@ -162,14 +162,14 @@ class Generator(Engine):
         array([4, 9, 3, 0])
         """
         kind, name = array.dtype.kind, array.dtype.name
-        largest = 2 ** _DIGITS[name] if name in _DIGITS else 1 if kind == "b" else np.iinfo(array.dtype).max
+        largest = 2 ** DIGITS[name] if name in DIGITS else 1 if kind == "b" else np.iinfo(array.dtype).max
         low, high = (0, *bounds)[-2:] if bounds else (0, None)
         if low == -(2**63) and high is None:
             if array.size and name not in ("int64", "float64", "float32", "bfloat16"):
                 raise RuntimeError(f"low=-2**63 without high needs an array that can hold it, got {name}")
             values = self.random_double_words(array.size).view(np.int64)
         elif bounds:
-            low, high = _range(array.dtype, low or 0, high, largest)
+            low, high = range_within(array.dtype, low or 0, high, largest)
             values = self._integers(array.size, low, high, wide=high - low >= 2**28)
         else:
             values = self._integers(array.size, 0, largest + 1, wide=name in ("float64", "int64"))
@@ -257,7 +257,7 @@ class Generator(Engine):
         """
         if not lambd > 0:
             raise RuntimeError(f"lambd must be above 0, got {lambd}")
-        if array.dtype.name not in _DIGITS:
+        if array.dtype.name not in DIGITS:
             raise RuntimeError(f"exponential_ needs a floating array, got {array.dtype.name}")
         with in_memory_order(array) as flat:
             for part in _blocks(array.size):
@@ -278,11 +278,9 @@ class Generator(Engine):
 
     def _uniform(self, n: int, storage: np.dtype[Any], out: Array | None = None) -> Array:
         """n numbers on [0, 1) as float32 or float64, which holds each of them exactly."""
-        words: Array
-        if name_of(storage) in SINGLE:
-            words, (low_bits, unit, signed) = self.random_words(n), _FROM_WORDS
-        else:
-            words, (low_bits, unit, signed) = self.random_double_words(n), _FROM_PAIRS
+        single = name_of(storage) in SINGLE
+        words: Array = self.random_words(n) if single else self.random_double_words(n)
+        low_bits, unit, signed = _FROM_WORDS if single else _FROM_PAIRS
         words &= low_bits
         u = np.empty(n, unit.dtype) if out is None else out
         u[...] = words.view(signed)  # processors convert signed integers faster
@@ -313,21 +311,21 @@ class Generator(Engine):
     def _normal_blocks(self, flat: Array, storage: np.dtype[Any], mean: Any, std: Any) -> None:
         work = working(flat, np.float32)
         shift, scale = +lift(work, mean), +lift(work, std)
-
-        def draw(part: slice) -> None:
-            u = self._uniform(part.stop - part.start, storage).reshape(-1, 2, 8)
-            z = _normals(work, u[:, 0].reshape(-1), u[:, 1].reshape(-1))
-            block = flat[part].reshape(-1, 2, 8)
-            for half, normals in enumerate(z):
-                block[:, half] = _scaled(normals, scale, shift).reshape(-1, 8)
-
         rest = flat.size % 16
-        for part in _blocks(flat.size - rest, _BLOCK // 2):  # more is made of these on the way
-            draw(part)
-        if rest:
-            if storage.name not in HALF:
-                self._uniform(rest, storage)
-            draw(slice(flat.size - 16, flat.size))
+        whole = flat.size - rest
+        for part in _blocks(whole, _BLOCK // 2):  # more is made of these on the way
+            u = self._uniform(part.stop - part.start, storage)
+            ragged = rest > 0 and part.stop == whole
+            if ragged:
+                if name_of(storage) not in HALF:
+                    self._uniform(rest, storage)
+                u = np.append(u, self._uniform(16, storage))
+            u = u.reshape(-1, 2, 8)
+            block = np.empty_like(flat, shape=u.shape) if ragged else flat[part].reshape(u.shape)
+            for half, z in enumerate(_normals(work, u[:, 0].reshape(-1), u[:, 1].reshape(-1))):
+                block[:, half] = _scaled(z, scale, shift).reshape(-1, 8)
+            if ragged:
+                flat[part], flat[-16:] = block[:-1].reshape(-1), block[-1].reshape(-1)
 
     def _normal_pairs(self, n: int, work: Array) -> Array:
         record = self._record
@@ -344,38 +342,6 @@ class Generator(Engine):
 
 def _blocks(n: int, size: int = _BLOCK) -> Iterator[slice]:
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
-
-
-def exchanged(places: Array) -> Array:
-    """What is left of 0, ..., n - 1 when 0 has changed places with ``places[0]``, then 1 with ``places[1]``, ....
-
-    No place is before its step, so that step i ends with what it takes from its place. There is what an
-    earlier step has put there, the last one if several have: what that step i' had found at i' itself, which
-    an earlier step again may have put there. Ways back of that kind are short, and all are followed at once.
-
-    >>> exchanged(np.array([2, 2, 2]))
-    array([2, 0, 1])
-
-    Source: J. Shun et al., Sequential random permutation, list contraction and tree contraction are highly
-    parallel, SODA 2015, section 3, for the dependences.
-    """
-    steps = np.arange(len(places))
-    moving = np.flatnonzero(places != steps)
-    origin = steps.copy()
-    origin[places[moving]] = moving  # the last one stays
-    pending = np.flatnonzero(origin != steps)
-    while pending.size:
-        once = origin[pending]
-        twice = origin[once]
-        pending, twice = pending[once != twice], twice[once != twice]
-        origin[pending] = twice
-    by_place = np.sort(places << 32 | steps)
-    place, step = by_place >> 32, by_place & 0xFFFFFFFF
-    result = np.empty_like(places)
-    result[step] = place
-    again = np.flatnonzero(place[1:] == place[:-1])
-    result[step[again + 1]] = origin[step[again]]
-    return result
 
 
 def _stretched(u: Array, low: Any, high: Any) -> Array:
@@ -407,43 +373,6 @@ def _normals(work: Array, u_radius: Array, u_angle: Array) -> tuple[Array, Array
     radius = np.sqrt(-2 * np.log1p(-lift(work, u_radius)))
     angle = 2 * pi_like(work) * lift(work, u_angle)
     return radius * np.cos(angle), radius * np.sin(angle)
-
-
-def _range(dtype: np.dtype[Any], low: int, high: int | None, largest: int) -> tuple[int, int]:
-    """The integers within [low, high) that a dtype can hold; RuntimeError where it cannot hold the bounds."""
-    if high is not None and low >= high:
-        raise RuntimeError(f"low must be below high, got low={low}, high={high}")
-    end = largest + 1 if high is None else high
-    if dtype.name in _DIGITS:
-        digits = _DIGITS[dtype.name]
-        if (near := _rounded(low + 1, dtype)) < low:
-            low = near + 2 ** (abs(low + 1).bit_length() - digits)
-        if high is not None and (near := _rounded(high - 1, dtype)) >= high:
-            end = near - 2 ** (abs(high - 1).bit_length() - digits)
-        if low >= end:
-            raise RuntimeError(f"low must be below high in {dtype.name}, got low={low}, high={end}")
-        for name, bound in (("low", low), ("high - 1", end - 1)):
-            if abs(bound) > 2**digits:
-                warnings.warn(f"{name} is beyond 2**{digits}, to which {dtype.name} holds every integer: {bound}",
-                              UserWarning, stacklevel=4)
-    smallest, most = _limits(dtype)
-    if not (smallest <= low <= most and smallest <= end - 1 <= most):
-        raise RuntimeError(f"low and high - 1 must be within [{smallest}, {most}] for {dtype.name}, "
-                           f"got low={low}, high={end}")
-    return low, end
-
-
-def _rounded(number: int, dtype: np.dtype[Any]) -> float:
-    with np.errstate(over="ignore"):
-        rounded = float(np.float32(number).astype(dtype) if dtype.name in HALF else dtype.type(number))
-    return int(rounded) if math.isfinite(rounded) else rounded
-
-
-def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
-    if dtype.name in _DIGITS:
-        most = float(LARGEST[dtype.name])
-        return -most, most
-    return (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
 
 
 def _parts(array: Array) -> Array:
