@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["fma", "lift", "outcomes", "pi_like", "rounded", "working"]
+__all__ = ["fma", "libm", "lift", "outcomes", "pi_like", "rounded", "working"]
 
 Array = np.ndarray[Any, Any]
 
@@ -84,6 +84,23 @@ def lift(like: Array, values: Any) -> Array:
     lifted = np.empty_like(like, shape=np.shape(values))
     lifted[...] = values
     return lifted
+
+
+def libm(function: Callable[[float], float], x: Array) -> Array:
+    """A function of :mod:`math` for each number: the C library's own, as torch calls it.
+
+    NumPy has vector functions of its own for some processors, which differ in the last bit now and then.
+
+    Args:
+        function: of which NumPy has one of the same name, for arrays of another kind than float64.
+        x: array with one axis.
+
+    >>> libm(math.log, np.array([1.0, math.e]))
+    array([0., 1.])
+    """
+    if x.dtype == np.float64:
+        return np.fromiter(map(function, x.tolist()), np.float64, x.size)
+    return np.asanyarray(getattr(np, function.__name__)(x))
 
 
 def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:

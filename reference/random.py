@@ -22,7 +22,7 @@ and half normals take that path's own logarithm, sine and cosine: see :mod:`refe
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ from ._storage import (
     name_of,
     storage_of,
 )
-from .precision import fma, lift, pi_like, working
+from .precision import fma, libm, lift, pi_like, working
 
 __all__ = ["Generator", "check_generator", "default_generator", "manual_seed"]
 
@@ -261,9 +261,9 @@ class Generator(Engine):
             raise RuntimeError(f"exponential_ needs a floating array, got {array.dtype.name}")
         with in_memory_order(array) as flat:
             for part in _blocks(array.size):
-                x = self._uniform(part.stop - part.start, np.dtype(np.float64))
-                np.negative(x, out=x)
-                np.log1p(x, out=x)
+                u = self._uniform(part.stop - part.start, np.dtype(np.float64))
+                np.negative(u, out=u)
+                x = libm(math.log1p, u) if array.dtype == np.float64 else np.log1p(u, out=u)
                 x *= -1.0 / lambd
                 flat[part] = x
         return array
@@ -322,7 +322,7 @@ class Generator(Engine):
                 u = np.append(u, self._uniform(16, storage))
             u = u.reshape(-1, 2, 8)
             block = np.empty_like(flat, shape=u.shape) if ragged else flat[part].reshape(u.shape)
-            for half, z in enumerate(_normals(work, u[:, 0].reshape(-1), u[:, 1].reshape(-1))):
+            for half, z in enumerate(_normals(work, u[:, 0].reshape(-1), u[:, 1].reshape(-1), _log_of_rest)):
                 block[:, half] = _scaled(z, scale, shift).reshape(-1, 8)
             if ragged:
                 flat[part], flat[-16:] = block[:-1].reshape(-1), block[-1].reshape(-1)
@@ -333,7 +333,7 @@ class Generator(Engine):
         if len(z) < n:
             pairs = (n - len(z) + 1) // 2
             u_angle, u_radius = self._uniform(2 * pairs, np.dtype(np.float64)).reshape(pairs, 2).T
-            z = np.concatenate([z, np.stack(_normals(work, u_radius, u_angle), 1).reshape(-1)])
+            z = np.concatenate([z, np.stack(_normals(work, u_radius, u_angle, _log1p), 1).reshape(-1)])
             spare = math.sqrt(-2 * math.log1p(-u_radius[-1])) * math.sin(2 * math.pi * u_angle[-1])
         record["has_normal"] = len(z) > n
         record["normal"] = spare if len(z) > n else 0.0
@@ -366,13 +366,21 @@ def _scaled(x: Array, scale: Array, shift: Array) -> Array:
     return x
 
 
-def _normals(work: Array, u_radius: Array, u_angle: Array) -> tuple[Array, Array]:
+def _normals(work: Array, u_radius: Array, u_angle: Array, log: Callable[[Array], Array]) -> tuple[Array, Array]:
     """Cosines and sines of Box and Muller; in float32 with torch's own functions."""
     if work.dtype == np.float32:
         return box_muller(u_radius, u_angle)
-    radius = np.sqrt(-2 * np.log1p(-lift(work, u_radius)))
+    radius = np.sqrt(-2 * log(lift(work, u_radius)))
     angle = 2 * pi_like(work) * lift(work, u_angle)
     return radius * np.cos(angle), radius * np.sin(angle)
+
+
+def _log1p(u: Array) -> Array:
+    return libm(math.log1p, -u)
+
+
+def _log_of_rest(u: Array) -> Array:
+    return libm(math.log, 1 - u)  # without error, and yet the two functions differ in the last bit
 
 
 def _parts(array: Array) -> Array:

@@ -199,7 +199,7 @@ def test_fma_rounds_once(dtype: type) -> None:
 
 MISTAKES = {
     "ragged halves drawn in vain": ("HALF", frozenset(), test_normal, ("bfloat16", 0.0, 1.0)),
-    "angle and radius exchanged": ("_normals", lambda work, u, v, f=random._normals: f(work, v, u),
+    "angle and radius exchanged": ("_normals", lambda work, u, v, log, f=random._normals: f(work, v, u, log),
                                    test_normal, ("float64", 0.0, 1.0)),
     "sum rounded twice": ("fma", lambda x, y, z: x * y + z,
                           test_uniform, ("float32", (0.1, 0.2))),
