@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +16,13 @@ import torch
 
 from reference import precision, random
 from reference.random import Generator
-from tests.twins import DTYPES, assert_same_bits, assert_same_normals, state_of, zeros
+from tests.paths import figures
+from tests.twins import DTYPES, NAMED_PATH, assert_same_bits, assert_same_normals, same_bits_in, state_of, zeros
 
+ROOT = Path(__file__).parent.parent
 SEEDS = (0, 1, 2**31, 2**32 + 1, 2**63 + 5, -7)
 SIZES = (0, 1, 2, 3, 7, 15, 16, 17, 31, 32, 40, 640)
-FUSES = pytest.mark.skipif(torch.backends.cpu.get_cpu_capability() == "DEFAULT",
-                           reason="torch's baseline CPU path rounds x * scale + shift twice")
+FUSES = pytest.mark.skipif(not NAMED_PATH, reason="torch's baseline CPU path rounds x * scale + shift twice")
 
 
 def pair(seed: int) -> tuple[Generator, torch.Generator]:
@@ -315,10 +321,7 @@ def test_exponential(dtype: str) -> None:
             for a, t in ((array, tensor), (array.T, tensor.T)):
                 ours.exponential_(a, rate)
                 t.exponential_(rate, generator=theirs)
-                if dtype == "float64":  # logarithm and product: two roundings on either side, of at most an ulp
-                    np.testing.assert_allclose(a, t.numpy(), rtol=4 * 2.0**-52)
-                else:
-                    assert_same_bits(a, t)
+                assert_same_bits(a, t)
         assert_same_state(ours, theirs)
     with pytest.raises(RuntimeError, match="lambd must be above 0"):
         Generator().exponential_(array, 0.0)
@@ -341,3 +344,48 @@ def test_normals_are_equal_bit_for_bit(dtype: str) -> None:
         array, tensor = zeros((100_003,), dtype)
         assert_same_bits(ours.normal_(array, mean, std), tensor.normal_(mean, std, generator=theirs))
         assert_same_state(ours, theirs)
+
+
+@pytest.mark.skipif(not same_bits_in("float64"), reason="NumPy has float64 functions of its own here")
+@pytest.mark.parametrize("n", [7, 100_003])
+def test_float64_normals_are_equal_bit_for_bit(n: int) -> None:
+    for seed, (mean, std) in enumerate([(0.0, 1.0), (0.0, 0.02), (0.3, 0.02), (-5.0, 1000.0)]):
+        ours, theirs = pair(seed)
+        for _ in range(400 if n < 16 else 1):
+            array, tensor = zeros((n,), "float64")
+            assert_same_bits(ours.normal_(array, mean, std), tensor.normal_(mean, std, generator=theirs))
+        assert_same_state(ours, theirs)
+
+
+@pytest.mark.skipif(not NAMED_PATH, reason="torch's paths of x86 CPUs are compared")
+@pytest.mark.parametrize("path", ["avx2", "default"])
+def test_other_paths_of_torch(path: str) -> None:
+    """On AVX2 every normal is the same; on the baseline path it is another one, within what both may be off."""
+    environment = os.environ | {"ATEN_CPU_CAPABILITY": path, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "tests.paths", "100000"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=ROOT)
+    report = json.loads(done.stdout)
+    assert report["path"] == path.upper()
+    for dtype, figures in report["normals"].items():
+        assert figures["beyond the bound"] == 0
+        assert figures["states differ"] is False
+        if path == "avx2" and same_bits_in(dtype):
+            assert figures["share equal"] == 1
+    if path == "default":  # else the comparison would compare nothing
+        assert report["normals"]["float32"]["share equal"] < 1
+
+
+@pytest.mark.parametrize(("generator", "caught"), [
+    ("reference", []), ("shifted", ["share equal", "beyond the bound"]), ("one more word", ["states differ"])])
+def test_the_comparison_of_paths_sees_mistakes(generator: str, caught: list[str]) -> None:
+    class Wrong(Generator):
+        def normal_(self, array: np.ndarray, mean: float = 0.0, std: float = 1.0) -> np.ndarray:
+            super().normal_(array, mean, std)
+            if generator == "shifted":
+                array += np.float32(2.0**-14)
+            if generator == "one more word":
+                self.random_words(1)
+            return array
+
+    right, wrong = (figures(make, "float32", 1000) for make in (Generator, Wrong))
+    assert [name for name in right if right[name] != wrong[name] and name != "ulp"] == caught

@@ -75,7 +75,6 @@ SPEC = InitSpec(
         GENERATOR,
     ),
     function=kaiming_normal_,
-    bitwise=("float32", "float16", "bfloat16"),
     draw=draw,
     sized=matrix,
     refusals=(

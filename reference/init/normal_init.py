@@ -67,7 +67,6 @@ SPEC = InitSpec(
     ),
     allowed=two_axes_where_transposed,
     function=normal_,
-    bitwise=("float32", "float16", "bfloat16"),
     draw=draw,
     sized=_sized,
     refusals=(

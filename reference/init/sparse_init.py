@@ -74,7 +74,6 @@ SPEC = InitSpec(
         GENERATOR,
     ),
     function=sparse_,
-    bitwise=("float32", "float16", "bfloat16"),
     draw=draw,
     sized=_sized,
     refusals=(

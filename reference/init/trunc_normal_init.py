@@ -149,7 +149,6 @@ SPEC = InitSpec(
     ),
     allowed=_allowed,
     function=trunc_normal_,
-    bitwise=("float32", "float16", "bfloat16"),
     draw=draw,
     sized=_sized,
     refusals=(

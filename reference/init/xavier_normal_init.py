@@ -67,7 +67,6 @@ SPEC = InitSpec(
         GENERATOR,
     ),
     function=xavier_normal_,
-    bitwise=("float32", "float16", "bfloat16"),
     draw=draw,
     sized=matrix,
     refusals=(
