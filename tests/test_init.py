@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 import random as stdlib_random
@@ -98,18 +99,42 @@ def test_twenty_seeds_are_within_the_bound_of_each(spec: InitSpec, dtype: str) -
             assert {run_case(case, target, truths=truths).verdict for target in targets} <= {"exact", "within"}
 
 
-def test_every_argument_is_varied() -> None:
-    for spec in SPECS:
-        axes = {axis.name: axis.values for axis in spec.axes}
-        for name in spec.parameters:
-            assert len(axes["shape" if name == "tensor" else name]) >= 2
+# --- gates: the lists are read from torch ----------------------------------------------------------
+
+PUBLIC = sorted(name for name, f in vars(torch.nn.init).items()
+                if inspect.isfunction(f) and f.__module__ == "torch.nn.init" and not name.startswith("_"))
 
 
 def test_every_public_initializer_of_torch_is_here() -> None:
-    public = {name for name in dir(torch.nn.init) if callable(getattr(torch.nn.init, name))
-              and getattr(getattr(torch.nn.init, name), "__module__", "") == "torch.nn.init" and name[0] != "_"}
-    public -= {"Callable", "Tensor", "TypeVar", "ParamSpec"}
-    assert public == set(init.__all__) - {"calculate_fan_in_and_fan_out"}
+    assert {"trunc_normal_", "calculate_gain", "xavier_normal"} <= set(PUBLIC)
+    assert set(PUBLIC) == set(init.__all__) - {"calculate_fan_in_and_fan_out"}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_arguments_are_torchs(name: str) -> None:
+    """Names, order, defaults, and whether by keyword alone; torch's deprecated names say that they take anything."""
+    def arguments(module: Any, of: str) -> list[tuple[str, Any, Any]]:
+        return [(p.name, p.default, p.kind) for p in inspect.signature(getattr(module, of)).parameters.values()]
+
+    theirs = arguments(torch.nn.init, name)
+    passes_on = any(kind is inspect.Parameter.VAR_POSITIONAL for _, _, kind in theirs)
+    assert arguments(init, name) == (arguments(torch.nn.init, f"{name}_") if passes_on else theirs)
+
+
+def once(spec: InitSpec, leave_out: str = "") -> set[str]:
+    """The arguments that are the same in all cases of float32."""
+    seen: dict[str, set[str]] = {name: set() for name in spec.parameters}
+    for case in select([spec.name], ["float32"]):
+        for name in spec.parameters:
+            values = case.options if name != leave_out else spec.defaults
+            seen[name].add(str(values["shape" if name == "tensor" else name]))
+    return {name for name, values in seen.items() if len(values) < 2}
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_every_argument_takes_two_values_at_least(spec: InitSpec) -> None:
+    assert once(spec) == set()
+    assert once(spec, leave_out=spec.parameters[-1]) == {spec.parameters[-1]}
 
 
 # --- refusals and warnings -----------------------------------------------------------------------

@@ -17,7 +17,16 @@ import torch
 from reference import precision, random
 from reference.random import Generator
 from tests.paths import figures
-from tests.twins import DTYPES, NAMED_PATH, assert_same_bits, assert_same_normals, same_bits_in, state_of, zeros
+from tests.twins import (
+    DTYPES,
+    NAMED_PATH,
+    assert_same_bits,
+    assert_same_normals,
+    bits,
+    same_bits_in,
+    state_of,
+    zeros,
+)
 
 ROOT = Path(__file__).parent.parent
 SEEDS = (0, 1, 2**31, 2**32 + 1, 2**63 + 5, -7)
@@ -132,6 +141,76 @@ def test_states_go_both_ways(drawn: int) -> None:
     assert ours.set_state(theirs.get_state().numpy()) is ours
     assert_same_state(ours, theirs)
     assert_same_bits(ours.normal_(a), t.normal_(generator=theirs))
+
+
+DRAWS = {
+    "uniform_": lambda x, g: x.uniform_(-1.0, 3.0, **g), "normal_, 3": lambda x, g: x[:1, :3].normal_(1.0, 2.0, **g),
+    "normal_, 35": lambda x, g: x.normal_(1.0, 2.0, **g), "normal_, strides": lambda x, g: x[:, ::2].normal_(**g),
+    "random_": lambda x, g: x.random_(0, 100, **g), "bernoulli_": lambda x, g: x.bernoulli_(0.3, **g),
+    "exponential_": lambda x, g: x.exponential_(2.0, **g), "transposed": lambda x, g: x.T.uniform_(**g),
+}
+
+
+class Draws:
+    """An array with torch's methods, so that one expression draws on both sides."""
+
+    def __init__(self, array: np.ndarray, generator: Generator) -> None:
+        self.array, self.generator = array, generator
+
+    def __getitem__(self, key: object) -> Draws:
+        return Draws(self.array[key], self.generator)
+
+    @property
+    def T(self) -> Draws:
+        return Draws(self.array.T, self.generator)
+
+    def __getattr__(self, name: str):
+        return lambda *arguments: getattr(self.generator, name)(self.array, *arguments)
+
+
+@FUSES
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_stream_passes_to_and_fro_without_a_seam(dtype: str) -> None:
+    """Either side draws by turns from the state that the other has left; the values are those of torch alone."""
+    alone, theirs, ours = torch.Generator().manual_seed(7), torch.Generator().manual_seed(7), Generator()
+    order = np.random.default_rng(0).permutation([*DRAWS] * 6)
+    for turn, name in enumerate(order):
+        array, tensor = zeros((5, 7), dtype)
+        want = torch.zeros_like(tensor)
+        DRAWS[name](want, {"generator": alone})
+        if turn % 2:
+            DRAWS[name](tensor, {"generator": theirs})
+        else:
+            ours.set_state(theirs.get_state().numpy())
+            DRAWS[name](Draws(array, ours), {})
+            theirs.set_state(torch.from_numpy(ours.get_state()))
+        got = tensor if turn % 2 else array
+        if turn % 2 or same_bits_in(dtype):
+            assert bits(got).tobytes() == bits(want).tobytes(), name
+        for n in (6, 1000):
+            permutation = torch.randperm(n, generator=alone)
+            if turn % 2:
+                ours.set_state(theirs.get_state().numpy())
+                assert_same_bits(ours.randperm(n), permutation)
+                assert_same_bits(ours.randint(-3, 9, (n,)), torch.randint(-3, 9, (n,), generator=alone))
+                theirs.set_state(torch.from_numpy(ours.get_state()))
+            else:
+                assert (torch.randperm(n, generator=theirs) == permutation).all()
+                assert (torch.randint(-3, 9, (n,), generator=theirs)
+                        == torch.randint(-3, 9, (n,), generator=alone)).all()
+        assert state_of(theirs) == state_of(alone), name
+
+
+def test_a_seam_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    get_state = Generator.get_state
+
+    def forgetful(self: Generator) -> np.ndarray:
+        self._record["has_normal"] = 0
+        return get_state(self)
+
+    monkeypatch.setattr(Generator, "get_state", forgetful)
+    with pytest.raises(AssertionError):
+        test_a_stream_passes_to_and_fro_without_a_seam("float32")
 
 
 def test_a_state_keeps_what_it_does_not_use() -> None:
@@ -366,11 +445,10 @@ def test_other_paths_of_torch(path: str) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=ROOT)
     report = json.loads(done.stdout)
     assert report["path"] == path.upper()
-    for dtype, figures in report["normals"].items():
-        assert figures["beyond the bound"] == 0
-        assert figures["states differ"] is False
+    for dtype, found in report["normals"].items():
+        assert (found["beyond the bound"], found["states differ"]) == (0, False)
         if path == "avx2" and same_bits_in(dtype):
-            assert figures["share equal"] == 1
+            assert found["share equal"] == 1
     if path == "default":  # else the comparison would compare nothing
         assert report["normals"]["float32"]["share equal"] < 1
 

@@ -76,4 +76,5 @@ def load(names: Sequence[str], device: str = "cpu") -> list[Target]:
 def paths() -> dict[str, str]:
     """Of the frameworks that were loaded, the path on which each computes on this CPU: last bits depend on it."""
     loaded = {framework: sys.modules.get(f"{__name__}.{name}") for framework, name in FRAMEWORKS.items()}
-    return {framework: module.path() for framework, module in loaded.items() if hasattr(module, "path")}
+    return {framework: str(module.path()) for framework, module in loaded.items()
+            if module is not None and hasattr(module, "path")}
