@@ -14,6 +14,7 @@ from rich.console import Console
 
 from oracle.cases import BadCaseError, chosen_specs
 
+from .draws import SLOWER
 from .table import ratios, table
 
 _POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -31,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks", description="Time every op against torch with pytest-benchmark; then a "
         "table of ratios. Above 1 the reference is faster.",
         epilog="Example: python -m benchmarks losses Adam --sizes 100 1e6 --threads 1 --time 0.5")
-    parser.add_argument("ops", nargs="*", help="ops, or losses, optim, init; all by default")
+    parser.add_argument("ops", nargs="*", help="ops, or losses, optim, init, draws; all by default")
     parser.add_argument("--sizes", nargs="+", type=_number, default=[10**2, 10**4, 10**6], metavar="N",
                         help="numbers of elements; default 1e2 1e4 1e6")
     parser.add_argument("--threads", nargs="+", type=_number, default=[1, 2], metavar="T",
@@ -50,9 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     try:
-        ops = [spec.name for spec in chosen_specs(options.ops)]
+        named = [op for op in options.ops if op != "draws"]
+        specs = chosen_specs(named) if named or not options.ops else []
     except BadCaseError as error:
         parser.error(str(error))
+    slower = {spec.name: getattr(spec, "slower", "") for spec in specs}
+    if "draws" in options.ops or not options.ops:
+        slower |= {"draws": "", **{f"draw {name}": why for name, why in SLOWER.items()}}
+    ops = [name for name in slower if not name.startswith("draw ")]
     status, console = 0, Console(width=None if sys.stdout.isatty() else 160)
     options.out.mkdir(parents=True, exist_ok=True)
     documents = []
@@ -73,6 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.print(f"results: {results}")
     if documents:
         console.print(table(ratios(documents), documents[0]["machine_info"]))
+        for name, why in slower.items():
+            if why:
+                console.print(f"slower, {name}: {why}")
     return status
 
 

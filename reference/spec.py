@@ -208,6 +208,7 @@ class InitSpec(Spec):
     bitwise: tuple[str, ...] = DTYPES
     """The types in which its numbers are torch's to the last bit: on torch's path for x86 CPUs with AVX2 or more, and
     in float64 where NumPy's sine and cosine are the C library's."""
+    slower: str = ""  #: why it takes longer than torch's, where it does by more than calls cost
 
     @property
     def implementation(self) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from .. import random
 from .._storage import check_numbers
 from ..spec import Axis, InitSpec, Refusal
-from ._cases import GENERATOR, LAYOUT, SEED, draw, matrix
+from ._cases import GENERATOR, LAYOUT, NORMALS, SEED, draw, matrix
 
 __all__ = ["sparse_"]
 
@@ -75,6 +75,7 @@ SPEC = InitSpec(
     ),
     function=sparse_,
     draw=draw,
+    slower=f"{NORMALS}; and each column's permutation is found by sorting, where torch exchanges element by element",
     sized=_sized,
     refusals=(
         Refusal("one axis", {"tensor": np.zeros(3), "sparsity": 0.5}, ValueError, "2 dimensions, got 1"),
