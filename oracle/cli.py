@@ -71,7 +71,7 @@ def audit(
     from . import run
     from .cases import BadCaseError, select
     from .report.table import show
-    from .targets import TargetError, load
+    from .targets import TargetError, load, paths
 
     try:
         cases = select(ops or (), dtype or ())
@@ -98,6 +98,8 @@ def audit(
     stale = run.stale_waivers(records, cases, names)
     for name in stale:
         typer.echo(f"STALE waiver {name!r}: no case needs it any more; delete it from oracle/waivers.toml")
+    for framework, path in paths().items():
+        typer.echo(f"CPU path of {framework}: {path}")
     typer.echo(f"records: {out / 'records.jsonl'}")
     raise typer.Exit(1 if stale or any(record.fails for record in records) else 0)
 

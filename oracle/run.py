@@ -157,6 +157,7 @@ def header(command: Sequence[str], device: str) -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             versions[package] = "not installed"
     return {"format": FORMAT, "command": list(command), "device": device, "versions": versions,
+            "paths": target_modules.paths(),
             "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}}
 
 

@@ -207,7 +207,9 @@ class InitSpec(Spec):
     draw: Callable[[Options, np.random.Generator, Limits], dict[str, Any]]
     """Keyword arguments of one case; ``shape`` stands for the array, which the case makes."""
     sized: Callable[[int], dict[str, Any]]  #: arguments for about n elements, ``shape`` among them
-    bitwise: tuple[str, ...] = DTYPES  #: the types in which its numbers are torch's to the last bit
+    bitwise: tuple[str, ...] = DTYPES
+    """The types in which its numbers are torch's to the last bit: on torch's path for x86 CPUs with AVX2 or more, and
+    in float64 where NumPy's sine and cosine are the C library's."""
 
     @property
     def implementation(self) -> Callable[..., Any]:
