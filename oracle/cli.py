@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,10 @@ from typer.exceptions import TyperException
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from .cases import Case
+    from .run import Record
+    from .targets import Target
 
 __all__ = ["app", "main"]
 
@@ -51,7 +56,10 @@ def list_(ops: Annotated[list[str] | None, typer.Argument(help="ops, or losses, 
 
 @app.command(help="Audit implementations on every case of the ops: a table, disagreements, counts.\n\n"
                   "Exit status 0 only without an unwaived disagreement, 1 with one, 2 for bad use.\n\n"
-                  "Example: oracle audit losses Adam --dtype float32 --target torch:fused -j 2 --out runs/today")
+                  "Example: oracle audit losses Adam --dtype float32 --target torch:fused -j 2 --out runs/today\n\n"
+                  "Example: oracle audit losses Adam --dtype float32 --target torch:fused -j 2 --out runs/today "
+                  "--resume\n\n"
+                  "Example: oracle audit huber_loss --exhaustive --executor dask://10.0.0.1:8786")
 def audit(
     ops: Annotated[list[str] | None, typer.Argument(help="ops, or losses, optim, init; all by default")] = None,
     target: Annotated[list[str] | None, typer.Option(help="target such as torch, torch:fused, torch:compile, "
@@ -61,45 +69,72 @@ def audit(
     device: Annotated[str, typer.Option(help="device of the torch targets, e.g. cuda")] = "cpu",
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="processes; one for each core by "
                                                                          "default")] = None,
-    out: Annotated[Path, typer.Option(help="folder for records.jsonl")] = Path("oracle-results"),
+    executor: Annotated[str | None, typer.Option(help="where to run instead: dask://host:port")] = None,
+    out: Annotated[Path, typer.Option(help="folder for records.jsonl, or exhaustive.jsonl")] = Path("oracle-results"),
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the records that are in --out, of the same "
+                                                          "command that was interrupted")] = False,
+    exhaustive: Annotated[bool, typer.Option("--exhaustive", help="every number of float16 and of bfloat16 through "
+                                                                  "elementwise losses and their gradients")] = False,
 ) -> None:
     """Run cases on targets."""
-    import json
-
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from . import run
-    from .cases import BadCaseError, select
+    from .cases import BadCaseError, select, select_sweeps
+    from .executors import ExecutorError
+    from .journal import JournalError
+    from .report.sweeps import show_sweeps
     from .report.table import show
     from .targets import TargetError, load
 
+    path = out / ("exhaustive.jsonl" if exhaustive else "records.jsonl")
     try:
-        cases = select(ops or (), dtype or ())
-        names = [t.name for t in load(target or ["reference", "torch"], device)]
-        out.mkdir(parents=True, exist_ok=True)
-        file = (out / "records.jsonl").open("w", encoding="utf-8")
-    except (BadCaseError, TargetError) as error:
+        cases = (select_sweeps if exhaustive else select)(ops or (), dtype or ())
+        targets = load(target or ["reference", "torch"], device)
+        records = _recorded(path, cases, targets, device, jobs, executor, resume=resume, elements=exhaustive)
+    except (BadCaseError, TargetError, JournalError, ExecutorError) as error:
         raise UsageError(str(error)) from None
-    except OSError as error:
-        raise UsageError(f"cannot write to {out}: {error.strerror}") from None
-    records = []
     console = _console()
-    columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TextColumn("cases"), TimeRemainingColumn())
-    command = ["oracle", *sys.argv[1:]]
-    with file, Progress(*columns, console=_console(stderr=True), transient=True) as progress:
-        file.write(json.dumps(run.header(command, device)) + "\n")
-        task = progress.add_task("", total=len(cases))
-        for record in run.audit(cases, names, device=device, jobs=jobs or _processes(len(cases)),
-                                on_case=lambda: progress.advance(task)):
-            file.write(record.to_json() + "\n")
-            file.flush()
-            records.append(record)
-    show(records, console)
-    stale = run.stale_waivers(records, cases, names)
+    if exhaustive:
+        show_sweeps(records, console)
+    else:
+        show(records, console)
+    stale = run.stale_waivers(records, cases, [t.name for t in targets])
     for name in stale:
         typer.echo(f"STALE waiver {name!r}: no case needs it any more; delete it from oracle/waivers.toml")
-    typer.echo(f"records: {out / 'records.jsonl'}")
+    typer.echo(f"records: {path}")
     raise typer.Exit(1 if stale or any(record.fails for record in records) else 0)
+
+
+def _recorded(path: Path, cases: Sequence[Case], targets: Sequence[Target], device: str, jobs: int | None,
+              executor: str | None, *, resume: bool, elements: bool) -> list[Record]:
+    """Records of all cases: those that the file has, where it is to be resumed, and the rest, appended to it."""
+    from concurrent.futures import BrokenExecutor
+    from contextlib import nullcontext
+
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from . import executors, journal, run
+
+    names = [t.name for t in targets]
+    header = run.header(["oracle", *sys.argv[1:]], device, cases, names)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write to {path.parent}: {error.strerror}") from None
+    file, records, done = (journal.resume(path, header, cases, targets) if resume
+                           else (journal.start(path, header), [], 0))
+    columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TextColumn("cases"), TimeRemainingColumn())
+    left = cases[done:]
+    with (file, executors.connect(executor) if executor else nullcontext() as pool,
+          Progress(*columns, console=_console(stderr=True), transient=True) as progress):
+        task = progress.add_task("", total=len(cases), completed=done)
+        try:
+            for record in run.audit(left, names, device=device, jobs=jobs or _processes(len(left)), executor=pool,
+                                    elements=elements, on_case=lambda: progress.advance(task)):
+                file.append(record)
+                records.append(record)
+        except BrokenExecutor:
+            raise UsageError("a worker process died, of too little memory perhaps; go on with --resume") from None
+    return records
 
 
 @app.command(help="Explain a case: inputs, truth, answers, the bound and where it comes from, and a script.\n\n"
