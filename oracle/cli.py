@@ -97,7 +97,7 @@ def audit(
         show_sweeps(records, console)
     else:
         show(records, console)
-    stale = run.stale_waivers(records, cases, [t.name for t in targets])
+    stale = [] if exhaustive else run.stale_waivers(records, cases, [t.name for t in targets])
     for name in stale:
         typer.echo(f"STALE waiver {name!r}: no case needs it any more; delete it from oracle/waivers.toml")
     typer.echo(f"records: {path}")
@@ -123,9 +123,9 @@ def _recorded(path: Path, cases: Sequence[Case], targets: Sequence[Target], devi
     file, records, done = (journal.resume(path, header, cases, targets) if resume
                            else (journal.start(path, header), [], 0))
     columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TextColumn("cases"), TimeRemainingColumn())
-    left = cases[done:]
+    left, screen = cases[done:], _console(stderr=True)
     with (file, executors.connect(executor) if executor else nullcontext() as pool,
-          Progress(*columns, console=_console(stderr=True), transient=True) as progress):
+          Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress):
         task = progress.add_task("", total=len(cases), completed=done)
         try:
             for record in run.audit(left, names, device=device, jobs=jobs or _processes(len(left)), executor=pool,

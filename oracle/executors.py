@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
-__all__ = ["SCHEMES", "ExecutorError", "connect"]
+__all__ = ["SCHEMES", "TIMEOUT", "ExecutorError", "connect"]
+
+TIMEOUT = 10  #: seconds to wait for a scheduler
 
 
 class ExecutorError(Exception):
@@ -25,7 +28,7 @@ def _dask(address: str) -> Iterator[Executor]:
     except ModuleNotFoundError:
         raise ExecutorError("Dask is not installed; pip install 'torch-oracle[dask]'") from None
     try:
-        client = Client(f"tcp://{address}", timeout=10, set_as_default=False)
+        client: Any = Client(f"tcp://{address}", timeout=TIMEOUT, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ExecutorError(f"no Dask scheduler answers at {address}: {str(error).splitlines()[0]}") from None
     with client:

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +21,8 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+
+from reference import registry
 
 from . import targets as target_modules
 from . import waivers as waiver_module
@@ -194,8 +197,9 @@ def header(command: Sequence[str], device: str, cases: Iterable[Case] = (),
            target_names: Sequence[str] = ()) -> dict[str, Any]:
     """The first line of a record file: what ran on what, with which versions, on which machine."""
     ids = [case.id for case in cases]
+    digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
     return {"format": FORMAT, "command": list(command), "device": device, "targets": list(target_names),
-            "cases": {"count": len(ids), "sha256": hashlib.sha256("\n".join(ids).encode()).hexdigest()},
+            "cases": {"count": len(ids), "digest": digest},
             "versions": dict(versions()),
             "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}}
 
@@ -274,8 +278,13 @@ def _work(case_ids: Sequence[str], target_names: tuple[str, ...], device: str, e
 def _end_with_parent() -> None:
     """Let a worker process end when the one that started it does, by whatever signal."""
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def audit(cases: Sequence[Case], target_names: Sequence[str], *, device: str = "cpu", jobs: int = 1,
@@ -327,8 +336,10 @@ def _collected(chunks: Iterable[list[list[Record]]], on_case: Callable[[], None]
 
 
 def stale_waivers(records: Iterable[Record], cases: Sequence[Case], target_names: Sequence[str]) -> list[str]:
-    """Names of the waivers that a run should have needed and did not."""
+    """Names of the waivers that a run should have needed and did not, of those for an op that took part."""
     used = {record.waiver for record in records if record.waiver}
-    stale = waiver_module.stale(waiver_module.load(), used, [case.id for case in select()],
-                                {case.id for case in cases}, target_names)
-    return [waiver.name for waiver in stale]
+    ran = {case.spec.name for case in cases}
+    near = [w for w in waiver_module.load() if w.name not in used and any(fnmatchcase(op, w.op) for op in ran)]
+    ops = [op for op in registry.specs() if any(fnmatchcase(op, w.op) for w in near)]
+    shipped = [case.id for case in select(ops)] if ops else []
+    return [w.name for w in waiver_module.stale(near, used, shipped, {case.id for case in cases}, target_names)]

@@ -33,6 +33,11 @@ class Waiver:
     link: str = ""  #: public page on the matter, where there is one
     dialect: str = ""  #: accept only what this dialect's rule gives, within the dialect's own bound
 
+    @property
+    def op(self) -> str:
+        """Pattern of ops."""
+        return self.case.partition("/")[0]
+
     def covers(self, case_id: str, target: str) -> bool:
         """Could it apply to this case and target?"""
         return fnmatchcase(case_id, self.case) and fnmatchcase(target, self.target)

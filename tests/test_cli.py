@@ -139,5 +139,5 @@ def test_explain_shows_why_a_disagreement_is_accepted(
 def test_the_header_is_json_on_the_first_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _run(monkeypatch, "audit", "normal_", "--dtype", "float32", "--target", "reference", "--out", str(tmp_path))
     head = json.loads((tmp_path / "records.jsonl").read_text().splitlines()[0])
-    assert set(head) == {"format", "command", "device", "versions", "machine"}
+    assert set(head) == {"format", "command", "device", "targets", "cases", "versions", "machine"}
     assert {"python", "torch", "numpy", "python-flint", "torch-oracle"} <= set(head["versions"])
