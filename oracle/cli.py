@@ -104,6 +104,123 @@ def audit(
     raise typer.Exit(1 if stale or any(record.fails for record in records) else 0)
 
 
+@app.command(help="Compare two runs: what got worse, better, new and gone, by op and target.\n\n"
+                  "Exit status 1 when something got worse beyond the bound: a verdict that now disagrees.\n\n"
+                  "Example: oracle diff runs/torch-2.12 runs/torch-2.13 --format markdown")
+def diff(
+    old: Annotated[Path, typer.Argument(help="a record file, or the folder of an audit")],
+    new: Annotated[Path, typer.Argument(help="the same of the run to judge")],
+    format: Annotated[str, typer.Option(help="text or markdown")] = "text",
+) -> None:
+    """Two record files."""
+    from .report.diff import Change, changes, markdown, show_diff
+    from .run import read_records
+
+    if format not in ("text", "markdown"):
+        raise UsageError(f"unknown format {format!r}; known are text, markdown")
+    try:
+        (old_head, before), (new_head, after) = (
+            read_records(path / "records.jsonl" if path.is_dir() else path) for path in (old, new))
+    except OSError as error:
+        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    found = changes(before, after)
+    if format == "markdown":
+        typer.echo(markdown(old_head, new_head, found))
+    else:
+        show_diff(old_head, new_head, found, _console())
+    raise typer.Exit(1 if any(d.change is Change.BROKEN for d in found) else 0)
+
+
+vectors = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
+                      help="Cases, truths and bounds as files, for implementations in any language.\n\n"
+                           "Example: oracle vectors export vectors")
+app.add_typer(vectors, name="vectors")
+
+
+@vectors.command(help="Write cases, truths and bounds: for each op a safetensors file, and JSON by a schema.\n\n"
+                      "A selection of the cases in which every axis value occurs in every type; the same bytes each "
+                      "time.\n\nExample: oracle vectors export vectors cross_entropy optim")
+def export(
+    folder: Annotated[Path, typer.Argument(help="a new or empty folder")],
+    ops: Annotated[list[str] | None, typer.Argument(help="ops, or losses, optim, init; all by default")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="every case of the audit")] = False,
+) -> None:
+    """Vectors of ops."""
+    from rich.progress import Progress
+
+    from .cases import BadCaseError, chosen_specs
+    from .vectors import VectorsError
+    from .vectors import export as write
+
+    screen = _console(stderr=True)
+    try:
+        specs = chosen_specs(ops or ())
+        with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+            task = progress.add_task("exporting", total=None)
+            count = write(folder, specs, everything=everything,
+                          on_case=lambda total: progress.update(task, total=total, advance=1))
+    except (BadCaseError, VectorsError) as error:
+        raise UsageError(str(error)) from None
+    except ModuleNotFoundError as error:
+        raise _without_safetensors(error) from None
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    typer.echo(f"{count} cases of {len(specs)} ops in {folder}, {size / 1e6:.1f} MB")
+
+
+@vectors.command(help="Judge results: tensors called CASE-ID:OUTPUT in a safetensors file, or a folder of them.\n\n"
+                      "Exit status 0 only without a disagreement; results that are not there are counted.\n\n"
+                      "Example: oracle vectors verify vectors results.safetensors")
+def verify(
+    folder: Annotated[Path, typer.Argument(help="what was exported")],
+    results: Annotated[Path, typer.Argument(help="a safetensors file or a folder of them")],
+) -> None:
+    """Verdicts on results."""
+    from .report.table import show
+    from .vectors import VectorsError
+    from .vectors import verify as judge
+
+    try:
+        records, missing = judge(folder, results)
+    except VectorsError as error:
+        raise UsageError(str(error)) from None
+    except ModuleNotFoundError as error:
+        raise _without_safetensors(error) from None
+    show(records, _console())
+    if missing:
+        typer.echo(f"no results for {len(missing)} outputs, such as {missing[0]}")
+    raise typer.Exit(1 if any(record.fails for record in records) else 0)
+
+
+def _without_safetensors(error: ModuleNotFoundError) -> Exception:
+    """Bad use, if it is safetensors that is missing."""
+    if error.name != "safetensors":
+        return error
+    return UsageError("safetensors is not installed; pip install 'torch-oracle[vectors]'")
+
+
+@app.command(help="Explain a case: inputs, truth, answers, the bound and where it comes from, and a script.\n\n"
+                  "Example: oracle explain mse_loss/float32/reduction=sum")
+def explain(
+    case_id: Annotated[str, typer.Argument(metavar="CASE-ID", help="as records and tests show it")],
+    target: Annotated[list[str] | None, typer.Option(help="target to show beside the reference; "
+                                                          "may be given again")] = None,
+    device: Annotated[str, typer.Option(help="device of the torch targets")] = "cpu",
+) -> None:
+    """Everything about one case."""
+    from .cases import BadCaseError, parse
+    from .report.explain import explanation
+    from .targets import TargetError, load
+
+    try:
+        case = parse(case_id)
+        targets = [t for t in load(["reference", *(target or ["torch:eager"])], device) if t.covers(case.spec)]
+    except (BadCaseError, TargetError) as error:
+        raise UsageError(str(error)) from None
+    typer.echo(explanation(case, targets))
+
+
 def _recorded(path: Path, cases: Sequence[Case], targets: Sequence[Target], device: str, jobs: int | None,
               executor: str | None, *, resume: bool, elements: bool) -> list[Record]:
     """Records of all cases: those that the file has, where it is to be resumed, and the rest, appended to it."""
@@ -135,27 +252,6 @@ def _recorded(path: Path, cases: Sequence[Case], targets: Sequence[Target], devi
         except BrokenExecutor:
             raise UsageError("a worker process died, of too little memory perhaps; go on with --resume") from None
     return records
-
-
-@app.command(help="Explain a case: inputs, truth, answers, the bound and where it comes from, and a script.\n\n"
-                  "Example: oracle explain mse_loss/float32/reduction=sum")
-def explain(
-    case_id: Annotated[str, typer.Argument(metavar="CASE-ID", help="as records and tests show it")],
-    target: Annotated[list[str] | None, typer.Option(help="target to show beside the reference; "
-                                                          "may be given again")] = None,
-    device: Annotated[str, typer.Option(help="device of the torch targets")] = "cpu",
-) -> None:
-    """Everything about one case."""
-    from .cases import BadCaseError, parse
-    from .report.explain import explanation
-    from .targets import TargetError, load
-
-    try:
-        case = parse(case_id)
-        targets = [t for t in load(["reference", *(target or ["torch:eager"])], device) if t.covers(case.spec)]
-    except (BadCaseError, TargetError) as error:
-        raise UsageError(str(error)) from None
-    typer.echo(explanation(case, targets))
 
 
 def _processes(cases: int) -> int:

@@ -34,7 +34,7 @@ from .targets import Target, Unsupported
 from .truth import Truth, prove
 
 __all__ = ["FORMAT", "Record", "audit", "header", "parse_header", "parse_record", "read_records", "record_of",
-           "run_case", "stale_waivers", "truth_of", "versions"]
+           "run_case", "stale_waivers", "summarized", "truth_of", "versions"]
 
 FORMAT = "torch-oracle records 1"
 
@@ -153,10 +153,18 @@ def record_of(case: Case, target: str, outputs: Outputs, findings: list[Finding]
     open_ones = [f for f in findings if f.verdict.disagrees and accepted[f.output] is None]
     chief = worst(open_ones or findings)
     waiver = None if open_ones else accepted.get(chief.output)
+    return replace(summarized(case.id, case.spec.name, case.dtype, target, findings, chief),
+                   waiver=waiver.name if waiver else None)
+
+
+def summarized(case_id: str, op: str, dtype: str, target: str, findings: list[Finding],
+               chief: Finding | None = None) -> Record:
+    """The record of findings that no waiver is asked about; the worst, or ``chief``, stands for all."""
+    chief = chief or worst(findings)
     return Record(
-        case.id, case.spec.name, case.dtype, target, chief.verdict.value, chief.ulp, chief.share, chief.output,
-        chief.index, _hex(chief.got), _hex(chief.truth), _hex(chief.bound), chief.note,
-        waiver.name if waiver else None, {f.output: (f.verdict.value, f.ulp, f.share) for f in findings if f.output})
+        case_id, op, dtype, target, chief.verdict.value, chief.ulp, chief.share, chief.output, chief.index,
+        _hex(chief.got), _hex(chief.truth), _hex(chief.bound), chief.note,
+        outputs={f.output: (f.verdict.value, f.ulp, f.share) for f in findings if f.output})
 
 
 def follows(case: Case, outputs: Outputs, output: str, dialect: str) -> bool:
