@@ -97,7 +97,8 @@ def audit(
         show_sweeps(records, console)
     else:
         show(records, console)
-    stale = [] if exhaustive else run.stale_waivers(records, cases, [t.name for t in targets])
+    stale = run.stale_waivers(records, cases, [t.name for t in targets],
+                              (lambda ops: select_sweeps()) if exhaustive else select)
     for name in stale:
         typer.echo(f"STALE waiver {name!r}: no case needs it any more; delete it from oracle/waivers.toml")
     typer.echo(f"records: {path}")

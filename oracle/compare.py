@@ -174,7 +174,8 @@ def _elements(got: Array, truth: Truth) -> _Elements:
     # What exceeds the largest number by half a unit rounds to infinity, and a result that near to it may.
     fmt = FORMATS[truth.dtype]
     overflow = fmt.max + spacing(np.asarray(fmt.max), truth.dtype) / 2
-    may_overflow = np.isfinite(hi) & (np.abs(hi) + np.where(np.isfinite(bound), bound, 0.0) >= overflow)
+    reach = np.where(np.isfinite(bound), bound, np.where(np.isfinite(truth.precise), truth.precise, 0.0))
+    may_overflow = np.isfinite(hi) & (np.abs(hi) + reach >= overflow)
     error = np.where(may_overflow & np.isinf(value) & (np.signbit(value) == np.signbit(hi)), 0.0, error)
     # No enclosure: NaN, an infinity and its sign, a zero and its sign are compared as classes.
     special = truth.special | (np.isinf(rounded) & (np.abs(hi) - bound > overflow))

@@ -343,11 +343,15 @@ def _collected(chunks: Iterable[list[list[Record]]], on_case: Callable[[], None]
             on_case()
 
 
-def stale_waivers(records: Iterable[Record], cases: Sequence[Case], target_names: Sequence[str]) -> list[str]:
-    """Names of the waivers that a run should have needed and did not, of those for an op that took part."""
+def stale_waivers(records: Iterable[Record], cases: Sequence[Case], target_names: Sequence[str],
+                  shipped: Callable[[Sequence[str]], Sequence[Case]] = select) -> list[str]:
+    """Names of the waivers that a run should have needed and did not, of those for an op that took part.
+
+    ``shipped`` gives all cases of some ops, of the kind that ran.
+    """
     used = {record.waiver for record in records if record.waiver}
     ran = {case.spec.name for case in cases}
     near = [w for w in waiver_module.load() if w.name not in used and any(fnmatchcase(op, w.op) for op in ran)]
     ops = [op for op in registry.specs() if any(fnmatchcase(op, w.op) for w in near)]
-    shipped = [case.id for case in select(ops)] if ops else []
-    return [w.name for w in waiver_module.stale(near, used, shipped, {case.id for case in cases}, target_names)]
+    everything = [case.id for case in shipped(ops)] if ops else []
+    return [w.name for w in waiver_module.stale(near, used, everything, {case.id for case in cases}, target_names)]

@@ -79,7 +79,10 @@ def matching(waivers: Iterable[Waiver], case_id: str, target: str, output: str, 
 
 def stale(waivers: Iterable[Waiver], used: set[str], shipped: Sequence[str], ran: set[str],
           targets: Sequence[str]) -> list[Waiver]:
-    """Waivers that nothing needed, of those whose every shipped case and some target did run."""
-    return [w for w in waivers if w.name not in used
-            and any(fnmatchcase(t, w.target) for t in targets)
-            and ran.issuperset(c for c in shipped if fnmatchcase(c, w.case))]
+    """Waivers that nothing needed, of those that have shipped cases and of which all of these and some target did run.
+
+    What is shipped depends on the kind of the run: cases of the audit, or sweeps.
+    """
+    unused = [w for w in waivers if w.name not in used and any(fnmatchcase(t, w.target) for t in targets)]
+    its_cases = ((w, [c for c in shipped if fnmatchcase(c, w.case)]) for w in unused)
+    return [w for w, those in its_cases if those and ran.issuperset(those)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from oracle import run, targets, waivers
-from oracle.cases import Case, parse
+from oracle.cases import Case, parse, select, select_sweeps
 from oracle.evaluate import Outputs
 from oracle.waivers import Waiver, WaiverError, load, stale
 from reference.spec import Spec
@@ -61,6 +62,12 @@ def test_the_shipped_waivers_have_links_and_reasons() -> None:
         assert not waiver.link or waiver.link.startswith("https://")
 
 
+def test_every_shipped_waiver_is_of_some_case() -> None:
+    ids = [case.id for case in (*select(), *select_sweeps())]
+    for waiver in load():
+        assert any(fnmatchcase(case_id, waiver.case) for case_id in ids), waiver.name
+
+
 def test_a_waiver_that_nothing_needed_is_stale(tmp_path: Path) -> None:
     waivers_ = _load(tmp_path, GOOD)
     shipped = ["mse_loss/float32/a", "mse_loss/float32/b", "mse_loss/float64/a"]
@@ -69,6 +76,7 @@ def test_a_waiver_that_nothing_needed_is_stale(tmp_path: Path) -> None:
     assert stale(waivers_, {"a"}, shipped, everything, ["torch:eager"]) == []
     assert stale(waivers_, set(), shipped, everything, ["reference"]) == [], "its target did not run"
     assert stale(waivers_, set(), shipped, {shipped[0]}, ["torch:eager"]) == [], "one of its cases did not run"
+    assert stale(waivers_, set(), shipped[2:], everything, ["torch:eager"]) == [], "it is of no case of this kind"
 
 
 class _Cancelling:
