@@ -196,7 +196,7 @@ def verify(
 
 def _without_safetensors(error: ModuleNotFoundError) -> Exception:
     """Bad use, if it is safetensors that is missing."""
-    if error.name != "safetensors":
+    if (error.name or "").partition(".")[0] != "safetensors":
         return error
     return UsageError("safetensors is not installed; pip install 'torch-oracle[vectors]'")
 

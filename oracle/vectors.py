@@ -46,8 +46,10 @@ Array = np.ndarray[Any, Any]
 FORMAT = "torch-oracle vectors 1"
 SCHEMA = "vectors.schema.json"
 
-#: Inputs of more bytes are long ones: of what only they cover, one storage type is enough.
-LONG = 2048
+#: Cases with inputs of more numbers are long ones: of what only they cover, one storage type is enough.
+LONG = 512
+#: Those of more numbers still, trajectories of thousands of steps, are exported only when everything is.
+LONGEST = 8192
 
 #: What is said of cases beside their truths.
 FLAGS = {
@@ -74,24 +76,27 @@ class VectorsError(Exception):
 def selection(spec: Spec, *, everything: bool = False) -> list[Case]:
     """The cases of an op that are exported: in each type every axis value stands in one of them.
 
-    Values that only long cases have are met in one type.
+    Values that only long cases have are met in one type, and those that only the longest have in none.
     """
+    if everything:
+        return [case for dtype in spec.dtypes for case in cases(spec, dtype)]
     chosen = []
     anywhere: set[tuple[str, Any]] = set()
     for dtype in spec.dtypes:
         here: set[tuple[str, Any]] = set()
-        shipped = cases(spec, dtype)
-        for case in shipped if everything else sorted(shipped, key=_long):
+        sized = [(_size(case), case) for case in cases(spec, dtype)]
+        for size, case in sorted(sized, key=lambda pair: pair[0] > LONG):
             values = set(case.options.items())
-            if everything or not values <= (here | anywhere if _long(case) else here):
+            if size <= LONGEST and not values <= (here | anywhere if size > LONG else here):
                 chosen.append(case)
                 here |= values
         anywhere |= here
     return chosen
 
 
-def _long(case: Case) -> bool:
-    return sum(array.nbytes for array in _arrays(case.inputs)) > LONG
+def _size(case: Case) -> int:
+    """How many numbers its inputs have."""
+    return sum(array.size for array in _arrays(case.inputs))
 
 
 def _arrays(value: Any) -> Iterator[Array]:
