@@ -28,7 +28,7 @@ def _dask(address: str) -> Iterator[Executor]:
     except ModuleNotFoundError:
         raise ExecutorError("Dask is not installed; pip install 'torch-oracle[dask]'") from None
     try:
-        client: Any = Client(f"tcp://{address}", timeout=TIMEOUT, set_as_default=False)  # type: ignore[no-untyped-call]
+        client: Any = Client(f"tcp://{address}", timeout=TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ExecutorError(f"no Dask scheduler answers at {address}: {str(error).splitlines()[0]}") from None
     with client:

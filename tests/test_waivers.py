@@ -10,7 +10,7 @@ import pytest
 
 from oracle import run, targets, waivers
 from oracle.cases import Case, parse, select, select_sweeps
-from oracle.evaluate import Outputs
+from oracle.evaluate import FLOATS, Outputs, evaluate
 from oracle.waivers import Waiver, WaiverError, load, stale
 from reference.spec import Spec
 
@@ -47,12 +47,46 @@ def test_a_waiver_accepts_only_what_it_names(tmp_path: Path) -> None:
     (('name = "a"', ""), "lacks name"),
     (('reason = "a test"', 'reason = "a test"\nresaon = "b"'), "waiver 'a' has unknown keys: resaon"),
     (('reason = "a test"', 'reason = "a test"\ndialect = "klingon"'), "no dialect is called 'klingon'"),
+    (('reason = "a test"', 'reason = "a test"\ntorch = "2.14"'), "given as >=2.14 or <2.14, not '2.14'"),
     (("", ""), "two waivers are called 'a'"),
 ])
 def test_a_bad_waiver_is_named(tmp_path: Path, change: tuple[str, str], message: str) -> None:
     text = GOOD + GOOD if change == ("", "") else GOOD.replace(*change)
     with pytest.raises(WaiverError, match=message):
         _load(tmp_path, text)
+
+
+@pytest.mark.parametrize(("versions", "torch", "is_for"), [
+    (">=2.14", "2.14.0", True), (">=2.14", "2.14.1+cu130", True), (">=2.14", "2.13.0+cpu", False),
+    (">=2.14", "3.0.0a0+git1234", True), ("<2.14", "2.13.0", True), ("<2.14", "2.14.0", False),
+    (">=2.9", "2.14.0", True), (">=2.14", "", False), ("<2.14", "", False),
+])
+def test_a_waiver_can_be_for_versions_of_torch(tmp_path: Path, versions: str, torch: str, is_for: bool) -> None:
+    path = tmp_path / "waivers.toml"
+    path.write_text(GOOD + f'torch = "{versions}"\n')
+    assert len(load(path, torch)) == is_for
+
+
+@pytest.mark.parametrize(("case_id", "dialect"), [
+    ("hinge_embedding_loss/float32/reduction=none,regime=kink", "hinge-open"),
+    ("margin_ranking_loss/float32/reduction=none,regime=kink", "ranking-open"),
+    ("cosine_embedding_loss/float32/reduction=none,regime=kink", "cosine-open"),
+])
+def test_clamps_without_a_gradient_at_the_kink_are_known_from_torch_2_14_on(case_id: str, dialect: str) -> None:
+    """What torch 2.14 gives: the full gradient but at kinks, where there is none."""
+    from oracle.dialects import DIALECTS
+
+    case = parse(case_id)
+    changed = Case(DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw)
+
+    class Newer(_Cancelling):
+        def run(self, case: Case) -> Outputs:
+            return evaluate(changed, FLOATS)
+
+    record = run.run_case(case, Newer(1.0), load(torch="2.14.1"))
+    assert (record.verdict, record.waiver) == ("exceeds", dialect)
+    assert record.got == (0.0).hex(), "where the reference has the gradient of one side"
+    assert run.run_case(case, Newer(1.0), load(torch="2.13.0")).fails
 
 
 def test_the_shipped_waivers_have_links_and_reasons() -> None:
