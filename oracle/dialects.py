@@ -275,7 +275,7 @@ def _open_hinge(spec: LossSpec) -> LossSpec:
     @numerics.ieee
     def backward(grad_output: Array, input: Array, target: Array, margin: float = 1.0,
                  size_average: bool | None = None, reduce: bool | None = None,
-                 reduction_: str = "mean") -> tuple[Array, None]:
+                 reduction_: str = "mean") -> tuple[Array | None, None]:
         slope = np.where(target != -1, 1, 0) - np.where((target != 1) & (margin - input > 0), 1, 0)
         mean = reduction.resolve(reduction_, size_average, reduce) == "mean"
         g = grad_output / slope.size if mean else grad_output

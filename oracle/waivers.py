@@ -51,7 +51,7 @@ class Waiver:
 
 
 def load(path: Path | None = None, torch: str | None = None) -> list[Waiver]:
-    """The waivers of a file, the shipped ones by default, that are for a version of torch, the installed one by default.
+    """The waivers of a file, the shipped ones by default, for a version of torch, the installed one by default.
 
     Raises:
         WaiverError: an unknown or missing key, an empty reason, a name given twice.
@@ -68,7 +68,8 @@ def load(path: Path | None = None, torch: str | None = None) -> list[Waiver]:
         if entry.get("dialect") and entry["dialect"] not in DIALECTS:
             raise WaiverError(f"waiver {name!r}: no dialect is called {entry['dialect']!r}")
         if entry.get("torch") and not re.fullmatch(r"(>=|<)\d+\.\d+", entry["torch"]):
-            raise WaiverError(f"waiver {name!r}: versions of torch are given as >=2.14 or <2.14, not {entry['torch']!r}")
+            raise WaiverError(f"waiver {name!r}: versions of torch are given as >=2.14 or <2.14, "
+                              f"not {entry['torch']!r}")
         if name in {w.name for w in waivers}:
             raise WaiverError(f"two waivers are called {name!r}")
         waivers.append(Waiver(**entry))

@@ -85,7 +85,8 @@ def test_clamps_without_a_gradient_at_the_kink_are_known_from_torch_2_14_on(case
 
     record = run.run_case(case, Newer(1.0), load(torch="2.14.1"))
     assert (record.verdict, record.waiver) == ("exceeds", dialect)
-    assert record.got == (0.0).hex(), "where the reference has the gradient of one side"
+    assert record.got is not None
+    assert float.fromhex(record.got) == 0, "where the reference has the gradient of one side"
     assert run.run_case(case, Newer(1.0), load(torch="2.13.0")).fails
 
 
