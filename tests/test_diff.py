@@ -83,10 +83,10 @@ def test_diff_shows_versions_a_table_by_op_and_what_is_beyond_the_bound(
         monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     versions = dict(run.versions())
     old = _file(tmp_path / "old", _record(output=WIDER), _record("b", output=WITHIN), _record("c", output=WITHIN),
-                versions={**versions, "torch": "2.12.0"})
+                _record("e", output=WITHIN), versions={**versions, "torch": "2.12.0"})
     (tmp_path / "new").mkdir()
     new = _file(tmp_path / "new" / "records.jsonl", _record(output=EXCEEDS), _record("b", output=WIDER),
-                _record("d", output=WITHIN), versions={**versions, "torch": "2.13.0"})
+                _record("d", output=WITHIN), _record("e", output=("exceeds", 3.0, 2.0)), versions={**versions, "torch": "2.13.0"})
     for arguments in ([], ["--format", "markdown"]):
         assert _diff(monkeypatch, old, new.parent, *arguments) == 1
         out = capsys.readouterr().out
@@ -95,11 +95,13 @@ def test_diff_shows_versions_a_table_by_op_and_what_is_beyond_the_bound(
         row = next(line for line in out.splitlines() if "mse_loss" in line)
         cells = [cell.strip() for cell in row.replace("│", "|").split("|")[1:-1]]
         assert cells == ["mse_loss", "torch:eager", "0.50 ulp, 0.20", "0.90 ulp, 0.40",
-                         "1", "", "1", "", "", "1", "1"]
+                         "2", "", "1", "", "", "1", "1"]
         assert "EXCEEDS torch:eager on mse_loss/float32/a" in out
         assert "output was within, 0.90 ulp, 0.40 of the bound" in out
         assert "oracle explain 'mse_loss/float32/a' --target torch:eager" in out
-        assert "4 outputs: 1 broken, 0 mended, 1 worse, 0 better, 0 same, 1 new, 1 gone" in out
+        assert "  and 1 more outputs of it\n" in out
+        assert "mse_loss/float32/e" not in out, "the smaller one"
+        assert "5 outputs: 2 broken, 0 mended, 1 worse, 0 better, 0 same, 1 new, 1 gone" in out
     assert _diff(monkeypatch, new, old) == 0, "the other way it is mended"
 
 

@@ -68,6 +68,24 @@ def test_any_executor_gives_the_records_of_one_process(
     assert len(taken) == len(cases)
 
 
+def test_threads_of_one_process_work_on_one_case_at_a_time(cases: list[Case], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The arithmetic of balls, torch's generator and the filters of warnings belong to the process."""
+    at_work: list[str] = []
+    run_case = run.run_case
+
+    def watched(case: Case, *arguments: Any, **options: Any) -> run.Record:
+        at_work.append(case.id)
+        time.sleep(0.005)
+        assert at_work == [case.id]
+        record = run_case(case, *arguments, **options)
+        at_work.remove(case.id)
+        return record
+
+    monkeypatch.setattr(run, "run_case", watched)
+    with ThreadPoolExecutor(4) as executor:
+        assert len(list(run.audit(cases[:16], ["reference"], executor=executor))) == 16
+
+
 def test_what_is_not_done_is_cancelled_when_the_run_ends_early(cases: list[Case]) -> None:
     executor = _Reversed()
     records = run.audit(cases, ["reference"], executor=executor)

@@ -56,15 +56,15 @@ class Difference:
     old: _Answer | None
     new: _Answer | None
 
-    def lines(self) -> tuple[str, ...]:
-        """What it was, what it is, and how to look closer."""
+    def lines(self, more: int = 0) -> tuple[str, ...]:
+        """What it was, what it is, how to look closer, and how many more there are."""
         assert self.old is not None
         assert self.new is not None
         first, second, third = three_lines(self.new.record)
         waiver = f" (waived as {self.new.record.waiver})" if self.new.record.waiver else ""
         was = f"  {self.output or 'all of it'} was {self.old.verdict}, {figure(self.old.ulp)} ulp, " \
               f"{figure(self.old.share)} of the bound"
-        return first + waiver, was, second, third
+        return (first + waiver, was, second, third, *([f"  and {more} more outputs of it"] if more else []))
 
 
 def _answers(records: Iterable[Record]) -> dict[tuple[str, str], dict[str, _Answer]]:
@@ -145,13 +145,14 @@ def _heads(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
                     if old.get("device") != new.get("device") else [])
 
 
-def _tails(differences: Sequence[Difference]) -> tuple[list[Difference], str]:
-    """What got worse beyond the bound, the largest of each op and target first, and the counts of all."""
-    broken: dict[tuple[str, str, str], Difference] = {}
+def _tails(differences: Sequence[Difference]) -> tuple[list[str], str]:
+    """The largest of what got worse beyond the bound for each op and target, in lines, and the counts of all."""
+    broken: dict[tuple[str, str], list[Difference]] = {}
     for d in sorted((d for d in differences if d.change is Change.BROKEN), key=_size, reverse=True):
-        broken.setdefault((d.op, d.target, d.output), d)
+        broken.setdefault((d.op, d.target), []).append(d)
     counts = ", ".join(f"{sum(d.change is c for d in differences)} {c}" for c in Change)
-    return list(broken.values()), f"{len(differences)} outputs: {counts}"
+    return (["\n".join(found[0].lines(len(found) - 1)) for found in broken.values()],
+            f"{len(differences)} outputs: {counts}")
 
 
 def _size(d: Difference) -> float:
@@ -160,7 +161,7 @@ def _size(d: Difference) -> float:
 
 def show_diff(old: Mapping[str, Any], new: Mapping[str, Any], differences: Sequence[Difference],
               console: Console) -> None:
-    """The comparison as text: heads, a table, the worst of each kind beyond the bound, counts."""
+    """The comparison as text: heads, a table, the worst beyond the bound of each op and target, counts."""
     for line in _heads(old, new):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     table = Table(title="what differs, of all outputs; worst error of those within the bound in both",
@@ -173,8 +174,8 @@ def show_diff(old: Mapping[str, Any], new: Mapping[str, Any], differences: Seque
     if rows:
         console.print(table)
     broken, counts = _tails(differences)
-    for d in broken:
-        console.print("\n".join(d.lines()), markup=False, highlight=False, soft_wrap=True)
+    for text in broken:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     console.print(counts, highlight=False, soft_wrap=True)
 
 
@@ -184,5 +185,5 @@ def markdown(old: Mapping[str, Any], new: Mapping[str, Any], differences: Sequen
     rows = [f"| {' | '.join(row)} |" for row in _rows(differences)]
     table = [f"| {' | '.join(_COLUMNS)} |", f"|{' --- |' * len(_COLUMNS)}", *rows] if rows else []
     broken, counts = _tails(differences)
-    details = ["```text", *("\n".join(d.lines()) for d in broken), "```"] if broken else []
+    details = ["```text", *broken, "```"] if broken else []
     return "\n".join([*heads, "", *table, "", *details, "", counts])
