@@ -86,7 +86,8 @@ def test_diff_shows_versions_a_table_by_op_and_what_is_beyond_the_bound(
                 _record("e", output=WITHIN), versions={**versions, "torch": "2.12.0"})
     (tmp_path / "new").mkdir()
     new = _file(tmp_path / "new" / "records.jsonl", _record(output=EXCEEDS), _record("b", output=WIDER),
-                _record("d", output=WITHIN), _record("e", output=("exceeds", 3.0, 2.0)), versions={**versions, "torch": "2.13.0"})
+                _record("d", output=WITHIN), _record("e", output=("exceeds", 3.0, 2.0)),
+                versions={**versions, "torch": "2.13.0"})
     for arguments in ([], ["--format", "markdown"]):
         assert _diff(monkeypatch, old, new.parent, *arguments) == 1
         out = capsys.readouterr().out
