@@ -59,6 +59,8 @@ class Record:
     waiver: str | None = None
     outputs: Mapping[str, tuple[str, float, float]] = field(default_factory=dict)
     """Verdict, ULP and share of the bound for each output."""
+    also: tuple[str, ...] = ()
+    """The waivers that accept what is found on other outputs."""
     elements: Mapping[str, Tally] | None = None
     """Of a run that looks at each element: what was found, for each output."""
 
@@ -70,8 +72,9 @@ class Record:
     def to_json(self) -> str:
         """One line; infinite figures are the string ``"inf"``, since JSON has no number for them."""
         values = asdict(self)
-        if self.elements is None:
-            del values["elements"]
+        for name in ("also", "elements"):
+            if not values[name]:
+                del values[name]
         return json.dumps(_finite(values), allow_nan=False, ensure_ascii=False)
 
     @classmethod
@@ -92,6 +95,7 @@ class Record:
             values["ulp"], values["share"] = float(values["ulp"]), float(values["share"])
             values["outputs"] = {k: (Verdict(v).value, float(u), float(s))
                                  for k, (v, u, s) in values["outputs"].items()}
+            values["also"] = tuple(map(str, values.get("also", ())))
             if "elements" in values:
                 values["elements"] = {k: Tally.of(**v) for k, v in values["elements"].items()}
             return cls(**values)
@@ -153,8 +157,9 @@ def record_of(case: Case, target: str, outputs: Outputs, findings: list[Finding]
     open_ones = [f for f in findings if f.verdict.disagrees and accepted[f.output] is None]
     chief = worst(open_ones or findings)
     waiver = None if open_ones else accepted.get(chief.output)
+    others = {w.name for w in accepted.values() if w is not None and w is not waiver}
     return replace(summarized(case.id, case.spec.name, case.dtype, target, findings, chief),
-                   waiver=waiver.name if waiver else None)
+                   waiver=waiver.name if waiver else None, also=tuple(sorted(others)))
 
 
 def summarized(case_id: str, op: str, dtype: str, target: str, findings: list[Finding],
@@ -349,7 +354,7 @@ def stale_waivers(records: Iterable[Record], cases: Sequence[Case], target_names
 
     ``shipped`` gives all cases of some ops, of the kind that ran.
     """
-    used = {record.waiver for record in records if record.waiver}
+    used = {name for record in records for name in (record.waiver, *record.also) if name is not None}
     ran = {case.spec.name for case in cases}
     near = [w for w in waiver_module.load() if w.name not in used and any(fnmatchcase(op, w.op) for op in ran)]
     ops = [op for op in registry.specs() if any(fnmatchcase(op, w.op) for w in near)]
