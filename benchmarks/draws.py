@@ -24,7 +24,7 @@ SLOWER: Mapping[str, str] = {
     "uniform_": "NumPy gives the words one call for each two (1.7 ns a word), and six passes make numbers of them; "
                 "torch does both in one loop (2.6 ns a number). Below some 10,000 numbers the calls are what counts.",
     "normal_": "torch's own float32 logarithm, sine and cosine are followed to the last bit. NumPy has no fused "
-               "multiply-add, so that each of 18 takes four passes (product and sum in float64, to float32, and "
+               "multiply-add, so that each of 16 takes four passes (product and sum in float64, to float32, and "
                "back), which is most of the 9 ns a number that Box and Muller take beside the words' 2.",
     "random_": "the remainder is three passes over the words",
     "randint": "the remainder is three passes over the words",

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..spec import Axis, Limits, Options
 
-__all__ = ["GENERATOR", "LAYOUT", "NORMALS", "SEED", "WEIGHTS", "draw", "matrix", "parse_shape", "two_axes_where_transposed"]
+__all__ = ["GENERATOR", "LAYOUT", "NORMALS", "SEED", "WEIGHTS", "draw", "matrix", "parse_shape",
+           "two_axes_where_transposed"]
 
 WEIGHTS = Axis("shape", ("3x5", "1x1", "4x4", "16x4", "7x9", "2x3x4", "8x3x3x2", "2x1x1x2x3"),
                "of the weights: (out, in, *kernel)")
