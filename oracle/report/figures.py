@@ -1,0 +1,147 @@
+"""Plots as inline SVG: no script, no font, no colour of their own.
+
+Colours and fonts are the style sheet's: series have the classes ``s0``, ``s1``, …, axes ``axis``, grid lines
+``grid``. Many points are one path of dots, about eight characters each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+__all__ = ["LogScale", "histogram", "lines", "scatter"]
+
+WIDTH, HEIGHT = 360, 210
+_LEFT, _RIGHT, _TOP, _BOTTOM = 38, 8, 8, 34
+_GAP = 15  #: pixels between the axis and the places of 0 and infinity
+
+Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class LogScale:
+    """A logarithmic axis from 10^low to 10^high at pixels start to end, with places for 0 and infinity outside.
+
+    >>> scale = LogScale(-2, 2, 100, 200)
+    >>> scale(1.0), scale(0.0), scale(float("inf")), scale(1e9)
+    (150.0, 85, 215, 200.0)
+    """
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    @classmethod
+    def around(cls, values: Iterable[float], start: float, end: float) -> LogScale:
+        """Whole decades around the positive finite values, at least two."""
+        exponents = [math.log10(v) for v in values if 0 < v < math.inf]
+        low, high = math.floor(min(exponents, default=-1)), math.ceil(max(exponents, default=1))
+        return cls(low, max(high, low + 2), start, end)
+
+    def __call__(self, value: float) -> float:
+        out = math.copysign(_GAP, self.end - self.start)
+        if not 0 < value < math.inf:
+            return self.start - out if value == 0 else self.end + out
+        share = (math.log10(value) - self.low) / (self.high - self.low)
+        return self.start + min(max(share, 0.0), 1.0) * (self.end - self.start)
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Pixels and labels of some decades."""
+        step = max(1, math.ceil((self.high - self.low) / 5))
+        return [(self(10.0**e), _decade(e)) for e in range(int(self.low), int(self.high) + 1, step)]
+
+
+def _decade(exponent: int) -> str:
+    if -2 <= exponent <= 3:
+        return f"{10.0**exponent:g}"
+    sign = "−" if exponent < 0 else ""
+    return f'10<tspan dy="-4" class="exp">{sign}{abs(exponent)}</tspan>'
+
+
+def _frame(label: str, x_label: str, y_label: str, parts: Iterable[str], height: int = HEIGHT) -> str:
+    return (f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">'
+            f'{"".join(parts)}<text class="label" x="{(_LEFT + WIDTH) / 2:g}" y="{height - 3}">{escape(x_label)}</text>'
+            + (f'<text class="label" transform="translate(9 {(height - _BOTTOM) / 2:g}) rotate(-90)">'
+               f'{escape(y_label)}</text>' if y_label else "") + "</svg>")
+
+
+def _x_axis(x: LogScale, height: int, extremes: Mapping[str, float]) -> list[str]:
+    bottom = height - _BOTTOM
+    parts = [f'<path class="grid" d="{"".join(f"M{p:.0f} {_TOP}V{bottom}" for p, _ in x.ticks)}"/>',
+             f'<path class="axis" d="M{_LEFT} {bottom}H{WIDTH - _RIGHT}"/>']
+    return parts + [f'<text class="tick" x="{p:.0f}" y="{bottom + 13}">{t}</text>'
+                    for p, t in [*x.ticks, *((x(v), name) for name, v in extremes.items())]]
+
+
+def _y_axis(y: LogScale, extremes: Mapping[str, float]) -> list[str]:
+    parts = [f'<path class="grid" d="{"".join(f"M{_LEFT} {p:.0f}H{WIDTH - _RIGHT}" for p, _ in y.ticks)}"/>']
+    return parts + [f'<text class="tick side" x="{_LEFT - 4}" y="{p + 3:.0f}">{t}</text>'
+                    for p, t in [*y.ticks, *((y(v), name) for name, v in extremes.items())]]
+
+
+def _dots(points: Iterable[tuple[float, float]], style: str) -> str:
+    places = dict.fromkeys((round(x), round(y)) for x, y in points)
+    return f'<path class="dots {style}" d="{"".join(f"M{x} {y}h0" for x, y in places)}"/>' if places else ""
+
+
+def scatter(series: Mapping[str, Points], marked: Points, label: str, x_label: str, y_label: str) -> str:
+    """Points of some series, and points marked as wrong, on two logarithmic axes."""
+    everything = [*marked, *(point for points in series.values() for point in points)]
+    x = LogScale.around((p for p, _ in everything), _LEFT + 2 * _GAP, WIDTH - _RIGHT - 6)
+    y = LogScale.around((p for _, p in everything), HEIGHT - _BOTTOM - 2 * _GAP, _TOP + 2 * _GAP)
+    parts = [*_x_axis(x, HEIGHT, {"0": 0.0}), *_y_axis(y, {"0": 0.0, "∞": math.inf}),
+             *(_dots(((x(a), y(b)) for a, b in points), f"s{i}") for i, points in enumerate(series.values())),
+             _dots(((x(a), y(b)) for a, b in marked), "marked")]
+    return _frame(label, x_label, y_label, parts)
+
+
+def lines(series: Mapping[str, Points], label: str, x_label: str, y_label: str) -> str:
+    """One line with dots for each series, on two logarithmic axes."""
+    everything = [point for points in series.values() for point in points]
+    x = LogScale.around((p for p, _ in everything), _LEFT + 12, WIDTH - _RIGHT - 6)
+    y = LogScale.around((p for _, p in everything), HEIGHT - _BOTTOM - _GAP, _TOP + 6)
+    parts = [*_x_axis(x, HEIGHT, {}), *_y_axis(y, {})]
+    for i, points in enumerate(series.values()):
+        places = [(x(a), y(b)) for a, b in points]
+        path = "L".join(f"{a:.0f} {b:.0f}" for a, b in places)
+        parts += [f'<path class="line s{i}" d="M{path}"/>' if places else "", _dots(places, f"s{i}")]
+    return _frame(label, x_label, y_label, parts)
+
+
+#: Ends of the bins of a histogram of errors, in ULP: powers of two.
+_BINS = [2.0**e for e in range(-6, 15)]
+_ROW = 34
+
+
+def histogram(series: Mapping[str, Sequence[float]], label: str, x_label: str) -> str:
+    """A row of bars for each series: how many errors are 0, up to 1/64, 1/32, …, and infinite."""
+    left, bars = 12, len(_BINS) + 3
+    width = (WIDTH - left - _RIGHT) / bars
+    height = _TOP + _ROW * len(series) + _BOTTOM
+    marks = {0: "0", 1: "1/64", 4: "1/8", 7: "1", 10: "8", 13: "64", 16: "512", 19: "4096", bars - 1: "∞"}
+    parts = [f'<text class="tick" x="{left + (k + 0.5) * width:.0f}" y="{height - _BOTTOM + 13}">{text}</text>'
+             for k, text in marks.items()]
+    for row, (name, errors) in enumerate(series.items()):
+        base = _TOP + _ROW * (row + 1)
+        counts = [0] * bars
+        for error in errors:
+            counts[_bin(error)] += 1
+        most = max(max(counts), 1)
+        path = "".join(f"M{left + k * width + 0.5:.1f} {base}v-{max(1.0, n / most * (_ROW - 14)):.1f}h{width - 1:.1f}"
+                       f"V{base}z" for k, n in enumerate(counts) if n)
+        parts += [f'<path class="axis" d="M{left} {base}H{WIDTH - _RIGHT}"/>', f'<path class="bar s{row}" d="{path}"/>',
+                  f'<text class="name" x="{WIDTH - _RIGHT}" y="{base - _ROW + 13}">{escape(name)}</text>']
+    return _frame(label, x_label, "", parts, height)
+
+
+def _bin(error: float) -> int:
+    """The bar of an error: 0 by itself, then each up to the end of its bin, the rest, infinity by itself."""
+    if error == 0:
+        return 0
+    if not error < math.inf:
+        return len(_BINS) + 2
+    return 1 + next((k for k, end in enumerate(_BINS) if error <= end), len(_BINS))
