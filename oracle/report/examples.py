@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..targets import Target, TargetError, Unsupported, load
 from .digest import Group, number
 from .explain import shown_inputs
 from .script import compared
+from .table import figure
 
 __all__ = ["Example", "examples", "magnitude", "rebuilt"]
 
@@ -41,6 +43,12 @@ class Example:
     causes: tuple[str, ...]  #: known variants whose rule gives this answer
     script: str
     no_script: str  #: why there is none
+
+    @property
+    def size(self) -> str:
+        """The error in words."""
+        r = self.record
+        return f"{figure(r.ulp)} ulp, {figure(r.share)} of the bound" if math.isfinite(r.ulp) else "infinite"
 
     @property
     def command(self) -> str:
@@ -75,7 +83,7 @@ def example(record: Record, device: str, *, diagnose: bool = False) -> Example:
         return Example(record, "", number(record.got), None, number(record.truth), number(record.bound), (), "",
                        "this version does not know the case")
     script, why = _script(record, case, device)
-    return Example(record, "\n".join(shown_inputs(case)), number(record.got), _reference(record, case),
+    return Example(record, dedent("\n".join(shown_inputs(case))), number(record.got), _reference(record, case),
                    number(record.truth), number(record.bound),
                    tuple(_causes(record, case, device)) if diagnose else (), script, why)
 

@@ -29,8 +29,8 @@ ROWS = 8  #: elements of an output that are shown: those with the largest share 
 
 def explanation(case: Case, targets: Sequence[Target]) -> str:
     """The whole text."""
-    return "\n".join([*_title(case), *shown_inputs(case), *_bound(case), *_answers(case, targets), *_verdicts(case, targets),
-                      *_scripts(case, targets)])
+    return "\n".join([*_title(case), *shown_inputs(case), *_bound(case), *_answers(case, targets),
+                      *_verdicts(case, targets), *_scripts(case, targets)])
 
 
 def _title(case: Case) -> Iterator[str]:

@@ -14,8 +14,8 @@ from html import escape
 __all__ = ["LogScale", "histogram", "lines", "scatter"]
 
 WIDTH, HEIGHT = 360, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 38, 8, 8, 34
-_GAP = 15  #: pixels between the axis and the places of 0 and infinity
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 8, 34
+_GAP = 20  #: pixels between the axis and the places of 0 and infinity
 
 Points = Sequence[tuple[float, float]]
 
@@ -24,35 +24,53 @@ Points = Sequence[tuple[float, float]]
 class LogScale:
     """A logarithmic axis from 10^low to 10^high at pixels start to end, with places for 0 and infinity outside.
 
+    With a bend, decades far from 1 are narrower: magnitudes from 1e-308 to 1e308 leave room for those near 1.
+
     >>> scale = LogScale(-2, 2, 100, 200)
     >>> scale(1.0), scale(0.0), scale(float("inf")), scale(1e9)
-    (150.0, 85, 215, 200.0)
+    (150.0, 80, 220, 200.0)
     """
 
     low: float
     high: float
     start: float
     end: float
+    bend: bool = False
 
     @classmethod
-    def around(cls, values: Iterable[float], start: float, end: float) -> LogScale:
-        """Whole decades around the positive finite values, at least two."""
-        exponents = [math.log10(v) for v in values if 0 < v < math.inf]
+    def around(cls, values: Iterable[float], start: float, end: float, least: float = 0.0, *,
+               bend: bool = False) -> LogScale:
+        """Whole decades around the positive finite values that are at least so large, two decades or more."""
+        exponents = [math.log10(v) for v in values if max(least, 5e-324) <= v < math.inf]
         low, high = math.floor(min(exponents, default=-1)), math.ceil(max(exponents, default=1))
-        return cls(low, max(high, low + 2), start, end)
+        return cls(low, max(high, low + 2), start, end, bend)
 
     def __call__(self, value: float) -> float:
         out = math.copysign(_GAP, self.end - self.start)
         if not 0 < value < math.inf:
             return self.start - out if value == 0 else self.end + out
-        share = (math.log10(value) - self.low) / (self.high - self.low)
+        low, high = self._place(self.low), self._place(self.high)
+        share = (self._place(math.log10(value)) - low) / (high - low)
         return self.start + min(max(share, 0.0), 1.0) * (self.end - self.start)
+
+    def _place(self, exponent: float) -> float:
+        return math.asinh(exponent / 3) if self.bend else exponent
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
         """Pixels and labels of some decades."""
         step = max(1, math.ceil((self.high - self.low) / 5))
-        return [(self(10.0**e), _decade(e)) for e in range(int(self.low), int(self.high) + 1, step)]
+        chosen = _BENT if self.bend else range(int(self.low), int(self.high) + 1, step)
+        places: dict[int, float] = {}
+        for e in chosen:
+            place = self(10.0**e)
+            if self.low <= e <= self.high and all(abs(place - other) > _APART for other in places.values()):
+                places[e] = place
+        return [(place, _decade(e)) for e, place in places.items()]
+
+
+_BENT = (0, -3, 3, -10, 10, -30, 30, -100, 100, -300, 300)  #: decades that a bent axis marks where there is room
+_APART = 24  #: pixels between the marks of an axis
 
 
 def _decade(exponent: int) -> str:
@@ -91,8 +109,8 @@ def _dots(points: Iterable[tuple[float, float]], style: str) -> str:
 def scatter(series: Mapping[str, Points], marked: Points, label: str, x_label: str, y_label: str) -> str:
     """Points of some series, and points marked as wrong, on two logarithmic axes."""
     everything = [*marked, *(point for points in series.values() for point in points)]
-    x = LogScale.around((p for p, _ in everything), _LEFT + 2 * _GAP, WIDTH - _RIGHT - 6)
-    y = LogScale.around((p for _, p in everything), HEIGHT - _BOTTOM - 2 * _GAP, _TOP + 2 * _GAP)
+    x = LogScale.around((p for p, _ in everything), _LEFT + 1.6 * _GAP, WIDTH - _RIGHT - 6, bend=True)
+    y = LogScale.around((p for _, p in everything), HEIGHT - _BOTTOM - 1.6 * _GAP, _TOP + 1.3 * _GAP, 1e-3)
     parts = [*_x_axis(x, HEIGHT, {"0": 0.0}), *_y_axis(y, {"0": 0.0, "∞": math.inf}),
              *(_dots(((x(a), y(b)) for a, b in points), f"s{i}") for i, points in enumerate(series.values())),
              _dots(((x(a), y(b)) for a, b in marked), "marked")]
@@ -103,7 +121,7 @@ def lines(series: Mapping[str, Points], label: str, x_label: str, y_label: str) 
     """One line with dots for each series, on two logarithmic axes."""
     everything = [point for points in series.values() for point in points]
     x = LogScale.around((p for p, _ in everything), _LEFT + 12, WIDTH - _RIGHT - 6)
-    y = LogScale.around((p for _, p in everything), HEIGHT - _BOTTOM - _GAP, _TOP + 6)
+    y = LogScale.around((p for _, p in everything), HEIGHT - _BOTTOM - 8, _TOP + 6)
     parts = [*_x_axis(x, HEIGHT, {}), *_y_axis(y, {})]
     for i, points in enumerate(series.values()):
         places = [(x(a), y(b)) for a, b in points]
@@ -114,27 +132,28 @@ def lines(series: Mapping[str, Points], label: str, x_label: str, y_label: str) 
 
 #: Ends of the bins of a histogram of errors, in ULP: powers of two.
 _BINS = [2.0**e for e in range(-6, 15)]
-_ROW = 34
 
 
 def histogram(series: Mapping[str, Sequence[float]], label: str, x_label: str) -> str:
     """A row of bars for each series: how many errors are 0, up to 1/64, 1/32, …, and infinite."""
     left, bars = 12, len(_BINS) + 3
     width = (WIDTH - left - _RIGHT) / bars
-    height = _TOP + _ROW * len(series) + _BOTTOM
-    marks = {0: "0", 1: "1/64", 4: "1/8", 7: "1", 10: "8", 13: "64", 16: "512", 19: "4096", bars - 1: "∞"}
+    rows = {name: (place, errors) for place, (name, errors) in enumerate(series.items()) if errors}
+    deep = max(30, (HEIGHT - _TOP - _BOTTOM) // max(len(rows), 1))
+    height = _TOP + deep * len(rows) + _BOTTOM
+    marks = {0: "0", 3: "1/16", 7: "1", 11: "16", 15: "256", 19: "4096", bars - 1: "∞"}
     parts = [f'<text class="tick" x="{left + (k + 0.5) * width:.0f}" y="{height - _BOTTOM + 13}">{text}</text>'
              for k, text in marks.items()]
-    for row, (name, errors) in enumerate(series.items()):
-        base = _TOP + _ROW * (row + 1)
+    for row, (name, (place, errors)) in enumerate(rows.items(), start=1):
+        base = _TOP + deep * row
         counts = [0] * bars
         for error in errors:
             counts[_bin(error)] += 1
-        most = max(max(counts), 1)
-        path = "".join(f"M{left + k * width + 0.5:.1f} {base}v-{max(1.0, n / most * (_ROW - 14)):.1f}h{width - 1:.1f}"
-                       f"V{base}z" for k, n in enumerate(counts) if n)
-        parts += [f'<path class="axis" d="M{left} {base}H{WIDTH - _RIGHT}"/>', f'<path class="bar s{row}" d="{path}"/>',
-                  f'<text class="name" x="{WIDTH - _RIGHT}" y="{base - _ROW + 13}">{escape(name)}</text>']
+        path = "".join(f"M{left + k * width + 0.5:.1f} {base}v-{max(1.0, n / max(counts) * (deep - 14)):.1f}"
+                       f"h{width - 1:.1f}V{base}z" for k, n in enumerate(counts) if n)
+        parts += [f'<path class="axis" d="M{left} {base}H{WIDTH - _RIGHT}"/>',
+                  f'<path class="bar s{place}" d="{path}"/>',
+                  f'<text class="name" x="{WIDTH - _RIGHT}" y="{base - deep + 13}">{escape(name)}</text>']
     return _frame(label, x_label, "", parts, height)
 
 

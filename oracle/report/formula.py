@@ -108,7 +108,7 @@ class _Tex:
         if token in _RELATIONS:
             return f'<span class="rel">{escape(token)}</span>'
         if token in "+-":
-            return f'<span class="op">{"−" if token == "-" else "+"}</span>'
+            return f'<span class="bin">{"−" if token == "-" else "+"}</span>'
         return escape(token) + (" " if token == "," else "")
 
     def command(self, name: str) -> str:
@@ -130,7 +130,7 @@ class _Tex:
             if symbol in _RELATIONS:
                 return f'<span class="rel">{escape(symbol)}</span>'
             if symbol == "·":
-                return '<span class="op">·</span>'
+                return '<span class="bin">·</span>'
             return f"<i>{symbol}</i>" if symbol.isalpha() and name not in _UPRIGHT else escape(symbol)
         return f'<span class="fn">{escape(name)}</span>'
 
@@ -209,7 +209,8 @@ def _block(render: Callable[[str], str], source: str) -> str:
 
 
 def _plain(source: str) -> str:
-    return f"<pre>{escape(inspect.cleandoc(source))}</pre>"
+    text = inspect.cleandoc(source).replace("``", "")
+    return f"<pre>{escape(text)}</pre>"
 
 
 def _arguments(spec: Spec, text: str) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ import json
 import math
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -27,7 +27,7 @@ from ..compare import Verdict
 from ..run import Record
 from . import figures
 from .defects import Defect
-from .digest import KINDS, Cell, Digest, Group, number, sound, where
+from .digest import KINDS, Cell, Digest, Group, sound, where
 from .examples import Example, examples, magnitude, rebuilt
 from .formula import Description, describe
 from .table import figure
@@ -116,7 +116,8 @@ def _text(name: str) -> str:
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(loader=jinja2.FunctionLoader(_text), autoescape=True, trim_blocks=True,
                                      lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters.update(figure=figure, value=_value, share=_share, safe_html=Markup, where=where, track=_track)
+    environment.filters.update(figure=figure, value=_value, share=_share, safe_html=Markup, where=where,
+                               track=_track, thousands="{:,}".format)
     return environment
 
 

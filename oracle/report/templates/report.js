@@ -43,10 +43,12 @@
     return total;
   };
 
-  const mark = (cell, className, text) => {
+  const mark = (cell, name, n) => {
     const small = document.createElement("small");
-    small.className = className;
-    small.textContent = text;
+    const word = document.createElement("span");
+    small.className = name;
+    word.textContent = ` ${name}`;
+    small.append(String(n), word);
     cell.append(small);
   };
 
@@ -55,8 +57,8 @@
     const number = document.createElement("b");
     number.textContent = total.worst ? total.worst[0] : "–";
     cell.replaceChildren(number);
-    if (failing) mark(cell, "wrong", `${failing} wrong`);
-    if (total.counts.waived) mark(cell, "waived", `${total.counts.waived} waived`);
+    if (failing) mark(cell, "wrong", failing);
+    if (total.counts.waived) mark(cell, "waived", total.counts.waived);
     cell.style.setProperty("--s", total.worst ? Math.min(total.worst[1], 1) : 0);
     cell.classList.toggle("bad", failing > 0);
     cell.classList.toggle("empty", !total.worst);
