@@ -192,7 +192,8 @@ def _html(digest: Digest, benchmarks: Path | None) -> str:
     from .report import html, timings
 
     ratios = None if benchmarks is None else timings.read(benchmarks)
-    with Progress(console=_console(stderr=True), transient=True) as progress:
+    console = _console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("reporting", total=len(digest.specs))
         return html.render(digest, ratios, lambda: progress.advance(task))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -82,6 +83,12 @@ def example(record: Record, device: str, *, diagnose: bool = False) -> Example:
     if case is None:
         return Example(record, "", number(record.got), None, number(record.truth), number(record.bound), (), "",
                        "this version does not know the case")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is deprecated is no news here
+        return _example(record, case, device, diagnose)
+
+
+def _example(record: Record, case: Case, device: str, diagnose: bool) -> Example:
     script, why = _script(record, case, device)
     return Example(record, dedent("\n".join(shown_inputs(case))), number(record.got), _reference(record, case),
                    number(record.truth), number(record.bound),
