@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html as html_text
 import json
+import math
 import re
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import pytest
 
 from oracle.cases import parse
 from oracle.cli import main
-from oracle.report import defects, digest, formula, html, junit, markdown, timings
+from oracle.report import defects, digest, figures, formula, html, junit, markdown, timings
 from oracle.report.digest import Digest
 from oracle.run import Record, header, run_case
 from oracle.targets import load
@@ -240,18 +241,41 @@ def test_the_same_records_make_the_same_page() -> None:
 # --- formulas -------------------------------------------------------------------------------------
 
 
-def test_every_formula_is_set(oracle_spec: Spec) -> None:
-    described = formula.describe(oracle_spec)
+@pytest.mark.parametrize("spec", registry.specs().values(), ids=lambda spec: spec.name)
+def test_every_formula_is_set(spec: Spec) -> None:
+    described = formula.describe(spec)
     for part in (described.summary, described.formula, described.source, *(about for _, about in described.arguments)):
         assert _Page(part).open == []
         assert not re.search(r"\\|:math:|``|\$", _Page(part).text), part
-    assert [name.partition(" = ")[0] for name, _ in described.arguments] == list(oracle_spec.parameters)
+    assert [name.partition(" = ")[0] for name, _ in described.arguments] == list(spec.parameters)
     assert described.summary
     assert described.source
 
 
 def test_a_command_that_is_not_known_is_shown_by_name() -> None:
     assert formula.tex(r"\unheard x") == '<span class="eq"><span class="fn">unheard</span><i>x</i></span>'
+
+
+# --- plots ----------------------------------------------------------------------------------------
+
+
+def test_an_error_is_counted_in_its_bar() -> None:
+    svg = figures.histogram({"a": [0.0, 0.0, 0.7, 1.0, 1.1, 1e9, math.inf], "none": []}, "a", "b")
+    (bars,) = re.findall(r'class="bar s0" d="([^"]*)"', svg)
+    step = (figures.WIDTH - 12 - 8) / 24
+    places = {round((float(x) - 12) / step): float(h) for x, h in re.findall(r"M([\d.]+) \d+v-([\d.]+)", bars)}
+    assert list(places) == [0, 7, 8, 22, 23]  # 0; above 1/2, to 1; to 2; more than there are bins; infinite
+    assert places[0] == places[7] == 2 * places[8]
+    assert "none" not in svg
+
+
+def test_points_lie_where_their_figures_say() -> None:
+    svg = figures.scatter({"a": [(1.0, 1.0), (0.0, 0.0)], "b": [(1e30, 100.0)]}, [(1.0, math.inf)], "a", "x", "y")
+    (one, zero), (far,), (wrong,) = ([(int(x), int(y)) for x, y in re.findall(r"M(\d+) (\d+)h0", d)] for d in
+                                     re.findall(r'class="dots [^"]*" d="([^"]*)"', svg))
+    assert zero[0] < one[0] == wrong[0] < far[0]
+    assert wrong[1] < far[1] < one[1] < zero[1]
+    assert figures.scatter({"a": [(1.0, 1.0)] * 99}, [], "", "", "").count("h0") == 1
 
 
 # --- Markdown -------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ class LogScale:
 
     >>> scale = LogScale(-2, 2, 100, 200)
     >>> scale(1.0), scale(0.0), scale(float("inf")), scale(1e9)
-    (150.0, 80, 220, 200.0)
+    (150.0, 80.0, 220.0, 200.0)
     """
 
     low: float
