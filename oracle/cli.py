@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from typer.exceptions import TyperException
@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from .cases import Case
     from .run import Record
     from .targets import Target
+    from .report.digest import Digest
 
 __all__ = ["app", "main"]
+
+Form = Literal["html", "markdown", "junit"]
+ListForm = Literal["html", "markdown"]
+_ENDINGS = {"html": "html", "markdown": "md", "junit": "xml"}
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
                   help="Judge implementations of torch's losses, optimizers and initializers by proven bounds.\n\n"
@@ -255,6 +260,87 @@ def _recorded(path: Path, cases: Sequence[Case], targets: Sequence[Target], devi
         except BrokenExecutor:
             raise UsageError("a worker process died, of too little memory perhaps; go on with --resume") from None
     return records
+
+
+@app.command(help="Report on a run: one HTML file that needs nothing else, or Markdown, or JUnit XML.\n\n"
+                  "Example: oracle report runs/today --out today.html")
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="folder of oracle audit, or its records.jsonl")],
+    out: Annotated[Path | None, typer.Option(help="file to write, - for standard output; by default report.html, "
+                                                  "report.md or report.xml beside the records")] = None,
+    form: Annotated[Form, typer.Option("--format", help="html, markdown or junit")] = "html",
+    benchmarks: Annotated[Path | None, typer.Option(metavar="DIR", help="folder of the benchmarks' results, to be "
+                                                                        "shown in the HTML")] = None,
+) -> None:
+    """Show a run."""
+    from .report import digest as digests
+
+    try:
+        digest = digests.read(run)
+        if form == "html":
+            page = _html(digest, benchmarks)
+        elif form == "markdown":
+            from .report import markdown
+
+            page = markdown.render(digest)
+        else:
+            from .report import junit
+
+            page = junit.render(digest)
+    except OSError as error:
+        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    _write(page, out or (run if run.is_dir() else run.parent) / f"report.{_ENDINGS[form]}")
+
+
+@app.command(help="List the defects of torch that are known, with what runs show of each.\n\n"
+                  "Example: oracle defects runs/today --format markdown --out -")
+def defects(
+    runs: Annotated[list[Path] | None, typer.Argument(metavar="[RUN]...", help="folders of oracle audit: sizes, "
+                                                      "versions and scripts are theirs")] = None,
+    out: Annotated[Path, typer.Option(help="file to write, - for standard output")] = Path("-"),
+    form: Annotated[ListForm, typer.Option("--format", help="html or markdown")] = "markdown",
+) -> None:
+    """The list of defects."""
+    from .report import defects as known
+    from .report import digest as digests
+
+    try:
+        found = known.defects([digests.read(run) for run in runs or ()])
+    except OSError as error:
+        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if form == "html":
+        from .report.html import defects_page
+    else:
+        from .report.markdown import defects_page
+    _write(defects_page(found, "torch"), out)
+
+
+def _html(digest: Digest, benchmarks: Path | None) -> str:
+    from rich.progress import Progress
+
+    from .report import html, timings
+
+    ratios = None if benchmarks is None else timings.read(benchmarks)
+    console = _console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reporting", total=len(digest.specs))
+        return html.render(digest, ratios, lambda: progress.advance(task))
+
+
+def _write(page: str, out: Path) -> None:
+    """To a file, whose name is then said, or to standard output."""
+    if out == Path("-"):
+        typer.echo(page, nl=False)
+        return
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {out}: {error.strerror}") from None
+    typer.echo(f"report: {out}")
 
 
 def _processes(cases: int) -> int:
