@@ -11,12 +11,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["fma", "lift", "outcomes", "pi_like", "rounded", "working"]
+__all__ = ["fma", "libm", "lift", "outcomes", "pi_like", "rounded", "working"]
 
 Array = np.ndarray[Any, Any]
 
 #: Bits of the significand, exponents of the smallest and the largest normal number.
 _FORMATS = {"bfloat16": (8, -126, 127), "float16": (11, -14, 15), "float32": (24, -126, 127)}
+
+#: Of a float32 as an integer: the bits by which bfloat16 has fewer, the last one that it keeps, less than half of that
+#: one, and all that it keeps. Arrays without an axis, which NumPy takes faster than Python's numbers.
+_HALF_A_WORD, _LAST, _BELOW_A_TIE, _UPPER = (np.array(bits, np.uint32) for bits in (16, 1, 0x7FFF, 0xFFFF0000))
 
 
 def pi_like(array: Array) -> Any:
@@ -57,6 +61,15 @@ def rounded(x: Array, dtype: str) -> Array:
     """
     if hasattr(x, "rounded"):
         return x.rounded(dtype)  # type: ignore[no-any-return]  # balls know how
+    if (dtype, x.dtype) == ("bfloat16", np.float32):  # the upper half of its bits
+        word = np.asarray(x).view(np.uint32)
+        upper = np.right_shift(word, _HALF_A_WORD, out=np.empty_like(word))
+        upper &= _LAST
+        upper += _BELOW_A_TIE
+        upper += word
+        upper &= _UPPER
+        result, unknown = upper.view(np.float32), np.isnan(x)
+        return np.where(unknown, x, result) if unknown.any() else result
     bits, low, high = _FORMATS[dtype]
     _, exponent = np.frexp(x)
     unit = np.maximum(exponent, low + 1) - bits
@@ -84,6 +97,23 @@ def lift(like: Array, values: Any) -> Array:
     lifted = np.empty_like(like, shape=np.shape(values))
     lifted[...] = values
     return lifted
+
+
+def libm(function: Callable[[float], float], x: Array) -> Array:
+    """A function of :mod:`math` for each number: the C library's own, as torch calls it.
+
+    NumPy has vector functions of its own for some processors, which differ in the last bit now and then.
+
+    Args:
+        function: of which NumPy has one of the same name, for arrays of another kind than float64.
+        x: array with one axis.
+
+    >>> libm(math.log, np.array([1.0, math.e]))
+    array([0., 1.])
+    """
+    if x.dtype == np.float64:
+        return np.fromiter(map(function, x.tolist()), np.float64, x.size)
+    return np.asanyarray(getattr(np, function.__name__)(x))
 
 
 def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
@@ -132,11 +162,14 @@ def fma(x: Array, y: Array, z: Array) -> Array:
     57 (2008), 462-471, figure 3; T. Dekker, Numer. Math. 18 (1971), for product and sum.
     """
     if x.dtype == np.float32:
-        product, z64 = np.broadcast_arrays(x.astype(np.float64) * y, z.astype(np.float64))
+        product, z64 = x.astype(np.float64), z.astype(np.float64)
+        product *= y
         s = np.asarray(product + z64)
-        midway = (s.view(np.int64) & 0x1FFFFFFF == 0x10000000) | ((s != 0) & (np.abs(s) < 2.0**-125))
+        midway = s.view(np.int64) & 0x1FFFFFFF == 0x10000000
+        if np.abs(s).min(initial=np.inf) < 2.0**-125:
+            midway |= (s != 0) & (np.abs(s) < 2.0**-125)
         if midway.any():
-            s[midway] = _sum_to_odd(product[midway], z64[midway])
+            s[midway] = _sum_to_odd(product[midway], np.broadcast_to(z64, s.shape)[midway])
         return np.asarray(s.astype(np.float32))
     plain = x * y + z
     if x.dtype != np.float64:

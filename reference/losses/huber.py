@@ -176,6 +176,7 @@ SPEC = LossSpec(
            "0.25 ns each even in a cache, 1.3 ns together.",
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     arrays=("input", "target", "weight"),
+    elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "delta": {"target": -1.0, "delta": 0.3}},
     refusals=(
         _refuse("a negative delta", RuntimeError, "delta must be positive, not -1.0", delta=-1.0),
         _refuse("zero for delta", RuntimeError, "delta must be positive, not 0.0", delta=0.0),

@@ -152,6 +152,8 @@ SPEC = LossSpec(
            "the two branches take 0.1 to 0.25 ns each even in a cache, 2 ns together.",
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     arrays=("input", "target"),
+    elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "beta": {"target": -1.0, "beta": 0.3},
+                 "no-beta": {"target": 0.7, "beta": 0.0}},
     # Only β = 0 has a kink, at x = y; a tiny difference is nearer to it than the step of a quotient.
     kinks=lambda options: options["beta"] == 0 and options["regime"] in ("tie", "kink", "tiny"),
     refusals=(
