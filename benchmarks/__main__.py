@@ -55,10 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         specs = chosen_specs(named) if named or not options.ops else []
     except BadCaseError as error:
         parser.error(str(error))
-    slower = {spec.name: getattr(spec, "slower", "") for spec in specs}
+    slower = {spec.name: spec.slower for spec in specs}
+    ops = [spec.name for spec in specs]
     if "draws" in options.ops or not options.ops:
-        slower |= {"draws": "", **{f"draw {name}": why for name, why in SLOWER.items()}}
-    ops = [name for name in slower if not name.startswith("draw ")]
+        ops.append("draws")
+        slower |= SLOWER
     status, console = 0, Console(width=None if sys.stdout.isatty() else 160)
     options.out.mkdir(parents=True, exist_ok=True)
     documents = []
@@ -78,10 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             documents.append(json.loads(results.read_text(encoding="utf-8")))
             console.print(f"results: {results}")
     if documents:
-        console.print(table(ratios(documents), documents[0]["machine_info"]))
-        for name, why in slower.items():
-            if why:
-                console.print(f"slower, {name}: {why}")
+        console.print(table(ratios(documents), documents[0]["machine_info"], slower))
     return status
 
 

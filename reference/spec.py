@@ -8,6 +8,7 @@ formula lives. Cases, tests, benchmarks and tables are made from it and from not
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -38,6 +39,7 @@ class Axis:
     name: str
     values: tuple[Hashable, ...]
     about: str = ""
+    costly: tuple[Hashable, ...] = ()  #: values that stand once beside each value of the other axes, and no more
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ class Spec:
     """Combinations beside these: what is not at its default. Values may be others than the axis has."""
     dtypes: tuple[str, ...] = DTYPES
     refusals: tuple[Refusal, ...] = ()
+    slower: str = ""  #: where it takes more than twice torch's time, and why that is measured to be so
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -173,6 +176,11 @@ class LossSpec(Spec):
     held: Callable[[Mapping[str, Any]], tuple[dict[str, Any], dict[str, str]]] | None = None
     """Of a module with parameters: from a call's arguments those of its constructor, and which parameter (by torch's
     name) holds which array (by its path, such as ``tail[0][1]``)."""
+    elementwise: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of a loss with one element for each of its first array: further arguments to go through all of a type's numbers
+    with, by a label. Numbers stand for whole arrays."""
+    domain: tuple[float, float] = (-math.inf, math.inf)  #: the numbers that its first array may hold
+    upstream: tuple[float, float] = (0.5, 2.0)  #: the interval that gradients from above are drawn from
     omitted: tuple[str, ...] = ()  #: arguments of torch that choose an implementation, a device, and no rule
     older_modules: tuple[str, ...] = ()  #: further classes of ``torch.nn``, deprecated ones
 
@@ -208,7 +216,6 @@ class InitSpec(Spec):
     bitwise: tuple[str, ...] = DTYPES
     """The types in which its numbers are torch's to the last bit: on torch's path for x86 CPUs with AVX2 or more, and
     in float64 where NumPy's sine and cosine are the C library's."""
-    slower: str = ""  #: why it takes longer than torch's, where it does by more than calls cost
 
     @property
     def implementation(self) -> Callable[..., Any]:

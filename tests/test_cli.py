@@ -21,7 +21,8 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return int(end.value.code or 0)
 
 
-@pytest.mark.parametrize("command", [[], ["list"], ["audit"], ["explain"]])
+@pytest.mark.parametrize("command", [[], ["list"], ["audit"], ["diff"], ["explain"], ["vectors"],
+                                     ["vectors", "export"], ["vectors", "verify"]])
 def test_help_shows_an_example_and_imports_nothing_heavy(command: list[str]) -> None:
     code = ("import sys\nfrom oracle.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n"
             "    assert not end.code\nassert not {'torch', 'numpy', 'flint'} & set(sys.modules)")
@@ -139,7 +140,7 @@ def test_explain_shows_why_a_disagreement_is_accepted(
 def test_the_header_is_json_on_the_first_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _run(monkeypatch, "audit", "normal_", "--dtype", "float32", "--target", "reference", "--out", str(tmp_path))
     head = json.loads((tmp_path / "records.jsonl").read_text().splitlines()[0])
-    assert set(head) == {"format", "command", "device", "versions", "paths", "machine"}
+    assert set(head) == {"format", "command", "device", "targets", "cases", "versions", "paths", "machine"}
     assert {"python", "torch", "numpy", "python-flint", "torch-oracle"} <= set(head["versions"])
 
 

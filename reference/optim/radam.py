@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._optimizer import Optimizer, Parameter, check_nonnegative, update_in_place
+from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, VERY_LONG, cancels, short_enough, trajectory
 
 __all__ = ["SPEC", "RAdam", "radam"]
@@ -79,13 +79,14 @@ class RAdam(Optimizer):
     (ICLR 2020), algorithm 2; Loshchilov & Hutter, Decoupled weight decay regularization (ICLR 2019), for the
     decay.
 
-    Conventions: the threshold is 5 (the paper's algorithm has 4, its authors' code 5), and ρ_t has to lie
-    above it: with the default betas that is from the 6th step on; with beta2 of 2/3 or less never. eps stands
-    beside the root of the *uncorrected* second moment, so that it counts for more in early steps than
-    Adam's (the paper has none). v's correction multiplies by √(1-β₂ᵗ). ``maximize`` turns the gradient's sign
-    before weight decay is added, so decay still shrinks. Decoupled decay is scaled by lr, and uses theta from
-    before the step. A gradient of ``None`` leaves parameter, moments and step count alone. 'step' is a
-    float32. In half types a step is computed in float32 and rounded once, which torch has no path for.
+    Conventions: the threshold is 5 (the paper's algorithm has 4, its authors' code 5), and ρ_t has to lie above
+    it: with the default betas that is from the 6th step on; with beta2 of 2/3 or less never. eps stands beside
+    the root of the *uncorrected* second moment, so that it counts for more in early steps than Adam's (the
+    paper has none). v's correction multiplies by √(1-β₂ᵗ). ``maximize`` turns the gradient's sign before weight
+    decay is added, so decay still shrinks. Decoupled decay is scaled by lr, and uses theta from before the
+    step. The pseudocode of torch's documentation agrees. A gradient of ``None`` leaves parameter, moments and
+    step count alone. 'step' is a float32. In half types a step is computed in float32 and rounded once, which
+    torch has no path for.
     """
 
     added_later: ClassVar[Mapping[str, Any]] = {"maximize": False, "decoupled_weight_decay": False}
@@ -107,8 +108,8 @@ class RAdam(Optimizer):
             state["exp_avg"] = np.zeros_like(p.data)
             state["exp_avg_sq"] = np.zeros_like(p.data)
         state["step"] += 1
-        update_in_place(radam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], t=int(state["step"]),
-                        **options)
+        self._later(radam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], t=int(state["step"]),
+                    **options)
 
 
 def _allowed(options: Options, dtype: str) -> bool:
@@ -125,7 +126,7 @@ SPEC = OptimSpec(
     name="RAdam", torch_names=("torch.optim.RAdam",), optimizer=RAdam, draw=_draw, allowed=_allowed,
     extra=VERY_LONG,
     strength=3,  # a mistake in decay shows where decay, its kind and start are all as they need to be
-    axes=(*AXES[:2], Axis("steps", (1, 2, 10, 300, 6, 5), "rectified from the 6th on, or not at all"), AXES[3],
+    axes=(*AXES[:2], Axis("steps", (1, 2, 10, 300, 6, 5), "rectified from the 6th on, or not at all", (300,)), AXES[3],
           Axis("lr", (1e-3, 0.1)), Axis("beta1", (0.9, 0.8, 0.0)),
           Axis("beta2", (0.999, 0.9, 0.5), "with 0.5 never rectified"), Axis("eps", (1e-8, 1e-3)),
           Axis("weight_decay", (0, 0.1)), Axis("decoupled_weight_decay", (False, True)),
