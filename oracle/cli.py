@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from .cases import Case
+    from .report.digest import Digest
     from .run import Record
     from .targets import Target
-    from .report.digest import Digest
 
 __all__ = ["app", "main"]
 

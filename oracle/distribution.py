@@ -51,7 +51,7 @@ __all__ = ["ALARM", "CLAIMS", "Alarm", "Claim", "judge_draws"]
 Array = np.ndarray[Any, Any]
 
 #: The chance that one call accuses a right initializer.
-ALARM = 5e-9
+ALARM = 5e-10
 
 _STATISTICS = 16  #: more than any kind of claim asks for, so that each has at least ALARM / 16
 
