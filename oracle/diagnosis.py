@@ -1,0 +1,235 @@
+"""Diagnosis of an implementation that fails: which dialect it follows, or else what the failures depend on.
+
+A dialect explains a case where every output is what its rule gives, within its own bound. One is named
+only if it explains failing cases and contradicts no case, failing or passing. Since an answer that fails is
+beyond the reference's bound, a dialect that cannot be told from the reference on these cases explains none.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from reference.optim import SparseGrad
+from reference.spec import Trajectory
+
+from .cases import Case
+from .compare import Verdict, compare
+from .dialects import Dialect, dialects_of
+from .evaluate import Outputs
+from .run import Record
+from .truth import prove
+
+__all__ = ["Diagnosis", "Match", "Observation", "diagnose"]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What an implementation gave on a case, and what was said of it."""
+
+    case: Case
+    outputs: Outputs  #: empty where there are none
+    record: Record
+
+
+@dataclass(frozen=True)
+class Match:
+    """A dialect that explains every failure."""
+
+    dialect: Dialect
+    explained: int  #: cases that are what the dialect's rule gives
+    of: int  #: cases on which the dialect decides anything
+    share: float  #: the largest error as a share of the dialect's bound
+
+    def __str__(self) -> str:
+        return f"matches {self.dialect} on {self.explained} of {self.of} cases"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why cases fail, as far as it can be told."""
+
+    matches: tuple[Match, ...]  #: dialects that explain all failures, the most specific first
+    conditions: tuple[str, ...]  #: what the failures depend on, where no dialect explains them
+    smallest: Observation | None  #: the simplest failing case; none where nothing fails
+
+    def __str__(self) -> str:
+        if self.smallest is None:
+            return "nothing fails"
+        lines = [str(match) + f"\n  {match.dialect.difference}" for match in self.matches]
+        lines += [f"fails {condition}" for condition in self.conditions]
+        return "\n".join([*lines, f"smallest failing case: {self.smallest.case.id}"])
+
+
+def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> Diagnosis:
+    """Say what an implementation of one op does instead of what it should.
+
+    Args:
+        failing: every case that fails.
+        passing: cases that pass, which a dialect has to explain too.
+
+    Returns:
+        The dialects that explain all failures; where there are none, the conditions on which failures depend.
+    """
+    if not failing:
+        return Diagnosis((), (), None)
+    in_order = sorted(failing, key=_simplicity)
+    answered = [seen for seen in in_order if seen.outputs]
+    matches = [match for dialect in dialects_of(failing[0].case.spec.name)
+               if len(answered) == len(failing) and (match := _match(dialect, answered, passing))]
+    matches.sort(key=lambda match: (-match.explained, match.share))
+    conditions = () if matches else _conditions([s.case for s in failing], [s.case for s in passing])
+    return Diagnosis(tuple(matches), conditions, in_order[0])
+
+
+# --- dialects ------------------------------------------------------------------------------------
+
+class _Evidence(Enum):
+    FOR = "every output is what the rule gives"
+    SILENT = "the rule decides nothing here"
+    AGAINST = "an output is not what the rule gives"
+
+
+def _match(dialect: Dialect, failing: Sequence[Observation], passing: Sequence[Observation]) -> Match | None:
+    """The dialect, if no case contradicts it and some failure follows it."""
+    evidence, shares = [], [0.0]
+    for seen in itertools.chain(failing, sorted(passing, key=_simplicity)):
+        found, share = _evidence(dialect, seen)
+        if found is _Evidence.AGAINST:
+            return None
+        evidence.append(found)
+        shares.append(share)
+    if _Evidence.FOR not in evidence[:len(failing)]:
+        return None
+    explained = evidence.count(_Evidence.FOR)
+    return Match(dialect, explained, explained, max(shares))
+
+
+def _evidence(dialect: Dialect, seen: Observation) -> tuple[_Evidence, float]:
+    """Does what was seen speak for a dialect? And the largest share of its bound that is used."""
+    case = seen.case
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        truths = prove(Case(dialect(case.spec), case.dtype, case.options, case.draw))
+        findings = compare(seen.outputs, {name: truth for name, truth in truths.items() if name in seen.outputs})
+    lost = {Verdict.RANGE, Verdict.VACUOUS, Verdict.UNDECIDED}
+    if any(f.verdict.disagrees and f.verdict is not Verdict.RANGE for f in findings):
+        return _Evidence.AGAINST, math.inf
+    if any(f.verdict in lost for f in findings if f.output in _failing_outputs(seen)):
+        return _Evidence.SILENT, 0.0
+    return _Evidence.FOR, max((f.share for f in findings if f.verdict not in lost), default=0.0)
+
+
+def _failing_outputs(seen: Observation) -> set[str]:
+    return {name for name, (verdict, *_) in seen.record.outputs.items() if Verdict(verdict).disagrees}
+
+
+# --- what failures depend on ---------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class _Condition:
+    """Something that holds for a case or not, and how to say it."""
+
+    said: str
+    holds: Callable[[Case], bool]
+
+
+def _conditions(failing: Sequence[Case], passing: Sequence[Case]) -> tuple[str, ...]:
+    """The smallest set of conditions that all failing cases meet and no passing one; or several that cover them.
+
+    Where there are several, each holds for no passing case, and together they hold for every failing one.
+    """
+    if not passing:
+        return ("in every case",)
+    rows = {c: (np.array([c.holds(case) for case in failing]), np.array([c.holds(case) for case in passing]))
+            for c in _candidates(failing, passing)}
+    pure = []  # conjunctions that no passing case meets, the shortest first
+    for size in (1, 2, 3):
+        for chosen in itertools.combinations(rows, size):
+            of_failing = np.logical_and.reduce([rows[c][0] for c in chosen])
+            if of_failing.any() and not np.logical_and.reduce([rows[c][1] for c in chosen]).any():
+                if of_failing.all():
+                    return ("only " + " and ".join(c.said for c in chosen),)
+                pure.append((chosen, of_failing))
+        if size == 2 and len(rows) > 60:  # triples of more take too long
+            break
+    return tuple(_cover(pure, len(failing)))
+
+
+def _cover(pure: Iterable[tuple[tuple[_Condition, ...], Any]], n: int) -> Iterator[str]:
+    """Few conjunctions that together hold for all of n failing cases, the widest first; else what is known."""
+    left, remaining = np.ones(n, bool), list(pure)
+    while left.any():
+        chosen, held = max(remaining, key=lambda one: ((one[1] & left).sum(), -len(one[0])), default=((), left & False))
+        if not (held & left).any():
+            yield f"in {left.sum()} of {n} cases that no argument tells from those that pass"
+            return
+        yield f"in {(held & left).sum()} of {n} cases, always " + " and ".join(c.said for c in chosen)
+        left = left & ~held
+
+
+def _candidates(failing: Sequence[Case], passing: Sequence[Case]) -> list[_Condition]:
+    """Values of axes, storage types and magnitudes, which some failing case has and some passing one has not."""
+    seen = [*failing, *passing]
+    found = []
+    for axis in failing[0].spec.axes:
+        for value in {case.options[axis.name] for case in failing}:
+            found.append(_Condition(f"with {axis.name}={value}", _has(axis.name, value)))
+        found.append(_Condition(f"with {axis.name} other than {axis.values[0]}", _has_other(axis.name, axis.values[0])))
+    for dtype in {case.dtype for case in failing}:
+        found.append(_Condition(f"in {dtype}", lambda case, dtype=dtype: case.dtype == dtype))
+    found.append(_Condition("in half types", lambda case: case.dtype in ("float16", "bfloat16")))
+    sizes = {case.id: _magnitudes(case) for case in seen}
+    power = math.floor(math.log10(min(sizes[case.id][1] for case in failing)))
+    found.append(_Condition(f"above 1e{power}", lambda case: sizes[case.id][1] > 10.0**power))
+    floor = math.ceil(math.log10(max(sizes[case.id][0] for case in failing)))
+    found.append(_Condition(f"below 1e{floor}", lambda case: sizes[case.id][0] < 10.0**floor))
+    distinct: dict[tuple[bool, ...], _Condition] = {}
+    for condition in found:  # of those that hold for the same cases the first says it
+        distinct.setdefault(tuple(condition.holds(case) for case in seen), condition)
+    return [c for row, c in distinct.items() if not all(row)]
+
+
+def _has(axis: str, value: Any) -> Callable[[Case], bool]:
+    return lambda case: bool(case.options[axis] == value)
+
+
+def _has_other(axis: str, value: Any) -> Callable[[Case], bool]:
+    return lambda case: bool(case.options[axis] != value)
+
+
+def _arrays(value: Any) -> Iterator[np.ndarray[Any, Any]]:
+    """The floating arrays of a case's inputs."""
+    if isinstance(value, Trajectory):
+        yield from _arrays([group.params for group in value.groups])
+        yield from _arrays(value.gradients)
+    elif isinstance(value, SparseGrad):
+        yield value.values
+    elif isinstance(value, Mapping):
+        yield from _arrays(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _arrays(one)
+    elif isinstance(value, np.ndarray) and value.dtype.kind not in "biu":
+        yield value.astype(np.float64)
+
+
+def _magnitudes(case: Case) -> tuple[float, float]:
+    """The smallest and the largest finite number above 0 among the inputs' absolute values; 1 without any."""
+    sizes = np.abs(np.concatenate([np.ravel(a) for a in _arrays(case.inputs)] or [np.ones(1)]))
+    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
+    return (float(sizes.min()), float(sizes.max())) if sizes.size else (1.0, 1.0)
+
+
+def _simplicity(seen: Observation) -> tuple[int, int, str]:
+    """Few options off their default, then small arrays."""
+    case = seen.case
+    return (sum(value != case.spec.defaults[name] for name, value in case.options.items()),
+            sum(a.size for a in _arrays(case.inputs)), case.id)
