@@ -41,14 +41,16 @@ class Observation:
 
 @dataclass(frozen=True)
 class Match:
-    """A dialect that explains every failure."""
+    """A dialect that explains every failure, or one that rounding lets nobody tell from what was seen."""
 
     dialect: Dialect
-    explained: int  #: cases that are what the dialect's rule gives
+    explained: int  #: cases that are what the dialect's rule gives; without any, rounding decides them all
     of: int  #: cases on which the dialect decides anything
     share: float  #: the largest error as a share of the dialect's bound
 
     def __str__(self) -> str:
+        if not self.explained:
+            return f"may be {self.dialect}: on all {self.of} cases that fail, that rule's result is lost in rounding"
         return f"matches {self.dialect} on {self.explained} of {self.of} cases"
 
 
@@ -84,6 +86,7 @@ def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> 
     answered = [seen for seen in in_order if seen.outputs]
     matches = [match for dialect in dialects_of(failing[0].case.spec.name)
                if len(answered) == len(failing) and (match := _match(dialect, answered, passing))]
+    matches = [match for match in matches if match.explained] or matches
     matches.sort(key=lambda match: (-match.explained, match.share))
     conditions = () if matches else _conditions([s.case for s in failing], [s.case for s in passing])
     return Diagnosis(tuple(matches), conditions, in_order[0])
@@ -92,7 +95,8 @@ def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> 
 # --- dialects ------------------------------------------------------------------------------------
 
 class _Evidence(Enum):
-    FOR = "every output is what the rule gives"
+    FOR = "every output that fails is what the rule gives"
+    ROUNDED = "so it is, but the rule's bound is wide enough for much else"
     SILENT = "the rule decides nothing here"
     AGAINST = "an output is not what the rule gives"
 
@@ -106,10 +110,11 @@ def _match(dialect: Dialect, failing: Sequence[Observation], passing: Sequence[O
             return None
         evidence.append(found)
         shares.append(share)
-    if _Evidence.FOR not in evidence[:len(failing)]:
-        return None
+    of_failing = evidence[:len(failing)]
     explained = evidence.count(_Evidence.FOR)
-    return Match(dialect, explained, explained, max(shares))
+    if _Evidence.FOR in of_failing:
+        return Match(dialect, explained, explained, max(shares))
+    return Match(dialect, 0, len(failing), max(shares)) if set(of_failing) == {_Evidence.ROUNDED} else None
 
 
 def _evidence(dialect: Dialect, seen: Observation) -> tuple[_Evidence, float]:
@@ -119,12 +124,14 @@ def _evidence(dialect: Dialect, seen: Observation) -> tuple[_Evidence, float]:
         warnings.simplefilter("ignore")
         truths = prove(Case(dialect(case.spec), case.dtype, case.options, case.draw))
         findings = compare(seen.outputs, {name: truth for name, truth in truths.items() if name in seen.outputs})
-    lost = {Verdict.RANGE, Verdict.VACUOUS, Verdict.UNDECIDED}
     if any(f.verdict.disagrees and f.verdict is not Verdict.RANGE for f in findings):
         return _Evidence.AGAINST, math.inf
-    if any(f.verdict in lost for f in findings if f.output in _failing_outputs(seen)):
+    failing = _failing_outputs(seen)
+    verdicts = {f.verdict for f in findings if f.output in failing or not failing}
+    if verdicts & {Verdict.RANGE, Verdict.UNDECIDED}:
         return _Evidence.SILENT, 0.0
-    return _Evidence.FOR, max((f.share for f in findings if f.verdict not in lost), default=0.0)
+    share = max((f.share for f in findings if f.verdict is Verdict.WITHIN), default=0.0)
+    return _Evidence.ROUNDED if Verdict.VACUOUS in verdicts else _Evidence.FOR, share
 
 
 def _failing_outputs(seen: Observation) -> set[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .losses import LOSSES
 from .optim import OPTIM
 from .record import Dialect
 from .torch_losses import TORCH_LOSSES
@@ -16,7 +17,8 @@ from .torch_optim import TORCH_OPTIM
 
 __all__ = ["DIALECTS", "Dialect", "dialects_of"]
 
-DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (*TORCH_LOSSES, *TORCH_OPTIM, *OPTIM)}
+DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (
+    *TORCH_LOSSES, *TORCH_OPTIM, *LOSSES, *OPTIM)}
 
 
 def dialects_of(op: str) -> list[Dialect]:
