@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .init import INIT
 from .losses import LOSSES
 from .optim import OPTIM
 from .record import Dialect
@@ -18,7 +19,7 @@ from .torch_optim import TORCH_OPTIM
 __all__ = ["DIALECTS", "Dialect", "dialects_of"]
 
 DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (
-    *TORCH_LOSSES, *TORCH_OPTIM, *LOSSES, *OPTIM)}
+    *TORCH_LOSSES, *TORCH_OPTIM, *LOSSES, *OPTIM, *INIT)}
 
 
 def dialects_of(op: str) -> list[Dialect]:
