@@ -20,6 +20,7 @@ import numpy as np
 from reference.optim import SparseGrad
 from reference.spec import Trajectory
 
+from .ball import Undecided
 from .cases import Case
 from .compare import Verdict, compare
 from .dialects import Dialect, dialects_of
@@ -122,7 +123,10 @@ def _evidence(dialect: Dialect, seen: Observation) -> tuple[_Evidence, float]:
     case = seen.case
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        truths = prove(Case(dialect(case.spec), case.dtype, case.options, case.draw))
+        try:
+            truths = prove(Case(dialect(case.spec), case.dtype, case.options, case.draw))
+        except Undecided:
+            return _Evidence.SILENT, 0.0
         findings = compare(seen.outputs, {name: truth for name, truth in truths.items() if name in seen.outputs})
     if any(f.verdict.disagrees and f.verdict is not Verdict.RANGE for f in findings):
         return _Evidence.AGAINST, math.inf
@@ -136,6 +140,9 @@ def _evidence(dialect: Dialect, seen: Observation) -> tuple[_Evidence, float]:
 
 def _failing_outputs(seen: Observation) -> set[str]:
     return {name for name, (verdict, *_) in seen.record.outputs.items() if Verdict(verdict).disagrees}
+
+
+_MOST = 4  #: conditions that are worth saying where none says it all
 
 
 # --- what failures depend on ---------------------------------------------------------------------
@@ -167,7 +174,8 @@ def _conditions(failing: Sequence[Case], passing: Sequence[Case]) -> tuple[str, 
                 pure.append((chosen, of_failing))
         if size == 2 and len(rows) > 60:  # triples of more take too long
             break
-    return tuple(_cover(pure, len(failing)))
+    said = list(_cover(pure, len(failing)))
+    return (*said[:_MOST], *([f"in {len(said) - _MOST} further ways"] if len(said) > _MOST else []))
 
 
 def _cover(pure: Iterable[tuple[tuple[_Condition, ...], Any]], n: int) -> Iterator[str]:
@@ -191,7 +199,7 @@ def _candidates(failing: Sequence[Case], passing: Sequence[Case]) -> list[_Condi
             found.append(_Condition(f"with {axis.name}={value}", _has(axis.name, value)))
         found.append(_Condition(f"with {axis.name} other than {axis.values[0]}", _has_other(axis.name, axis.values[0])))
     for dtype in {case.dtype for case in failing}:
-        found.append(_Condition(f"in {dtype}", lambda case, dtype=dtype: case.dtype == dtype))
+        found.append(_Condition(f"in {dtype}", _stored_in(dtype)))
     found.append(_Condition("in half types", lambda case: case.dtype in ("float16", "bfloat16")))
     sizes = {case.id: _magnitudes(case) for case in seen}
     power = math.floor(math.log10(min(sizes[case.id][1] for case in failing)))
@@ -210,6 +218,10 @@ def _has(axis: str, value: Any) -> Callable[[Case], bool]:
 
 def _has_other(axis: str, value: Any) -> Callable[[Case], bool]:
     return lambda case: bool(case.options[axis] != value)
+
+
+def _stored_in(dtype: str) -> Callable[[Case], bool]:
+    return lambda case: case.dtype == dtype
 
 
 def _arrays(value: Any) -> Iterator[np.ndarray[Any, Any]]:

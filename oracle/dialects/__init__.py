@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .adam import ADAM
 from .init import INIT
 from .losses import LOSSES
 from .optim import OPTIM
@@ -19,7 +20,7 @@ from .torch_optim import TORCH_OPTIM
 __all__ = ["DIALECTS", "Dialect", "dialects_of"]
 
 DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (
-    *TORCH_LOSSES, *TORCH_OPTIM, *LOSSES, *OPTIM, *INIT)}
+    *TORCH_LOSSES, *TORCH_OPTIM, *LOSSES, *ADAM, *OPTIM, *INIT)}
 
 
 def dialects_of(op: str) -> list[Dialect]:

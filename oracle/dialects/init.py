@@ -111,12 +111,13 @@ def _sparse(zeros: Callable[[Any], int] = math.ceil, own: bool = False, by_row: 
 def _standardized(tensor: Array, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
                   generator: Generator = None) -> Array:
     """Bounds in standard deviations: μ + a σ and μ + b σ."""
-    ends = sorted((mean + a * std, mean + b * std), key=float)
-    return init.trunc_normal_(tensor, mean, std, *ends, generator)
+    low, high = sorted((mean + a * std, mean + b * std), key=float)
+    return init.trunc_normal_(tensor, mean, std, low, high, generator)
 
 
 INIT = (
-    Dialect("xavier-uniform-last", "xavier_uniform_", "outputs in the last axis", "fans are those of (*kernel, in, out)",
+    Dialect("xavier-uniform-last", "xavier_uniform_", "outputs in the last axis",
+            "fans are those of (*kernel, in, out)",
             "Keras, JAX", _xavier(_uniform, _last_fans)),
     Dialect("xavier-normal-last", "xavier_normal_", "outputs in the last axis", "fans are those of (*kernel, in, out)",
             "Keras and JAX without truncation", _xavier(_normal, _last_fans)),

@@ -2,96 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from reference import losses, numerics, reduction
+from reference import numerics, reduction
 from reference.spec import LossSpec
 
+from .calls import (
+    Arguments,
+    Array,
+    Change,
+    called,
+    changed,
+    mean_of_losses,
+    mean_over,
+    reduced,
+    reduction_of,
+    scaled,
+)
 from .record import Dialect
 
 __all__ = ["LOSSES"]
-
-Array = np.ndarray[Any, Any]
-Change = Callable[[LossSpec], LossSpec]
-Arguments = Mapping[str, Any]  #: of a call, by name
-
-
-def _changed(function: Callable[..., Any] | None = None, backward: Callable[..., Any] | None = None) -> Change:
-    """``function(spec, **arguments)`` and ``backward(spec, grad_output, **arguments)`` in the reference's place."""
-
-    def changed(spec: LossSpec) -> LossSpec:
-        def bound(new: Callable[..., Any] | None, old: Callable[..., Any]) -> Callable[..., Any]:
-            return old if new is None else numerics.ieee(lambda *args, **kwargs: new(spec, *args, **kwargs))
-
-        return dataclasses.replace(spec, function=bound(function, spec.function),
-                                   backward=bound(backward, spec.backward))
-
-    return changed
-
-
-def _called(change: Callable[[Arguments], Arguments]) -> Change:
-    """The reference, called with other arguments; those that are differentiated stay what they are."""
-    return _changed(lambda spec, **a: spec.function(**{**a, **change(a)}),
-                    lambda spec, g, **a: spec.backward(g, **{**a, **change(a)}))
-
-
-def _scaled(factor: Callable[[Arguments], Any]) -> Change:
-    """The reference times a factor."""
-
-    def function(spec: LossSpec, **a: Any) -> Array:
-        loss = spec.function(**a)
-        return numerics.cast(loss * factor(a), loss.dtype)
-
-    return _changed(function, lambda spec, g, **a: spec.backward(numerics.cast(g * factor(a), g.dtype), **a))
-
-
-def _reduction(a: Arguments) -> str:
-    return reduction.resolve(a.get("reduction", "mean"), a.get("size_average"), a.get("reduce"), extra=("batchmean",))
-
-
-def _reduced(a: Arguments, to: str) -> dict[str, Any]:
-    return {k: v for k, v in a.items() if k not in ("size_average", "reduce")} | {"reduction": to}
-
-
-def _mean(divisor: Callable[[Arguments], Any]) -> Change:
-    """A mean that is the sum divided by something else."""
-
-    def function(spec: LossSpec, **a: Any) -> Array:
-        if _reduction(a) != "mean":
-            return np.asanyarray(spec.function(**a))
-        total = spec.function(**_reduced(a, "sum"))
-        return numerics.cast(numerics.widen(total) / divisor(a), total.dtype)
-
-    def backward(spec: LossSpec, g: Array, **a: Any) -> Any:
-        if _reduction(a) != "mean":
-            return spec.backward(g, **a)
-        return spec.backward(numerics.cast(numerics.widen(g) / divisor(a), g.dtype), **_reduced(a, "sum"))
-
-    return _changed(function, backward)
-
-
-def _mean_of_losses(divisor: Callable[[Array], Any]) -> Change:
-    """A mean that is the sum of all losses divided by something that depends on them."""
-
-    def function(spec: LossSpec, **a: Any) -> Array:
-        if _reduction(a) != "mean":
-            return np.asanyarray(spec.function(**a))
-        each = spec.function(**_reduced(a, "none"))
-        return numerics.cast(np.sum(numerics.widen(each)) / divisor(each), each.dtype)
-
-    def backward(spec: LossSpec, g: Array, **a: Any) -> Any:
-        if _reduction(a) != "mean":
-            return spec.backward(g, **a)
-        each = spec.function(**_reduced(a, "none"))
-        g = numerics.cast(np.broadcast_to(numerics.widen(g) / divisor(each), each.shape, subok=True), g.dtype)
-        return spec.backward(g, **_reduced(a, "none"))
-
-    return _changed(function, backward)
 
 
 # --- what a mean divides by ----------------------------------------------------------------------
@@ -152,7 +86,7 @@ def _smoothed_others(spec: LossSpec) -> LossSpec:
         return tuple(None if h is None else numerics.cast((1 - share) * h + share * s, h.dtype)
                      for h, s in zip(hard, soft, strict=True))
 
-    return _changed(
+    return changed(
         lambda spec, **a: mixed(a, lambda e: (spec.function(**{**a, "label_smoothing": e}),))[0],
         lambda spec, g, **a: mixed(a, lambda e: spec.backward(g, **{**a, "label_smoothing": e})))(spec)
 
@@ -175,23 +109,23 @@ def _weight_of_row(spec: LossSpec) -> LossSpec:
         if not applies(a):
             return np.asanyarray(spec.function(**a))
         w, total = _of_rows(a)
-        each = spec.function(**{**_reduced(a, "none"), "weight": None})
+        each = spec.function(**{**reduced(a, "none"), "weight": None})
         w = w.reshape(each.shape)
         each = numerics.cast(np.where(w == 0, 0, each * w), each.dtype)
-        return reduction.reduce_losses(each, _reduction(a), None if _reduction(a) != "mean" else total)
+        return reduction.reduce_losses(each, reduction_of(a), None if reduction_of(a) != "mean" else total)
 
     def backward(spec: LossSpec, g: Array, **a: Any) -> Any:
         if not applies(a):
             return spec.backward(g, **a)
         w, total = _of_rows(a)
         g = numerics.widen(g)
-        g = g / total if _reduction(a) == "mean" else g
+        g = g / total if reduction_of(a) == "mean" else g
         axis = min(a["input"].ndim - 1, 1)
         rows = a["input"].shape[:axis] + a["input"].shape[axis + 1:]
         g = numerics.cast(np.broadcast_to(g, rows, subok=True) * w.reshape(rows), a["input"].dtype)
-        return spec.backward(g, **{**_reduced(a, "none"), "weight": None})
+        return spec.backward(g, **{**reduced(a, "none"), "weight": None})
 
-    return _changed(function, backward)(spec)
+    return changed(function, backward)(spec)
 
 
 # --- probabilities -------------------------------------------------------------------------------
@@ -202,16 +136,16 @@ def _elements(each: Callable[..., Any], slope: Callable[..., Any], by_target: Ca
     def function(spec: LossSpec, **a: Any) -> Array:
         w = 1 if a.get("weight") is None else a["weight"]
         values = w * each(numerics.widen(a["input"]), numerics.widen(a["target"]))
-        return reduction.reduce_losses(numerics.cast(values, a["input"].dtype), _reduction(a))
+        return reduction.reduce_losses(numerics.cast(values, a["input"].dtype), reduction_of(a))
 
     def backward(spec: LossSpec, g: Array, **a: Any) -> Any:
-        g = numerics.widen(g) / a["input"].size if _reduction(a) == "mean" else numerics.widen(g)
+        g = numerics.widen(g) / a["input"].size if reduction_of(a) == "mean" else numerics.widen(g)
         g = g * (1 if a.get("weight") is None else a["weight"])
         x, t = numerics.widen(a["input"]), numerics.widen(a["target"])
         return (numerics.unbroadcast(g * slope(x, t), a["input"]),
                 numerics.unbroadcast(g * by_target(x, t), a["target"]), None)
 
-    return _changed(function, backward)
+    return changed(function, backward)
 
 
 _TINY = 1e-7  #: Keras's and TensorFlow's epsilon
@@ -252,12 +186,12 @@ def _cross_entropy_of_kl(spec: LossSpec) -> LossSpec:
 
     def divisor(a: Arguments) -> int:
         x = a["input"]
-        return {"mean": _size(a), "batchmean": x.shape[0] if x.ndim else 1}.get(_reduction(a), 1)
+        return {"mean": _size(a), "batchmean": x.shape[0] if x.ndim else 1}.get(reduction_of(a), 1)
 
     def function(spec: LossSpec, **a: Any) -> Array:
         x, p = terms(a)
         each = np.where(p == 0, 0, -p * x)
-        kind = _reduction(a)
+        kind = reduction_of(a)
         return reduction.reduce_losses(numerics.cast(each, a["input"].dtype),
                                        "mean" if kind == "batchmean" else kind, divisor(a))
 
@@ -267,7 +201,7 @@ def _cross_entropy_of_kl(spec: LossSpec) -> LossSpec:
         return (numerics.unbroadcast(-g * p, a["input"]),
                 numerics.unbroadcast(-g * x * (p if a.get("log_target") else 1), a["target"]))
 
-    return _changed(function, backward)(spec)
+    return changed(function, backward)(spec)
 
 
 # --- distances -----------------------------------------------------------------------------------
@@ -284,20 +218,21 @@ def _squared_triplet(spec: LossSpec) -> LossSpec:
         _, _, d_pos, d_neg, _, d_swap = distances(a)
         d_neg = np.minimum(d_neg, d_swap) if a["swap"] else d_neg
         each = numerics.relu(a["margin"] + d_pos - d_neg)
-        return reduction.reduce_losses(numerics.cast(each, a["anchor"].dtype), _reduction(a))
+        return reduction.reduce_losses(numerics.cast(each, a["anchor"].dtype), reduction_of(a))
 
     def backward(spec: LossSpec, g: Array, **a: Any) -> Any:
         near, far, d_pos, d_neg, across, d_swap = distances(a)
         swapped = np.asanyarray(d_swap < d_neg) & a["swap"]
         z = a["margin"] + d_pos - np.where(swapped, d_swap, d_neg)
-        g = numerics.widen(g) / z.size if _reduction(a) == "mean" else numerics.widen(g)
+        g = numerics.widen(g) / z.size if reduction_of(a) == "mean" else numerics.widen(g)
         g = np.where(z > 0, np.broadcast_to(g, z.shape, subok=True), 0)[..., None]
-        by_far, by_across = 2 * g * np.where(swapped[..., None], 0, far), 2 * g * np.where(swapped[..., None], across, 0)
+        to_far, to_across = np.where(swapped[..., None], 0, far), np.where(swapped[..., None], across, 0)
+        by_far, by_across = 2 * g * to_far, 2 * g * to_across
         gradients = 2 * g * near - by_far, -2 * g * near - by_across, by_far + by_across
         return tuple(numerics.unbroadcast(d, a[name]) for d, name in
                      zip(gradients, ("anchor", "positive", "negative"), strict=True))
 
-    return _changed(function, backward)(spec)
+    return changed(function, backward)(spec)
 
 
 def _clamped_gradient(spec: LossSpec, g: Array, **a: Any) -> Any:
@@ -311,21 +246,22 @@ def _clamped_gradient(spec: LossSpec, g: Array, **a: Any) -> Any:
 LOSSES = (
     Dialect("ce-mean-kept", "cross_entropy", "a weighted mean over the number of rows",
             "the mean divides by the number of rows that are not ignored, not by Σ w_y",
-            "Keras's class_weight with sum_over_batch_size", _mean(_kept)),
+            "Keras's class_weight with sum_over_batch_size", mean_over(_kept)),
     Dialect("ce-mean-all", "cross_entropy", "a mean over all rows", "the mean divides by the number of rows, "
-            "ignored ones included", "code that masks losses and calls mean()", _mean(_rows)),
+            "ignored ones included", "code that masks losses and calls mean()", mean_over(_rows)),
     Dialect("ce-smoothing-others", "cross_entropy", "smoothing over the other classes",
             "the target is 1-ε for y and ε / (C-1) for each other class", "fairseq 0.10", _smoothed_others),
     Dialect("ce-row-weight", "cross_entropy", "one weight for a row",
             "smoothing's term is multiplied by w_y, not each class's by its own weight",
             "Keras's class_weight, optax with weighted rows", _weight_of_row),
     Dialect("nll-mean-kept", "nll_loss", "a weighted mean over the number of rows",
-            "the mean divides by the number of rows that are not ignored, not by Σ w_y", "Keras, MXNet", _mean(_kept)),
+            "the mean divides by the number of rows that are not ignored, not by Σ w_y", "Keras, MXNet",
+            mean_over(_kept)),
     Dialect("nll-mean-all", "nll_loss", "a mean over all rows", "the mean divides by the number of rows, ignored ones "
-            "included", "code that masks losses and calls mean()", _mean(_rows)),
+            "included", "code that masks losses and calls mean()", mean_over(_rows)),
     Dialect("kl-rows", "kl_div", "a mean over distributions",
             "the mean divides by the number of distributions along the last axis, not by that of elements",
-            "TensorFlow, Keras, optax", _mean(_without_last)),
+            "TensorFlow, Keras, optax", mean_over(_without_last)),
     Dialect("kl-cross-entropy", "kl_div", "no entropy of the target", "the loss is -t x, or -exp(t) x",
             "distillation code that needs the input's gradient alone", _cross_entropy_of_kl),
     Dialect("bce-clipped", "binary_cross_entropy", "probabilities clipped to 1e-7",
@@ -333,47 +269,49 @@ LOSSES = (
     Dialect("bce-log-eps", "binary_cross_entropy", "1e-7 inside the logarithms",
             "the loss is -t log(x + 1e-7) - (1-t) log(1 - x + 1e-7)", "tf.compat.v1.losses.log_loss", _LOG_EPS),
     Dialect("bce-mean-weights", "binary_cross_entropy", "a mean over the weights", "the mean divides by Σ w",
-            "scikit-learn's log_loss", _mean(_weights)),
+            "scikit-learn's log_loss", mean_over(_weights)),
     Dialect("bce-logits-mean-weights", "binary_cross_entropy_with_logits", "a mean over the weights",
-            "the mean divides by Σ w", "weighted averages of rows", _mean(_weights)),
-    Dialect("mse-half", "mse_loss", "a half", "the loss is ½ (x-y)²", "optax's l2_loss", _scaled(lambda a: 0.5)),
+            "the mean divides by Σ w", "weighted averages of rows", mean_over(_weights)),
+    Dialect("mse-half", "mse_loss", "a half", "the loss is ½ (x-y)²", "optax's l2_loss", scaled(lambda a: 0.5)),
     Dialect("mse-rows", "mse_loss", "a half, and a mean over the batch", "the mean is ½ Σ (x-y)² / N, N rows",
-            "Caffe's EuclideanLoss", lambda spec: _mean(lambda a: 2 * max(a["input"].shape[0], 1) if a["input"].ndim
+            "Caffe's EuclideanLoss", lambda spec: mean_over(lambda a: 2 * max(a["input"].shape[0], 1) if a["input"].ndim
                                                         else 2)(spec)),
     Dialect("mse-mean-count", "mse_loss", "a weighted mean over the number of elements",
-            "the mean divides by the number of elements, not by Σ w", "Keras's sample_weight", _mean(_size)),
+            "the mean divides by the number of elements, not by Σ w", "Keras's sample_weight", mean_over(_size)),
     Dialect("l1-mean-count", "l1_loss", "a weighted mean over the number of elements",
-            "the mean divides by the number of elements, not by Σ w", "Keras's sample_weight", _mean(_size)),
+            "the mean divides by the number of elements, not by Σ w", "Keras's sample_weight", mean_over(_size)),
     Dialect("smooth-l1-huber", "smooth_l1_loss", "Huber's scale", "the loss is β times as large: ½ d², β |d| - ½ β²",
-            "Keras's and optax's Huber loss under this name", _scaled(lambda a: a["beta"])),
+            "Keras's and optax's Huber loss under this name", scaled(lambda a: a["beta"])),
     Dialect("smooth-l1-sigma", "smooth_l1_loss", "beta for σ", "the threshold is 1 / β²: ½ (β d)², |d| - ½ / β²",
-            "Fast R-CNN, MXNet", _called(lambda a: {"beta": 1 / a["beta"] ** 2 if a["beta"] != 0 else a["beta"]})),
+            "Fast R-CNN, MXNet", called(lambda a: {"beta": 1 / a["beta"] ** 2 if a["beta"] != 0 else a["beta"]})),
     Dialect("huber-smooth-l1", "huber_loss", "smooth L1's scale", "the loss is divided by δ: ½ d² / δ, |d| - ½ δ",
-            "ports that call smooth_l1_loss", _scaled(lambda a: 1 / a["delta"])),
-    Dialect("huber-double", "huber_loss", "twice the size", "the loss is d², 2 δ |d| - δ²", "CVXPY", _scaled(lambda a: 2)),
+            "ports that call smooth_l1_loss", scaled(lambda a: 1 / a["delta"])),
+    Dialect("huber-double", "huber_loss", "twice the size", "the loss is d², 2 δ |d| - δ²", "CVXPY",
+            scaled(lambda a: 2)),
     Dialect("hinge-two-classes", "hinge_embedding_loss", "every target but 1 taken for -1",
             "the loss is max(0, m - x) wherever y is not 1", "ports that take labels 0 and 1",
-            _called(lambda a: {"target": np.where(a["target"] == 1, 1, -1)})),
+            called(lambda a: {"target": np.where(a["target"] == 1, 1, -1)})),
     Dialect("triplet-no-eps", "triplet_margin_loss", "no eps", "d(x, y) = ‖x - y‖", "optax, TensorFlow Addons",
-            _called(lambda a: {"eps": 0.0 * a["eps"]})),
+            called(lambda a: {"eps": 0.0 * a["eps"]})),
     Dialect("triplet-squared", "triplet_margin_loss", "squared distances", "max(0, m + |a-p|² - |a-n|²)",
             "FaceNet, TensorFlow Addons", _squared_triplet),
     Dialect("triplet-active-mean", "triplet_margin_loss", "a mean over active triplets",
-            "the mean divides by the number of losses above 0", "pytorch-metric-learning", _mean_of_losses(_positive)),
+            "the mean divides by the number of losses above 0", "pytorch-metric-learning", mean_of_losses(_positive)),
     Dialect("ranking-active-mean", "margin_ranking_loss", "a mean over active pairs",
-            "the mean divides by the number of losses above 0", "pytorch-metric-learning", _mean_of_losses(_positive)),
+            "the mean divides by the number of losses above 0", "pytorch-metric-learning", mean_of_losses(_positive)),
     Dialect("multi-margin-sum", "multi_margin_loss", "a sum over classes", "no division by the number of classes",
-            "CS231n, Weston & Watkins 1999", _scaled(lambda a: a["input"].shape[-1] if a["input"].ndim else 1)),
+            "CS231n, Weston & Watkins 1999", scaled(lambda a: a["input"].shape[-1] if a["input"].ndim else 1)),
     Dialect("multilabel-soft-sum", "multilabel_soft_margin_loss", "a sum over classes",
-            "no division by the number of classes", "ports that sum over labels", _scaled(lambda a: a["input"].shape[-1])),
+            "no division by the number of classes", "ports that sum over labels",
+            scaled(lambda a: a["input"].shape[-1])),
     Dialect("poisson-eps", "poisson_nll_loss", "an eps of 1e-7", "the loss is x - t log(x + 1e-7), whatever eps",
-            "Keras", _called(lambda a: {"eps": a["eps"] * 0 + _TINY})),
+            "Keras", called(lambda a: {"eps": a["eps"] * 0 + _TINY})),
     Dialect("gaussian-added-eps", "gaussian_nll_loss", "eps added to the variance", "v = var + ε, not max(var, ε)",
-            "ports without a clamp", _called(lambda a: {"var": a["var"] + a["eps"], "eps": 0.0 * a["eps"]})),
+            "ports without a clamp", called(lambda a: {"var": a["var"] + a["eps"], "eps": 0.0 * a["eps"]})),
     Dialect("gaussian-clamped-gradient", "gaussian_nll_loss", "a clamp that is differentiated",
             "the gradient for the variance is 0 where it is below ε", "JAX code with maximum(var, eps)",
-            _changed(backward=_clamped_gradient)),
+            changed(backward=_clamped_gradient)),
     Dialect("ctc-plain-mean", "ctc_loss", "a mean over the batch alone",
             "the mean does not divide losses by the lengths of their targets", "TensorFlow, optax",
-            _mean_of_losses(lambda each: each.size)),
+            mean_of_losses(lambda each: each.size)),
 )
