@@ -89,7 +89,8 @@ def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> 
                if len(answered) == len(failing) and (match := _match(dialect, answered, passing))]
     matches = [match for match in matches if match.explained] or matches
     matches.sort(key=lambda match: (-match.explained, match.share))
-    conditions = () if matches else _conditions([s.case for s in failing], [s.case for s in passing])
+    wrong = {name for seen in failing for name in _failing_outputs(seen)}
+    conditions = () if matches else _conditions([s.case for s in failing], [s.case for s in passing if _tells(s, wrong)])
     return Diagnosis(tuple(matches), conditions, in_order[0])
 
 
@@ -138,11 +139,18 @@ def _evidence(dialect: Dialect, seen: Observation) -> tuple[_Evidence, float]:
     return _Evidence.ROUNDED if Verdict.VACUOUS in verdicts else _Evidence.FOR, share
 
 
+def _tells(seen: Observation, names: set[str]) -> bool:
+    """Can a mistake in one of these outputs show? Not where they are all 0, infinite or NaN."""
+    values = [np.asarray(seen.outputs[name]) for name in names if name in seen.outputs]
+    return not names or any(bool(np.any(np.isfinite(v) & (v != 0))) for v in values)
+
+
 def _failing_outputs(seen: Observation) -> set[str]:
     return {name for name, (verdict, *_) in seen.record.outputs.items() if Verdict(verdict).disagrees}
 
 
-_MOST = 4  #: conditions that are worth saying where none says it all
+_MOST = 4  #: ways to fail that are worth saying where none says it all
+_FEW = 60  #: conditions, of which every three are tried together
 
 
 # --- what failures depend on ---------------------------------------------------------------------
@@ -156,26 +164,46 @@ class _Condition:
 
 
 def _conditions(failing: Sequence[Case], passing: Sequence[Case]) -> tuple[str, ...]:
-    """The smallest set of conditions that all failing cases meet and no passing one; or several that cover them.
+    """What failing cases have in common and passing ones have not, in as few conditions as possible.
 
-    Where there are several, each holds for no passing case, and together they hold for every failing one.
+    First those that tell them apart. Then those that every failing case meets and most others do not, for a
+    mistake may not show everywhere. Then several that no passing case meets, and which together hold for every
+    failing one.
     """
     if not passing:
         return ("in every case",)
     rows = {c: (np.array([c.holds(case) for case in failing]), np.array([c.holds(case) for case in passing]))
             for c in _candidates(failing, passing)}
     pure = []  # conjunctions that no passing case meets, the shortest first
-    for size in (1, 2, 3):
+    for size in (1, 2, 3) if len(rows) <= _FEW else (1, 2):
         for chosen in itertools.combinations(rows, size):
             of_failing = np.logical_and.reduce([rows[c][0] for c in chosen])
             if of_failing.any() and not np.logical_and.reduce([rows[c][1] for c in chosen]).any():
                 if of_failing.all():
-                    return ("only " + " and ".join(c.said for c in chosen),)
+                    return ("only " + _together(chosen),)
                 pure.append((chosen, of_failing))
-        if size == 2 and len(rows) > 60:  # triples of more take too long
-            break
+    common, beside = _common({c: held for c, (of_failing, held) in rows.items() if of_failing.all()}, len(passing))
+    if common and beside <= len(failing):
+        return (f"only {_together(common)}, in {len(failing)} of {len(failing) + beside} such cases",)
     said = list(_cover(pure, len(failing)))
     return (*said[:_MOST], *([f"in {len(said) - _MOST} further ways"] if len(said) > _MOST else []))
+
+
+def _common(met: Mapping[_Condition, Any], n: int) -> tuple[list[_Condition], int]:
+    """Of conditions that every failing case meets those that halve the passing ones, and how many of n are left."""
+    chosen: list[_Condition] = []
+    left = np.ones(n, bool)
+    while met:
+        best = min(met, key=lambda c: (left & met[c]).sum())
+        if 2 * (left & met[best]).sum() > left.sum():
+            break
+        chosen.append(best)
+        left = left & met[best]
+    return chosen, int(left.sum())
+
+
+def _together(conditions: Iterable[_Condition]) -> str:
+    return " and ".join(condition.said for condition in conditions)
 
 
 def _cover(pure: Iterable[tuple[tuple[_Condition, ...], Any]], n: int) -> Iterator[str]:
@@ -186,7 +214,7 @@ def _cover(pure: Iterable[tuple[tuple[_Condition, ...], Any]], n: int) -> Iterat
         if not (held & left).any():
             yield f"in {left.sum()} of {n} cases that no argument tells from those that pass"
             return
-        yield f"in {(held & left).sum()} of {n} cases, always " + " and ".join(c.said for c in chosen)
+        yield f"in {(held & left).sum()} of {n} cases, always " + _together(chosen)
         left = left & ~held
 
 

@@ -257,7 +257,7 @@ def _multilabel_margin_drops_nan(spec: LossSpec) -> LossSpec:
         count = (labels[:, :, None] == np.arange(x.shape[1])).sum(1)
         z = 1 - x[:, :, None] + x[:, None, :]
         z = np.where((count > 0)[:, :, None] & (count == 0)[:, None, :] & (z > 0), z, 0) * count[:, :, None]
-        each = (np.sum(z, (1, 2)) / x.shape[1]).reshape(input.shape[:-1])
+        each = numerics.cast(np.sum(z, (1, 2)) / x.shape[1], input.dtype).reshape(input.shape[:-1])
         return reduction.reduce_losses(each, reduction.resolve(reduction_, size_average, reduce))
 
     return dataclasses.replace(spec, function=_torch_names(function))
