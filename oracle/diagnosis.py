@@ -88,9 +88,10 @@ def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> 
     matches = [match for dialect in dialects_of(failing[0].case.spec.name)
                if len(answered) == len(failing) and (match := _match(dialect, answered, passing))]
     matches = [match for match in matches if match.explained] or matches
-    matches.sort(key=lambda match: (-match.explained, match.share))
+    matches.sort(key=lambda match: (-match.explained, -match.share))  # a narrow bound leaves a large share
     wrong = {name for seen in failing for name in _failing_outputs(seen)}
-    conditions = () if matches else _conditions([s.case for s in failing], [s.case for s in passing if _tells(s, wrong)])
+    conditions = () if matches else _conditions(
+        [s.case for s in failing], [s.case for s in passing if _tells(s, wrong)])
     return Diagnosis(tuple(matches), conditions, in_order[0])
 
 

@@ -12,7 +12,7 @@ from reference import optim
 from reference.spec import OptimSpec
 
 from .record import Dialect
-from .rules import Array, Change, Options, decayed, rule, starting_at_zero
+from .rules import Array, Change, Options, decayed, flushed, rule, starting_at_zero
 
 __all__ = ["OPTIM"]
 
@@ -48,6 +48,14 @@ def _adagrad(theta: Array, g: Array, s: Array, *, t: int, **options: Any) -> tup
     theta, g = decayed(theta, g, options)
     s = s + g * g
     return theta - options["lr"] / (1 + (t - 1) * options["lr_decay"]) * g / np.sqrt(s + options["eps"]), s
+
+
+def _adagrad_optax(theta: Array, g: Array, s: Array, *, t: int, **options: Any) -> tuple[Array, ...]:
+    """The same, but 0 where s is 0 or underflows to it."""
+    theta, g = decayed(theta, g, options)
+    s = s + g * g
+    step = np.where(flushed(s) > 0, g / np.sqrt(s + options["eps"]), 0)
+    return theta - options["lr"] / (1 + (t - 1) * options["lr_decay"]) * step, s
 
 
 def _adagrad_start(spec: OptimSpec) -> OptimSpec:
@@ -143,6 +151,14 @@ def _rprop_minus(theta: Array, g: Array, prev: Array, eta: Array, *, t: int, **o
     return theta - np.sign(g) * eta, g, eta
 
 
+def _rprop_late(theta: Array, g: Array, prev: Array, eta: Array, *, t: int, **options: Any) -> tuple[Array, ...]:
+    """The step is that of the iteration before; where the product is 0, step sizes are not limited either."""
+    g = -g if options["maximize"] else g
+    agree, limited = _turned(g, prev, eta, options)
+    new = np.where(agree == 0, eta, limited)
+    return theta - np.where(agree < 0, 0, prev), np.where(agree < 0, 0, np.sign(g) * new), new
+
+
 OPTIM = (
     Dialect("rmsprop-eps-inside", "RMSprop", "eps inside the square root", "the step is lr g / √(v + ε)",
             "optax 0.2", _rmsprop()),
@@ -154,7 +170,10 @@ OPTIM = (
             "v₀ = 1; b = μ b + lr g / √(v + ε), and θ - b", "TensorFlow 1, timm's RMSpropTF",
             _rmsprop(start=1, velocity=True)),
     Dialect("adagrad-eps-inside", "Adagrad", "eps inside the square root", "the step is lr g / √(s + ε)",
-            "Keras, optax 0.2", rule(_adagrad, lambda options: {"sum": options["initial_accumulator_value"]})),
+            "Keras", rule(_adagrad, lambda options: {"sum": options["initial_accumulator_value"]})),
+    Dialect("adagrad-optax", "Adagrad", "eps inside the square root, and no step where the sum underflows",
+            "the step is lr g / √(s + ε), and 0 where s is 0 in the type", "optax 0.2",
+            rule(_adagrad_optax, lambda options: {"sum": options["initial_accumulator_value"]})),
     Dialect("adagrad-tenth", "Adagrad", "a sum that starts at 0.1", "s₀ is 0.1 where nothing else is said",
             "TensorFlow, Keras, optax 0.2", _adagrad_start),
     Dialect("adadelta-eps-outside", "Adadelta", "eps outside the square roots", "Δ = (√u + ε) / (√v + ε) g",
@@ -175,4 +194,7 @@ OPTIM = (
             "Riedmiller & Braun 1993 (Rprop+)", _rprop(_rprop_plus)),
     Dialect("rprop-minus", "Rprop", "no rest after a turn", "where the gradient turns, θ moves by the smaller step",
             "Igel & Hüsken 2000 (Rprop-)", _rprop(_rprop_minus)),
+    Dialect("rprop-late", "Rprop", "the step of the iteration before",
+            "θ moves by the last iteration's step, at first by 0; step sizes are limited only when they change",
+            "optax 0.2", _rprop(_rprop_late)),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from reference.numerics import widen
 from reference.optim import SparseGrad
 from reference.spec import OptimSpec
 
-__all__ = ["Array", "Change", "Options", "decayed", "rule", "starting_at_zero", "with_options"]
+__all__ = ["Array", "Change", "Options", "decayed", "flushed", "rule", "starting_at_zero", "with_options"]
 
 Array = np.ndarray[Any, Any]
 Change = Callable[[OptimSpec], OptimSpec]
@@ -21,8 +22,10 @@ Options = Mapping[str, Any]
 
 
 def rule(step: Callable[..., tuple[Array, ...]], states: Callable[[Options], Mapping[str, float]],
-          counts: bool = True) -> Change:
+          counts: bool = True, numbers: Mapping[str, float] = MappingProxyType({})) -> Change:
     """``theta, *state = step(theta, g, *state, t=t, **options)``, where states have names and start at numbers.
+
+    ``numbers`` are states of one element, which follow; their type is float32, as in torch.
 
     Sparse gradients are left to the reference.
     """
@@ -35,12 +38,15 @@ def rule(step: Callable[..., tuple[Array, ...]], states: Callable[[Options], Map
                 starts, state = states(options), self.state[p]
                 for name, start in starts.items():
                     state.setdefault(name, np.full_like(p.data, start))
+                for name, start in numbers.items():
+                    state.setdefault(name, np.full_like(p.data, start, np.float32, shape=()))
                 self.steps = getattr(self, "steps", {})
                 t = self.steps[p] = self.steps.get(p, 0) + 1
                 if counts:
                     state["step"] = np.asarray(t, np.float32)
-                values = step(widen(p.data), widen(grad), *(widen(state[name]) for name in starts), t=t, **options)
-                for array, value in zip((p.data, *(state[name] for name in starts)), values, strict=False):
+                names = (*starts, *numbers)
+                values = step(widen(p.data), widen(grad), *(widen(state[name]) for name in names), t=t, **options)
+                for array, value in zip((p.data, *(state[name] for name in names)), values, strict=False):
                     array[...] = value
                 return None
 
@@ -60,6 +66,15 @@ def with_options(change: Callable[[Options], Options]) -> Change:
         return dataclasses.replace(spec, optimizer=Changed)
 
     return changed
+
+
+#: The smallest normal number of a storage type.
+_TINY = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-14, "bfloat16": 2.0**-126}
+
+
+def flushed(x: Array) -> Array:
+    """The array with 0 for what is below its type's normal numbers."""
+    return np.asanyarray(np.where(np.abs(x) < _TINY[(getattr(x, "stands_for", None) or x.dtype).name], 0, x))
 
 
 def decayed(theta: Array, g: Array, options: Options) -> tuple[Array, Array]:

@@ -54,6 +54,16 @@ def _moments(make: Callable[..., Any]) -> Callable[[Options], Any]:
     return lambda o: make(o["lr"], b1=o["betas"][0], b2=o["betas"][1], eps=o["eps"])
 
 
+def _decoupled(scale: Callable[..., Any], **settings: Any) -> Callable[[Options], Any]:
+    """As optax.nadam, optax.nadamw and optax.radam are made of their parts; optax has no radamw."""
+    def made(o: Options) -> Any:
+        decay = [optax.add_decayed_weights(o["weight_decay"])] if o["decoupled_weight_decay"] else []
+        return optax.chain(scale(b1=o["betas"][0], b2=o["betas"][1], eps=o["eps"], **settings), *decay,
+                           optax.scale_by_learning_rate(o["lr"]))
+
+    return made
+
+
 _ADAM = _Optimizer(_adam, {"exp_avg": "mu", "exp_avg_sq": "nu", "max_exp_avg_sq": "nu_max"})
 
 #: torch's name -> optax's. Defaults of optax where torch has no such option: eps inside RMSprop's root, for one.
@@ -70,10 +80,9 @@ _OPTIMIZERS: Mapping[str, _Optimizer] = {
     "Adadelta": _Optimizer(lambda o: optax.adadelta(o["lr"], rho=o["rho"], eps=o["eps"]),
                            {"square_avg": "e_g", "acc_delta": "e_x"}),
     "Adamax": _Optimizer(_moments(optax.adamax), {"exp_avg": "mu", "exp_inf": "nu"}),
-    "NAdam": _Optimizer(_moments(optax.nadam), {"exp_avg": "mu", "exp_avg_sq": "nu"},
-                        absent={"momentum_decay": 4e-3, "decoupled_weight_decay": False}),
-    "RAdam": _Optimizer(_moments(optax.radam), {"exp_avg": "mu", "exp_avg_sq": "nu"},
-                        absent={"decoupled_weight_decay": False}),
+    "NAdam": _Optimizer(_decoupled(optax.scale_by_adam, nesterov=True), {"exp_avg": "mu", "exp_avg_sq": "nu"},
+                        absent={"momentum_decay": 4e-3}),
+    "RAdam": _Optimizer(_decoupled(optax.scale_by_radam), {"exp_avg": "mu", "exp_avg_sq": "nu"}),
     "Rprop": _Optimizer(lambda o: optax.rprop(o["lr"], *o["etas"], *o["step_sizes"]), {"step_size": "step_sizes"}),
 }
 
