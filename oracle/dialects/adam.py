@@ -21,7 +21,7 @@ __all__ = ["ADAM"]
 
 def _corrections(betas: tuple[Any, Any], t: int, theta: Array, typed: bool) -> tuple[Any, Any]:
     """1 - β₁ᵗ and 1 - β₂ᵗ: from doubles, or from numbers of the parameters' type, where they cancel."""
-    beta1, beta2 = (np.full_like(theta, beta, shape=()) if typed else beta for beta in betas)
+    beta1, beta2 = (np.full_like(theta, beta, shape=()) if typed and float(beta) else beta for beta in betas)
     return 1 - beta1**t, 1 - beta2**t
 
 
