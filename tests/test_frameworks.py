@@ -1,4 +1,4 @@
-"""Other frameworks as targets: each optimizer passes, or follows a dialect that diagnosis names and a waiver accepts."""
+"""Other frameworks as targets: an optimizer passes, or follows a dialect that diagnosis names and a waiver accepts."""
 
 from __future__ import annotations
 
