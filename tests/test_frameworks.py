@@ -1,4 +1,4 @@
-"""Other frameworks as targets: an optimizer passes, or follows a dialect that diagnosis names and a waiver accepts."""
+"""Other frameworks as targets: optimizers pass, or follow a dialect that diagnosis names and a waiver accepts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ RULES: dict[str, dict[str, str | None]] = {
               "Adagrad": "adagrad-optax", "Adadelta": None, "Adamax": None, "NAdam": "nadam-optax",
               "RAdam": "radam-optax", "Rprop": "rprop-late"},
     "keras": {"Adam": "adam-keras", "AdamW": "adamw-keras", "SGD": "sgd-velocity", "RMSprop": "rmsprop-keras",
-              "Adagrad": "adagrad-eps-inside", "Adadelta": None, "Adamax": "adamax-eps-divisor", "NAdam": "nadam-keras"},
+              "Adagrad": "adagrad-eps-inside", "Adadelta": None, "Adamax": "adamax-eps-divisor",
+              "NAdam": "nadam-keras"},
 }
 ALL = [(framework, op, dialect) for framework, rules in RULES.items() for op, dialect in rules.items()]
 

@@ -12,7 +12,7 @@ from reference import optim
 from reference.spec import OptimSpec
 
 from .record import Dialect
-from .rules import Array, Change, Options, decayed, rule, starting_at_zero, with_options
+from .rules import Array, Change, Options, decayed, flushed, rule, starting_at_zero, with_options
 
 __all__ = ["ADAM"]
 
@@ -27,8 +27,12 @@ def _corrections(betas: tuple[Any, Any], t: int, theta: Array, typed: bool) -> t
 
 def _adam(direction: Callable[..., Any], largest: Callable[..., Any] = lambda v, c2: v,
           begin: Callable[..., tuple[Array, Array]] = decayed,
-          end: Callable[..., Any] = lambda theta, options: theta, typed: bool = False) -> Change:
-    """Adam with another direction from its moments, largest moment, decay before or decay after the step."""
+          end: Callable[..., Any] = lambda theta, options: theta, typed: bool = False,
+          kept: Callable[[Array], Any] = lambda x: x) -> Change:
+    """Adam with another direction from its moments, largest moment, decay before or decay after the step.
+
+    ``kept`` is what becomes of terms of the second moment.
+    """
 
     def update(theta: Array, g: Array, m: Array, v: Array, v_max: Array | None = None, *, t: int,
                **options: Any) -> tuple[Array, ...]:
@@ -36,7 +40,7 @@ def _adam(direction: Callable[..., Any], largest: Callable[..., Any] = lambda v,
         c1, c2 = _corrections(options["betas"], t, theta, typed)
         theta, g = begin(theta, g, options)
         m = beta1 * m + (1 - beta1) * g
-        v = beta2 * v + (1 - beta2) * g * g
+        v = kept(beta2 * v + kept((1 - beta2) * kept(g * g)))
         if v_max is not None:
             v_max = np.maximum(v_max, largest(v, c2))
         d = direction(m, v if v_max is None else v_max, c1, c2, options["eps"])
@@ -75,8 +79,9 @@ def _amsgrad_corrected(typed: bool) -> Change:
     """Only AMSGrad's steps differ, or all of them by the type of their corrections."""
 
     def changed(spec: OptimSpec) -> OptimSpec:
-        others = _adam(_corrected, typed=True)(spec).optimizer if typed else spec.optimizer
-        largest = _adam(_corrected_largest, lambda v, c2: v / c2, typed=typed)(spec).optimizer
+        others = _adam(_corrected, typed=True, kept=flushed)(spec).optimizer if typed else spec.optimizer
+        largest = _adam(_corrected_largest, lambda v, c2: v / c2, typed=typed,
+                        kept=flushed if typed else lambda x: x)(spec).optimizer
 
         class Changed(largest):  # type: ignore[valid-type, misc]
             def _update(self, p: optim.Parameter, grad: Any, options: dict[str, Any]) -> Any:
@@ -176,8 +181,9 @@ _OF_BOTH = tuple(
         ("adam-decay-last", "decay after the step", "θ = (1 - lr λ)(θ - step): what is decayed has been moved",
          "AdamW of Hugging Face transformers 2 to 4", _adam(_corrected, begin=_undecayed, end=_decay_last)),
         ("adam-optax", "bias corrections in the parameters' type, and AMSGrad's maximum of corrected moments",
-         "1 - βᵗ comes from a β of the parameters' type, where it cancels; v_max = max(v_max, v / (1-β₂ᵗ))",
-         "optax 0.2", _amsgrad_corrected(typed=True)),
+         "1 - βᵗ comes from a β of the parameters' type, where it cancels; v_max = max(v_max, v / (1-β₂ᵗ)); "
+         "what is below the normal numbers is 0 in v", "optax 0.2, where XLA flushes subnormals",
+         _amsgrad_corrected(typed=True)),
         ("adam-keras", "bias corrections in the parameters' type, and eps beside the uncorrected root",
          "1 - βᵗ comes from a β of the parameters' type, where it cancels; the step is "
          "lr √(1-β₂ᵗ) / (1-β₁ᵗ) · m / (√v + ε)", "Keras 3", _adam(_eps_hat, typed=True)),
