@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from oracle.cases import BadCaseError, chosen_specs
+from reference.spec import LossSpec
 
 from .table import ratios, table
 
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     try:
-        ops = [spec.name for spec in chosen_specs(options.ops)]
+        specs = list(chosen_specs(options.ops))
     except BadCaseError as error:
         parser.error(str(error))
     status, console = 0, Console(width=None if sys.stdout.isatty() else 160)
@@ -64,15 +65,16 @@ def main(argv: Sequence[str] | None = None) -> int:
                    "-p", "no:cacheprovider", "--benchmark-only", "--benchmark-quiet",
                    f"--benchmark-json={results}", "--benchmark-min-time=0.001",
                    f"--benchmark-max-time={options.time}", f"--benchmark-min-rounds={options.rounds}",
-                   f"--bench-ops={','.join(ops)}", f"--bench-sizes={','.join(map(str, options.sizes))}",
-                   f"--bench-threads={threads}"]
+                   f"--bench-ops={','.join(spec.name for spec in specs)}",
+                   f"--bench-sizes={','.join(map(str, options.sizes))}", f"--bench-threads={threads}"]
         environment = os.environ | dict.fromkeys(_POOLS, str(threads))
         status = subprocess.run(command, env=environment, check=False).returncode or status
         if results.exists():
             documents.append(json.loads(results.read_text(encoding="utf-8")))
             console.print(f"results: {results}")
     if documents:
-        console.print(table(ratios(documents), documents[0]["machine_info"]))
+        slower = {spec.name: spec.slower for spec in specs if isinstance(spec, LossSpec)}
+        console.print(table(ratios(documents), documents[0]["machine_info"], slower))
     return status
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from statistics import geometric_mean
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from rich.table import Table
@@ -64,8 +65,12 @@ def means(rows: Iterable[Mapping[Column, float]]) -> dict[Column, float]:
     return {column: geometric_mean(values) for column, values in columns.items()}
 
 
-def table(of: Ratios, machine: Mapping[str, Any]) -> Table:
-    """One row for each part and target, geometric means by kind and of all below, and to the right."""
+def table(of: Ratios, machine: Mapping[str, Any], slower: Mapping[str, str] = MappingProxyType({})) -> Table:
+    """One row for each part and target, geometric means by kind and of all below, and to the right.
+
+    Under it stands why an op is slower than torch, as ``slower`` has it by name.
+    """
+    reasons = [f"{op}: {slower[op]}" for op in dict.fromkeys(row.op for row in of) if slower.get(op)]
     columns = sorted({column for row in of.values() for column in row})
     result = Table(
         title="median time of torch / median time of the reference, float32; above 1 the reference is faster",
@@ -73,7 +78,7 @@ def table(of: Ratios, machine: Mapping[str, Any]) -> Table:
                 f"{machine.get('cpu', {}).get('brand_raw', 'unknown CPU')}. Threads are torch's, and those "
                 "of NumPy's BLAS; NumPy's elementwise operations use one thread whatever is set. "
                 f"?: torch was more than {_HELD_UP:g} times slower than with one thread, most likely as "
-                "other jobs held its threads up.",
+                "other jobs held its threads up." + "".join(f"\n{reason}" for reason in reasons),
         title_justify="left", caption_justify="left")
     for name in ("op", "part", "against"):
         result.add_column(name, no_wrap=True)

@@ -21,6 +21,7 @@ import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import flint
@@ -152,6 +153,11 @@ def _log(x: arb) -> arb:
     return arb("-inf") if x.is_zero() else x.log()
 
 
+def _log1p(x: arb) -> arb:
+    """log(1 + x), -inf for an exact -1."""
+    return arb("-inf") if x == -1 else x.log1p()
+
+
 def _maximum(a: Any, b: Any) -> arb:
     return arb(a).max(b)
 
@@ -174,6 +180,7 @@ _ELEMENTWISE: dict[np.ufunc, Any] = {
     np.power: np.frompyfunc(_power, 2, 1),
     np.sqrt: np.frompyfunc(_sqrt, 1, 1),
     np.log: np.frompyfunc(_log, 1, 1),
+    np.log1p: np.frompyfunc(_log1p, 1, 1),
     np.square: np.frompyfunc(lambda x: x * x, 1, 1),
     np.reciprocal: np.frompyfunc(lambda x: 1 / x, 1, 1),
     np.sign: np.frompyfunc(lambda x: arb(x).sgn(), 1, 1),
@@ -190,24 +197,35 @@ _ELEMENTWISE: dict[np.ufunc, Any] = {
 _ELEMENTWISE |= {np.bitwise_and: _ELEMENTWISE[np.logical_and], np.bitwise_or: _ELEMENTWISE[np.logical_or],
                  np.invert: _ELEMENTWISE[np.logical_not], np.fmax: _ELEMENTWISE[np.maximum]}
 _NATIVE = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.absolute, np.exp,
-           np.log1p, np.expm1, np.tanh, np.sin, np.cos, np.tan, np.matmul}
-_ROUNDS = _NATIVE - {np.negative, np.positive, np.absolute} | {np.power, np.sqrt, np.log, np.square, np.reciprocal}
+           np.expm1, np.tanh, np.sin, np.cos, np.tan, np.matmul}
+_ROUNDS = _NATIVE - {np.negative, np.positive, np.absolute} | {np.power, np.sqrt, np.log, np.log1p, np.square,
+                                                            np.reciprocal}
 #: These can lose bits below the smallest normal number. Sums and differences cannot, among numbers of
 #: the type: there they are exact. With a scalar, which has more bits than the type, they can.
 _MAY_UNDERFLOW = _ROUNDS - {np.add, np.subtract, np.sqrt, np.log, np.cos}
 
 
+@cache
+def _limits(fmt: Format | None) -> tuple[arb, arb, arb]:
+    """Smallest normal number, largest number, and half a quantum as a ball; of real numbers 0, infinity and 0."""
+    if fmt is None:
+        return arb(0), arb("inf"), arb(0)
+    return arb(fmt.tiny), arb(fmt.max), arb(0, arb(2) ** (fmt.low - fmt.bits))
+
+
+@cache
+def _rounding(unit: float) -> arb:
+    return arb(1, unit)
+
+
 def _settle(elements: Array, rounds: bool, underflows: bool) -> None:
     """Charge each result with what a storage type costs: a unit, half a quantum below its range, all above."""
-    limits = _active.limits
-    tiny, largest = (arb(limits.tiny), arb(limits.max)) if limits else (arb(0), arb("inf"))
-    half_quantum = arb(0, arb(2) ** (limits.low - limits.bits)) if limits else arb(0)
-    rounding = arb(1, _active.unit)
+    tiny, largest, half_quantum = _limits(_active.limits)
     flat = elements.reshape(-1)
+    if rounds:
+        np.multiply(flat, _rounding(_active.unit), out=flat)
     for i, x in enumerate(flat):
         size = abs(x)
-        if rounds:
-            x = flat[i] = x * rounding
         if tiny < size < largest:
             continue
         if not size < largest:
@@ -253,28 +271,34 @@ class BallArray(np.ndarray[Any, Any]):
         self.stands_for = getattr(obj, "stands_for", None)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
-        if ufunc not in _NATIVE and ufunc not in _ELEMENTWISE:
+        known = _ELEMENTWISE.get(ufunc, ufunc if ufunc in _NATIVE else None)
+        if known is None:
             raise TypeError(f"numpy.{ufunc.__name__} has no meaning for balls; use a primitive of "
                             "reference.numerics")
-        run = getattr(_ELEMENTWISE.get(ufunc, ufunc), method)
+        run = known if method == "__call__" else getattr(known, method)
         summing = ufunc is np.matmul or (ufunc is np.add and method != "__call__")
-        operands = [_plain(x) for x in inputs]
+        operands, with_scalar, with_one = [], False, False
+        for x in inputs:
+            with_scalar = with_scalar or isinstance(x, Double | float)
+            with_one = with_one or (isinstance(x, int | float) and abs(x) == 1)
+            operands.append(x.view(np.ndarray) if x.__class__ is BallArray else _plain(x))
         kwargs = {k: _plain(v) for k, v in kwargs.items() if k != "dtype"}
-        result = np.array(run(*operands, **kwargs), dtype=object, order="C")  # as _settle needs it
+        result = run(*operands, **kwargs)
         if summing:
-            result = np.array(_to_arb(result), dtype=object, order="C")
+            result = _to_arb(result)
+        result = np.asarray(result, dtype=object, order="C")  # as _settle needs it
         if _active.unit and ufunc in _ROUNDS:
             if summing:
                 result = _charge_sum(result, run, operands, kwargs)
-            with_scalar = builtin_any(isinstance(x, Double | float) for x in inputs)
-            with_one = builtin_any(isinstance(x, int | float) and abs(x) == 1 for x in inputs)
             rounds = not (ufunc is np.multiply and with_one) and not (summing and _active.sum_unit == _active.unit)
-            _settle(result, rounds, ufunc in _MAY_UNDERFLOW or with_scalar)
+            _settle(result, rounds, with_scalar or ufunc in _MAY_UNDERFLOW)
         if out is not None:
             (target,) = out
             target[...] = result
             return target
-        return _wrap(result, self.stands_for)
+        wrapped = result.view(BallArray)
+        wrapped.stands_for = self.stands_for
+        return wrapped
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         override = _FUNCTIONS.get(func)
@@ -288,6 +312,9 @@ class BallArray(np.ndarray[Any, Any]):
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(value, Double) and _active.unit and self.stands_for is not None:
             value = _stored(value.value, self.stands_for.name)
+        elif value.__class__ is BallArray:
+            super().__setitem__(key, value.view(np.ndarray))
+            return
         super().__setitem__(key, _to_arb(np.asarray(_plain(value), dtype=object)))
 
     def __getitem__(self, key: Any) -> Any:

@@ -155,49 +155,85 @@ def storage(array: Array, dtype: str) -> Array:
     return kept
 
 
-def _tuples(spec: Spec) -> Iterator[tuple[tuple[str, Any], ...]]:
-    """Every combination of ``spec.strength`` axis values."""
-    for axes in itertools.combinations(spec.axes, min(spec.strength, len(spec.axes))):
-        yield from itertools.product(*[[(axis.name, value) for value in axis.values] for axis in axes])
+#: Completions of a combination that are compared, and those that are tried before it is called impossible.
+_CANDIDATES, _ATTEMPTS = 12, 100
+
+
+class _Codes:
+    """Pairs of axis values, then larger combinations up to the spec's strength: which of them a row holds.
+
+    A row is the places of its values along the axes, and a combination of them has a number.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.lengths = [len(axis.values) for axis in spec.axes]
+        self.costly = [{axis.values.index(value) for value in axis.costly} for axis in spec.axes]
+        self.cheap = [[i for i in range(n) if i not in costly]
+                      for n, costly in zip(self.lengths, self.costly, strict=True)]
+        strength = min(spec.strength, len(spec.axes))
+        self.groups = [group for size in range(min(2, strength), strength + 1)
+                       for group in itertools.combinations(range(len(spec.axes)), size)]
+        self.strides = np.zeros((len(spec.axes), len(self.groups)), np.int64)
+        self.offsets = np.zeros(len(self.groups), np.int64)
+        self.wanted: list[dict[int, int]] = []  # axis -> place, by code
+        counted = []
+        for g, group in enumerate(self.groups):
+            self.offsets[g] = len(self.wanted)
+            for k, axis in enumerate(group):
+                self.strides[axis, g] = np.prod([self.lengths[a] for a in group[k + 1:]], dtype=np.int64)
+            for places in itertools.product(*[range(self.lengths[a]) for a in group]):
+                costly = any(p in self.costly[a] for a, p in zip(group, places, strict=True))
+                counted.append(not costly or len(group) <= 2)
+                self.wanted.append(dict(zip(group, places, strict=True)))
+        self.uncovered = np.array(counted, np.bool_)
+
+    def of(self, rows: Sequence[Sequence[int]]) -> Array:
+        """The combinations in each row."""
+        return np.asarray(np.asarray(rows) @ self.strides + self.offsets)
 
 
 @cache
 def _covering(spec_name: str, dtype: str) -> tuple[Options, ...]:
-    """A greedy covering array: each row is the best of some completions of a tuple not yet covered."""
+    """A greedy covering array: each row is the best of some completions of a combination not yet covered.
+
+    A costly value is in no row that does not want it; what holds an impossible pair is impossible.
+    """
     spec = registry.get(spec_name)
     chance = random.Random(f"{spec_name}/{dtype}")
-    names = tuple(axis.name for axis in spec.axes)
-    groups = list(itertools.combinations(names, min(spec.strength, len(names))))
-    uncovered = dict.fromkeys(_tuples(spec))
+    codes = _Codes(spec)
     rows: dict[tuple[Any, ...], Options] = {}
 
-    def covered_by(row: Options) -> list[tuple[tuple[str, Any], ...]]:
-        return [t for group in groups if (t := tuple((name, row[name]) for name in group)) in uncovered]
+    def options(row: Sequence[int]) -> dict[str, Any]:
+        return {axis.name: axis.values[i] for axis, i in zip(spec.axes, row, strict=True)}
 
-    def take(row: Options) -> None:
-        rows[tuple(row.values())] = row
-        for t in covered_by(row):
-            del uncovered[t]
+    def take(row: Sequence[int]) -> None:
+        changes = options(row)
+        rows[tuple(changes.values())] = changes
+        codes.uncovered[codes.of([row])] = False
 
+    default = [0] * len(spec.axes)
     if spec.allowed(spec.defaults, dtype):
-        take(spec.defaults)
-    while uncovered:
-        wanted = next(iter(uncovered))
-        best: tuple[int, Options] | None = None
-        for attempt in range(200):
-            if best is not None and attempt >= 12:
+        take(default)
+    impossible: set[tuple[tuple[int, int], ...]] = set()
+    for code, wanted in enumerate(codes.wanted):
+        if not codes.uncovered[code] or not impossible.isdisjoint(itertools.combinations(wanted.items(), 2)):
+            continue
+        candidates: list[list[int]] = []
+        for attempt in range(_ATTEMPTS):
+            if candidates and attempt >= _CANDIDATES:
                 break
-            filler = spec.defaults if attempt == 0 else {a.name: chance.choice(a.values) for a in spec.axes}
-            row = {**filler, **dict(wanted)}
-            if spec.allowed(row, dtype) and (best is None or len(covered_by(row)) > best[0]):
-                best = len(covered_by(row)), row
-        if best is None:  # no completion is allowed: an infeasible tuple
-            del uncovered[wanted]
+            filler = default if attempt == 0 else [places[int(chance.random() * len(places))] for places in codes.cheap]
+            row = [wanted.get(axis, place) for axis, place in enumerate(filler)]
+            if spec.allowed(options(row), dtype):
+                candidates.append(row)
+        if candidates:
+            covers = codes.uncovered[codes.of(candidates)].sum(axis=1)
+            take(candidates[int(covers.argmax())])
         else:
-            take(best[1])
-    for row in ({**spec.defaults, **changes} for changes in spec.extra):
-        if spec.allowed(row, dtype):
-            take(row)
+            impossible.add(tuple(wanted.items()))
+    for changed in ({**spec.defaults, **changes} for changes in spec.extra):
+        if spec.allowed(changed, dtype):
+            rows[tuple(changed.values())] = changed
     return tuple(rows.values())
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .numerics import Array, cast, total, widen
+from .blocks import blocks, fits, map_blocks
+from .numerics import Array, add_up, cast, total, widen
 
-__all__ = ["reduce_losses", "resolve", "translate"]
+__all__ = ["reduce_blocks", "reduce_losses", "resolve", "translate"]
 
 
 def translate(size_average: bool | None, reduce: bool | None, stacklevel: int = 2) -> str:
@@ -68,5 +70,25 @@ def reduce_losses(losses: Array, reduction: str, divisor: Array | int | None = N
     if divisor is None:
         divisor = losses.size
     elif not isinstance(divisor, int):
-        divisor = np.sum(widen(divisor))
-    return cast(np.sum(widen(losses)) / divisor, losses.dtype)
+        divisor = add_up(widen(divisor), axis=None)
+    return cast(add_up(widen(losses), axis=None) / divisor, losses.dtype)
+
+
+def reduce_blocks(f: Callable[..., Array], arrays: Sequence[Array], reduction: str,
+                  divisor: Array | int | None = None) -> Array:
+    """:func:`reduce_losses` of ``f(*arrays)``, evaluated block by block (see :mod:`reference.blocks`).
+
+    >>> x = np.ones(10**6, np.float32)
+    >>> reduce_blocks(lambda x, y: x + y, [x, x], "mean").item()
+    2.0
+    """
+    if reduction == "none":
+        return np.asanyarray(map_blocks(f, *arrays))
+    if fits(arrays):
+        return reduce_losses(f(*arrays), reduction, divisor)
+    sums, size = [], 0
+    for _, block in blocks(arrays):
+        losses = f(*block)
+        sums.append(add_up(widen(losses), axis=None))
+        size += losses.size
+    return cast(reduce_losses(np.asarray(sums), reduction, size if divisor is None else divisor), losses.dtype)

@@ -38,6 +38,7 @@ class Axis:
     name: str
     values: tuple[Hashable, ...]
     about: str = ""
+    costly: tuple[Hashable, ...] = ()  #: values that stand once beside each value of the other axes, and no more
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,7 @@ class LossSpec(Spec):
     name) holds which array (by its path, such as ``tail[0][1]``)."""
     omitted: tuple[str, ...] = ()  #: arguments of torch that choose an implementation, a device, and no rule
     older_modules: tuple[str, ...] = ()  #: further classes of ``torch.nn``, deprecated ones
+    slower: str = ""  #: why the reference takes more than twice torch's time somewhere, where it does: one sentence
 
     @property
     def implementation(self) -> Callable[..., Any]:

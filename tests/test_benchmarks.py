@@ -113,6 +113,14 @@ def test_threads_that_were_held_up_give_no_ratio() -> None:
     assert cells[3:] == ["[green]3.00[/]", "?", "?"]
 
 
+def test_a_reason_stands_under_the_table_that_has_its_op() -> None:
+    slower = {"f": "one call takes 1 µs.", "g": "", "other": "it is not here."}
+    caption = str(table(ratios(DOCUMENTS), {}, slower).caption)
+    assert "\nf: one call takes 1 µs." in caption
+    assert "g: " not in caption
+    assert "other" not in caption.split("\n", 1)[1]
+
+
 def test_means_are_geometric() -> None:
     rows = ratios(DOCUMENTS)
     losses = means(row for name, row in rows.items() if name.kind == "loss")

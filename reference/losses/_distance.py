@@ -14,7 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, cast, isfinite, relu, result_type, sum_to, widen
+from ..blocks import map_blocks
+from ..numerics import (
+    Array,
+    array,
+    cast,
+    is_floating,
+    isfinite,
+    relu,
+    result_type,
+    row_sum,
+    sum_to,
+    vecdot,
+    widen,
+)
 from ._pairs import sign
 
 __all__ = ["Distance", "Manhattan", "PairwiseDistance", "Skewed", "Squared", "check_triplet", "triplet_gradients",
@@ -31,13 +44,17 @@ class PairwiseDistance:
     eps: Any = 1e-6
 
     def __call__(self, x: Array, y: Array) -> Array:
-        return cast(_norm(widen(x) - widen(y) + self.eps, self.p), _floating_type(x, y))
+        return cast(_norm(self._difference(x, y), self.p), _floating_type(x, y))
 
     def backward(self, grad_output: Array, x: Array, y: Array) -> tuple[Array, Array]:
         """By d = x - y + ε: sign(d) (|d|/‖d‖)^(p-1), and 0 where d or ‖d‖ is 0; p = ∞ shares ties equally."""
-        d = widen(x) - widen(y) + self.eps
-        slope = grad_output[..., None] * _norm_slope(d, self.p)
+        slope = _norm_slope(self._difference(x, y), self.p)
+        slope = slope * grad_output[..., None]
         return sum_to(slope, x.shape), -sum_to(slope, y.shape)
+
+    def _difference(self, x: Array, y: Array) -> Array:
+        d = widen(x) - widen(y)
+        return np.asanyarray(np.add(d, self.eps, out=d if is_floating(d) else None))
 
 
 def _floating_type(*arrays: Array) -> np.dtype[Any]:
@@ -48,21 +65,30 @@ def _floating_type(*arrays: Array) -> np.dtype[Any]:
 
 def _norm(d: Array, p: Any) -> Array:
     """(Σ |d|^p)^(1/p) over the last axis; vectors of extreme size are scaled, so that no power overflows."""
+    if p == 2:
+        squares = vecdot(d, d)
+        if not ((squares < 2.0**-40) | (squares > 2.0**40)).any():
+            return np.asanyarray(np.sqrt(squares))
     size = np.abs(d)
     if p == math.inf:
         return np.asanyarray(np.max(size, -1))
     if p == 0:
         return np.asanyarray(np.sum(np.where(size == 0, 0, 1) + 0 * size, -1))
+    if p == 1:
+        return row_sum(size)[..., 0]
     largest = np.max(size, -1, keepdims=True, initial=0)
     extreme = ((largest < 2.0**-20) & (largest > 0)) | ((largest > 2.0**20) & isfinite(largest))
     scale = np.where(extreme, largest, 1)
-    powers = np.sum(size / scale if p == 1 else (size / scale) ** p, -1)
-    if p not in (1, 2):
+    powers = np.sum((size / scale) ** p, -1)
+    if p != 2:
         powers = np.where(powers == 0, 0, np.where(powers == 0, 1, powers) ** (1 / p))
     return np.asanyarray((np.sqrt(powers) if p == 2 else powers) * scale[..., 0])
 
 
 def _norm_slope(d: Array, p: Any) -> Array:
+    if p == 2:
+        norm = _norm(d, p)
+        return np.asanyarray(d / np.where(norm == 0, 1, norm)[..., None])
     size, direction = np.abs(d), sign(d)
     if p in (0, 1):
         return direction * int(p == 1)
@@ -73,7 +99,7 @@ def _norm_slope(d: Array, p: Any) -> Array:
         return np.asanyarray(direction * hits / np.sum(hits, -1, keepdims=True))
     norm = _norm(d, p)[..., None]
     share = np.where((size == 0) | (norm == 0), 1, size / np.where(norm == 0, 1, norm))
-    return np.asanyarray(direction * (share if p == 2 else share ** (p - 1)))
+    return np.asanyarray(direction * share ** (p - 1))
 
 
 @dataclass(frozen=True)
@@ -161,24 +187,41 @@ def check_triplet(anchor: Array, positive: Array, negative: Array, margin: Any, 
 def triplet_losses(distance: Distance, anchor: Array, positive: Array, negative: Array, margin: Any,
                    swap: bool) -> Array:
     """max(0, margin + d(a, p) - d(a, n)); with ``swap``, the smaller of d(a, n) and d(p, n) counts."""
-    d_pos, d_neg = distance(anchor, positive), distance(anchor, negative)
-    if swap:
-        d_neg = np.minimum(d_neg, distance(positive, negative))
-    return cast(relu(margin + d_pos - d_neg), _floating_type(d_pos, d_neg))
+
+    def of_rows(anchor: Array, positive: Array, negative: Array) -> Array:
+        d_pos, d_neg = distance(anchor, positive), distance(anchor, negative)
+        if swap:
+            d_neg = np.minimum(d_neg, distance(positive, negative))
+        return cast(relu(margin + d_pos - d_neg), _floating_type(d_pos, d_neg))
+
+    return np.asanyarray(_by_rows(distance, of_rows, anchor, positive, negative))
 
 
 def triplet_gradients(grad_output: Array, distance: Any, anchor: Array, positive: Array, negative: Array,
                       margin: Any, swap: bool) -> tuple[Array, Array, Array]:
     """Gradients of the three; the kink counts in full, and a tie of distances is shared by halves."""
-    d_pos, d_neg = distance(anchor, positive), distance(anchor, negative)
-    d_swap = distance(positive, negative) if swap else d_neg
-    z = margin + d_pos - (np.minimum(d_neg, d_swap) if swap else d_neg)
-    g = np.where(z >= 0, grad_output, 0)
-    by_anchor, by_positive = distance.backward(sum_to(g, d_pos.shape), anchor, positive)
-    share = np.where(d_swap < d_neg, 0, np.where(d_neg < d_swap, 1, 0.5)) if swap else 1
-    a, n = distance.backward(sum_to(-g * share, d_neg.shape), anchor, negative)
-    by_anchor, by_negative = by_anchor + a, n
-    if swap:
-        p, n = distance.backward(sum_to(-g * (1 - share), d_swap.shape), positive, negative)
-        by_positive, by_negative = by_positive + p, by_negative + n
+
+    def of_rows(anchor: Array, positive: Array, negative: Array, *grad_outputs: Array) -> tuple[Array, ...]:
+        d_pos, d_neg = distance(anchor, positive), distance(anchor, negative)
+        d_swap = distance(positive, negative) if swap else d_neg
+        z = margin + d_pos - (np.minimum(d_neg, d_swap) if swap else d_neg)
+        g = np.where(z >= 0, grad_outputs[0][..., 0] if grad_outputs else grad_output, 0)
+        by_anchor, by_positive = distance.backward(sum_to(g, d_pos.shape), anchor, positive)
+        share = np.where(d_swap < d_neg, 0, np.where(d_neg < d_swap, 1, 0.5)) if swap else 1
+        a, by_negative = distance.backward(sum_to(-g * share, d_neg.shape), anchor, negative)
+        by_anchor = by_anchor + a
+        if swap:
+            p, n = distance.backward(sum_to(-g * (1 - share), d_swap.shape), positive, negative)
+            by_positive, by_negative = by_positive + p, by_negative + n
+        return by_anchor, by_positive, by_negative
+
+    each = (grad_output[..., None],) if grad_output.ndim else ()
+    by_anchor, by_positive, by_negative = _by_rows(distance, of_rows, anchor, positive, negative, *each)
     return by_anchor, by_positive, by_negative
+
+
+def _by_rows(distance: Any, f: Callable[..., Any], *arrays: Array) -> Any:
+    """``f(*arrays)``, block by block where the distance is known to be one of rows, and rows meet rows."""
+    rows = [a.shape[:-1] for a in arrays]
+    alike = isinstance(distance, PairwiseDistance) and () != rows[0] == rows[1] == rows[2] == rows[-1]
+    return map_blocks(f, *arrays) if alike else f(*arrays)

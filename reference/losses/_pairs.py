@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, cast
+from ..numerics import Array, array, common_shape
 from ..spec import Limits, Options
 from ._cases import poison
 
@@ -27,7 +27,7 @@ def broadcast_pair(input: Any, target: Any, stacklevel: int | None = None) -> tu
         warnings.warn(f"target has shape {target.shape}, but input has {input.shape}; they are broadcast, "
                       "which is seldom what is meant", UserWarning, stacklevel=stacklevel)
     try:
-        return np.broadcast_shapes(input.shape, target.shape)
+        return common_shape(input, target)
     except ValueError:
         raise RuntimeError(f"target must broadcast with input, {input.shape}, not {target.shape}") from None
 
@@ -53,7 +53,9 @@ def sign(d: Array) -> Array:
     """-1, 0 or 1, or d/|d| of complex numbers; 0 where d is 0, and where it is NaN."""
     if d.dtype.kind == "c":
         return np.divide(d, np.abs(d), out=np.zeros_like(d), where=np.abs(d) > 0)
-    return cast(np.where(d > 0, 1, np.where(d < 0, -1, 0)), d.dtype)
+    if d.dtype == object:
+        return np.where(d > 0, 1, np.where(d < 0, -1, 0))
+    return ((d > 0).view(np.int8) - (d < 0).view(np.int8)).astype(d.dtype)
 
 
 # --- cases ---------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from ..numerics import Array, array, cast, ieee, is_floating, log_softmax, total
 from ..reduction import reduce_losses
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import refuser
-from ._classes import pick
+from ._classes import first_outside, log_partition, pick, places, scaled_softmax
 from ._linear import Linear
 from ._module import LossModule
 
@@ -69,11 +69,10 @@ def adaptive_log_softmax_with_loss(input: Array, target: Array, cutoffs: Sequenc
     """
     x, y, bounds = _prepare(input, target, cutoffs, head_weight, tail, head_bias)
     place, members = _places(y, bounds)
-    output = pick(log_softmax(_head(x, head_weight, head_bias), 1), place, 1)
+    output = _log_p(_head(x, head_weight, head_bias), place)
     for (projection, weight), rows, low in zip(tail, members, bounds, strict=False):
         if rows.size:
-            log_p = log_softmax(_linear(_linear(x[rows], projection), weight), 1)
-            output[rows] = output[rows] + pick(log_p, y[rows] - low, 1)
+            output[rows] += _log_p(_linear(_linear(x[rows], projection), weight), y[rows] - low)
     return AdaptiveOutput(output.reshape(target.shape), reduce_losses(-output, "mean"))
 
 
@@ -117,7 +116,7 @@ def adaptive_log_softmax_with_loss_backward(
         below = _delta(g[rows], _linear(h, weight), y[rows] - low)
         by_h = _product(below, weight)
         pairs.append((_product(by_h.T, x[rows]), _product(below.T, h)))
-        grad_x[rows] = grad_x[rows] + _product(by_h, projection)
+        grad_x[rows] += _product(by_h, projection)
     grad_bias = None if head_bias is None else total(delta, 0)
     return grad_x.reshape(input.shape), None, _product(delta.T, x), tuple(pairs), grad_bias
 
@@ -155,8 +154,8 @@ def _prepare(input: Array, target: Array, cutoffs: Sequence[int], head_weight: A
     if not is_floating(x):
         raise NotImplementedError(f"input must be floating, not {x.dtype}")
     bounds = [*bounds, bounds[-1] + len(tail[-1][1])]
-    if (outside := (y < 0) | (y >= bounds[-1])).any():
-        raise RuntimeError(f"target must be in 0..{bounds[-1] - 1}, not {y[outside].flat[0]}")
+    if (wrong := first_outside(y, 0, bounds[-1])) is not None:
+        raise RuntimeError(f"target must be in 0..{bounds[-1] - 1}, not {wrong}")
     return x.reshape(y.size, features), y.reshape(-1).astype(np.int64), bounds
 
 
@@ -195,9 +194,15 @@ def _head(x: Array, head_weight: Array, head_bias: Array | None) -> Array:
 
 def _delta(g: Array, logits: Array, index: Array) -> Array:
     """g ([c = y] - p_c), for each row."""
-    hit = np.arange(logits.shape[1]) == index[:, None]
-    p = np.exp(log_softmax(logits, 1))
-    return cast(g[:, None] * np.where(hit, 1 - p, -p), logits.dtype)
+    delta = scaled_softmax(logits, -g, 1)
+    delta[places(index, 1)] += g
+    return cast(delta, logits.dtype)
+
+
+def _log_p(logits: Array, index: Array) -> Array:
+    """log_softmax(logits) at the index of each row."""
+    largest, log_sum = log_partition(logits, 1)
+    return (pick(logits, index, 1) - largest) - log_sum
 
 
 # --- cases ---------------------------------------------------------------------------------------

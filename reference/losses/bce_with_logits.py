@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, cast, ieee, is_floating, relu, result_type, sigmoid, softplus, unbroadcast
-from ..reduction import reduce_losses, resolve
+from ..blocks import map_blocks
+from ..numerics import Array, array, cast, common_shape, ieee, is_floating, result_type, softplus, unbroadcast
+from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, poison, refuser
+from ._logits import logit_losses, logit_slopes
 from ._module import module_class
 
 __all__ = ["SPEC", "BCEWithLogitsLoss", "binary_cross_entropy_with_logits",
@@ -55,10 +57,13 @@ def binary_cross_entropy_with_logits(
     """
     reduction = resolve(reduction, size_average, reduce)
     x, t, w, v = _prepare(input, target, weight, pos_weight)
-    tail = softplus(-np.abs(x))  # softplus(±x) = max(±x, 0) + softplus(-|x|)
-    positive = t * (relu(-x) + tail)
-    losses = (positive if v is None else v * positive) + (1 - t) * (relu(x) + tail)
-    return reduce_losses(cast(losses if w is None else w * losses, target.dtype), reduction)
+    given = [a for a in (w, v) if a is not None]
+
+    def losses(x: Array, t: Array, *given: Array) -> Array:
+        unweighted = logit_losses(x, t, None if v is None else given[-1])
+        return cast(unweighted if w is None else given[0] * unweighted, target.dtype)
+
+    return reduce_blocks(losses, [x, t, *given], reduction)
 
 
 @ieee
@@ -92,11 +97,15 @@ def binary_cross_entropy_with_logits_backward(
     reduction = resolve(reduction, size_average, reduce)
     x, t, w, v = _prepare(input, target, weight, pos_weight)
     g = cast(grad_output, x.dtype)
-    g = g / x.size if reduction == "mean" else g
+    g = np.asanyarray(g / x.size) if reduction == "mean" else g
     g = g if w is None else g * w
-    grad_input = (1 - t) * sigmoid(x) - (t if v is None else v * t) * sigmoid(-x)
-    grad_target = -x if v is None else v * softplus(-x) - softplus(x)
-    return unbroadcast(g * grad_input, input), unbroadcast(g * grad_target, target), None, None
+
+    def slopes(g: Array, x: Array, t: Array, v: Array | None = None) -> tuple[Array, Array]:
+        by_target = -x if v is None else v * softplus(-x) - softplus(x)
+        return g * logit_slopes(x, t, v), g * by_target
+
+    by_input, by_target = map_blocks(slopes, g, x, t, *([] if v is None else [v]))
+    return unbroadcast(by_input, input), unbroadcast(by_target, target), None, None
 
 
 def _prepare(input: Array, target: Array, weight: Array | None,
@@ -107,17 +116,17 @@ def _prepare(input: Array, target: Array, weight: Array | None,
         raise ValueError(f"target must have the shape of input, {input.shape}, not {target.shape}")
     if not is_floating(input):
         raise NotImplementedError(f"input must be floating, not {input.dtype}")
-    named = {"weight": weight, "pos_weight": pos_weight}
-    given = {name: array(name, a) for name, a in named.items() if a is not None}
+    named = (("weight", weight), ("pos_weight", pos_weight))
+    given = {name: array(name, a) for name, a in named if a is not None}
     dtype = result_type(input, target, *given.values())
     for name, a in given.items():
         try:
-            fits = np.broadcast_shapes(a.shape, input.shape) == input.shape
+            fits = common_shape(a, input) == input.shape
         except ValueError:
             fits = False
         if not fits:
             raise RuntimeError(f"{name} must broadcast to the shape of input, {input.shape}, not {a.shape}")
-        if a.dtype.kind == "c" != target.dtype.kind or (a.dtype == np.bool_ and name == "pos_weight"):
+        if a.dtype.kind == "c" != target.dtype.kind or (a.dtype.kind == "b" and name == "pos_weight"):
             raise RuntimeError(f"{name} must hold real numbers, not {a.dtype}")
     if target.dtype.kind in "biu":
         raise RuntimeError(f"target must be floating, not {target.dtype}")

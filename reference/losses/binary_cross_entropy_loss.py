@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, cast, ieee, is_floating, result_type, unbroadcast, widen
-from ..reduction import reduce_losses, resolve
+from ..blocks import map_blocks
+from ..numerics import Array, array, cast, common_shape, ieee, is_floating, result_type, unbroadcast, widen
+from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, refuser
 from ._module import module_class
@@ -54,8 +55,12 @@ def binary_cross_entropy(input: Array, target: Array, weight: Array | None = Non
     """
     reduction = resolve(reduction, size_average, reduce)
     w = _check(input, target, weight)
-    losses = (target - 1) * _log(1, input) - target * _log(0, input)
-    return reduce_losses(losses if w is None else cast(losses * w, input.dtype), reduction)
+
+    def losses(x: Array, t: Array, *w: Array) -> Array:
+        unweighted = (t - 1) * _clamped(np.log1p(-x)) - t * _clamped(np.log(x))
+        return cast(unweighted * w[0], x.dtype) if w else unweighted
+
+    return reduce_blocks(losses, [input, target, *([] if w is None else [w])], reduction)
 
 
 @ieee
@@ -90,18 +95,19 @@ def binary_cross_entropy_backward(
     reduction = resolve(reduction, size_average, reduce)
     w = _check(input, target, weight)
     g = cast(grad_output, input.dtype)
-    g = g / input.size if reduction == "mean" else g
+    g = np.asanyarray(g / input.size) if reduction == "mean" else g
     g = g if w is None else g * w
-    x = widen(input)  # 1e-12 is no number of float16
-    by_input = g * (input - target) / np.maximum(x * (1 - x), _EPSILON)
-    return unbroadcast(by_input, input), unbroadcast(g * (_log(1, input) - _log(0, input)), target), None
+
+    def slopes(g: Array, x: Array, t: Array) -> tuple[Array, Array]:
+        wide = widen(x)  # 1e-12 is no number of float16
+        return g * (x - t) / np.maximum(wide * (1 - wide), _EPSILON), g * (_clamped(np.log1p(-x)) - _clamped(np.log(x)))
+
+    by_input, by_target = map_blocks(slopes, g, input, target)
+    return unbroadcast(by_input, input), unbroadcast(by_target, target), None
 
 
-def _log(end: int, x: Array) -> Array:
-    """max(log x, -100), or with the other end max(log(1-x), -100)."""
-    at_end = x == end
-    inside = np.where(at_end, 1 - end, x)
-    return np.where(at_end, -100, np.maximum(np.log1p(-inside) if end else np.log(inside), -100))
+def _clamped(log: Array) -> Array:
+    return np.asanyarray(np.maximum(log, -100))
 
 
 def _check(input: Array, target: Array, weight: Array | None) -> Array | None:
@@ -111,7 +117,7 @@ def _check(input: Array, target: Array, weight: Array | None) -> Array | None:
         raise ValueError(f"target must have the shape of input, {input.shape}, not {target.shape}")
     if weight is not None:
         try:
-            fits = np.broadcast_shapes(array("weight", weight).shape, input.shape) == input.shape
+            fits = common_shape(array("weight", weight), input) == input.shape
         except ValueError:
             fits = False
         if not fits:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, cast, ieee, relu, result_type, unbroadcast, widen
+from ..blocks import map_blocks
+from ..numerics import Array, array, cast, ieee, relu, result_type, unbroadcast, vecdot, where, widen
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, decided, poison, refuser
@@ -58,7 +59,7 @@ def cosine_embedding_loss(input1: Array, input2: Array, target: Array, margin: f
     """
     reduction = resolve(reduction, size_average, reduce)
     x1, x2, y, dtype = _prepare(input1, input2, target, margin)
-    cos = np.sum(_unit(x1)[0] * _unit(x2)[0], -1)
+    cos, _, _ = _cosine(x1, x2)
     losses = np.where(y == 1, 1 - cos, np.where(y == -1, relu(cos - margin), 0))
     return reduce_losses(cast(losses, dtype), reduction)
 
@@ -90,22 +91,27 @@ def cosine_embedding_loss_backward(
     """
     reduction = resolve(reduction, size_average, reduce)
     x1, x2, y, _ = _prepare(input1, input2, target, margin)
-    (u1, length1), (u2, length2) = _unit(x1), _unit(x2)
-    cos = np.sum(u1 * u2, -1, keepdims=True)
-    y = y[..., None]
-    g = widen(grad_output)[..., None]
+    cos, length1, length2 = (a[..., None] for a in _cosine(x1, x2))
+    y, g = y[..., None], widen(grad_output)[..., None]
     g = np.where(y == 1, -g, np.where((y == -1) & (cos >= margin), g, 0))
     g = g / g.size if reduction == "mean" else g
     counts = (y == 1) | (y == -1)
-    grad1 = np.where(counts, g * ((u2 - cos * u1) / length1), 0)
-    grad2 = np.where(counts, g * ((u1 - cos * u2) / length2), 0)
-    return unbroadcast(grad1, input1), unbroadcast(grad2, input2), None
+
+    def of_rows(x1: Array, x2: Array, *columns: Array) -> tuple[Array, Array]:
+        cos, length1, length2, g, counts = columns
+        u1, u2 = x1 / length1, x2 / length2
+        return (where(counts, (u2 - cos * u1) * (g / length1), 0),
+                where(counts, (u1 - cos * u2) * (g / length2), 0))
+
+    grad1, grad2 = map_blocks(of_rows, *map(np.atleast_2d, (x1, x2, cos, length1, length2, g, counts)))
+    shape = *g.shape[:-1], x1.shape[-1]
+    return unbroadcast(grad1.reshape(shape), input1), unbroadcast(grad2.reshape(shape), input2), None
 
 
-def _unit(x: Array) -> tuple[Array, Array]:
-    """x / √(|x|² + ε), and that root."""
-    length = np.sqrt(np.sum(x * x, -1, keepdims=True) + EPS)
-    return x / length, length
+def _cosine(x1: Array, x2: Array) -> tuple[Array, Array, Array]:
+    """The cosine, and the lengths √(|x|² + ε)."""
+    length1, length2 = (np.sqrt(vecdot(x, x) + EPS) for x in (x1, x2))
+    return np.asanyarray(vecdot(x1, x2) / length1 / length2), length1, length2
 
 
 def _prepare(input1: Array, input2: Array, target: Array,
@@ -130,7 +136,9 @@ def _prepare(input1: Array, input2: Array, target: Array,
         raise RuntimeError(f"input1, input2 and target must broadcast, not shapes {input1.shape}, "
                            f"{input2.shape} and {target.shape}") from None
     dtype = result_type(*(a.astype(np.float32) if a.dtype.kind in "biu" else a for a in (input1, input2)))
-    x1, x2 = (np.broadcast_to(widen(cast(a, dtype)), shape, subok=True) for a in (input1, input2))
+    x1, x2 = (widen(cast(a, dtype)) for a in (input1, input2))
+    if x1.shape != x2.shape:
+        x1, x2 = (np.broadcast_to(x, shape, subok=True) for x in (x1, x2))
     return x1, x2, target, dtype
 
 
@@ -170,7 +178,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         return [x1, x2, y]
 
     def clear(x1: Any, x2: Any, y: Any) -> Any:
-        cos = np.sum(_unit(x1)[0] * _unit(x2)[0], -1)
+        cos, _, _ = _cosine(*np.broadcast_arrays(x1, x2))
         distance = np.where(y == 1, 1 - cos, np.where((y == -1) & (cos != 0), cos - margin, 1))
         return distance[1:] if regime == "parallel" else distance
 

@@ -11,7 +11,18 @@ from ..numerics import Array, array, cast, ieee, is_floating, log_softmax, resul
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, poison, refuser
-from ._classes import check_indices, class_axis, class_weights, pick, split_ignored
+from ._classes import (
+    check_indices,
+    check_weights,
+    class_axis,
+    class_weights,
+    drop_rows,
+    log_partition,
+    pick,
+    places,
+    scaled_softmax,
+    split_ignored,
+)
 from ._module import module_class
 
 __all__ = ["SPEC", "CrossEntropyLoss", "cross_entropy", "cross_entropy_backward"]
@@ -61,18 +72,21 @@ def cross_entropy(input: Array, target: Array, weight: Array | None = None, size
     documentation of torch.nn.CrossEntropyLoss.
     """
     reduction = resolve(reduction, size_average, reduce)
-    x, w, axis, epsilon = _prepare(input, target, weight, ignore_index, label_smoothing)
-    log_p = log_softmax(x, axis)
+    x, axis, epsilon = _prepare(input, target, weight, ignore_index, label_smoothing)
     if target.shape == input.shape:
-        losses = -total(log_p * _smoothed(cast(target, x.dtype), epsilon, axis) * w, axis)
+        log_p = log_softmax(x, axis) * class_weights(weight, x)
+        losses = -total(log_p * _smoothed(cast(target, x.dtype), epsilon, axis), axis)
         return reduce_losses(cast(losses, x.dtype), reduction, _rows(x, axis))
     kept, y = split_ignored(target, ignore_index, x)
-    w_y = pick(w, y, axis)
-    losses = -pick(log_p, y, axis) * w_y
+    largest, log_sum = log_partition(x, axis)
+    losses = log_sum - (pick(x, y, axis) - largest)
+    w_y = None if weight is None else weight[y]
+    losses = losses if w_y is None else losses * w_y
     if epsilon > 0:
-        losses = (1 - epsilon) * losses + _share(epsilon, x, axis) * -total(log_p * w, axis)
+        all_classes = total(log_softmax(x, axis) * class_weights(weight, x), axis)
+        losses = (1 - epsilon) * losses + _share(epsilon, x, axis) * -all_classes
     losses = cast(np.where(kept, losses, 0), x.dtype)
-    return reduce_losses(losses, reduction, int(kept.sum()) if weight is None else np.where(kept, w_y, 0))
+    return reduce_losses(losses, reduction, int(np.count_nonzero(kept)) if w_y is None else np.where(kept, w_y, 0))
 
 
 @ieee
@@ -100,10 +114,10 @@ def cross_entropy_backward(
     Source: the derivative of log p_c with respect to x_k is [c = k] - p_k.
     """
     reduction = resolve(reduction, size_average, reduce)
-    x, w, axis, epsilon = _prepare(input, target, weight, ignore_index, label_smoothing)
-    log_p = log_softmax(x, axis)
+    x, axis, epsilon = _prepare(input, target, weight, ignore_index, label_smoothing)
     g = cast(grad_output, x.dtype)
     if target.shape == input.shape:
+        log_p, w = log_softmax(x, axis), class_weights(weight, x)
         g = _per_class(g / _rows(x, axis) if reduction == "mean" else g, axis)
         t = _smoothed(cast(target, x.dtype), epsilon, axis)
         q = g * t * w
@@ -111,21 +125,24 @@ def cross_entropy_backward(
         grad_weight = None if weight is None else unbroadcast(np.moveaxis(-g * t * log_p, axis, -1), weight)
         return cast(np.exp(log_p) * total(q, axis, keepdims=True) - q, input.dtype), grad_target, grad_weight
     kept, y = split_ignored(target, ignore_index, x)
-    w_y = pick(w, y, axis)
+    w_y: Any = 1 if weight is None else np.where(kept, weight[y], 0)
     if reduction == "mean":
-        g = g / (int(kept.sum()) if weight is None else total(np.where(kept, w_y, 0)))
-    q = np.zeros_like(x)
-    np.put_along_axis(q, np.expand_dims(y, axis), np.expand_dims((1 - epsilon) * w_y, axis), axis)
+        g = g / (int(np.count_nonzero(kept)) if weight is None else total(w_y))
     if epsilon > 0:
-        q = q + _share(epsilon, x, axis) * w
-    q = q * _per_class(g, axis)
-    grad_input = np.exp(log_p) * total(q, axis, keepdims=True) - q
-    return cast(np.where(np.expand_dims(kept, axis), grad_input, 0), input.dtype), None, None
+        q = _share(epsilon, x, axis) * class_weights(weight, x)
+        q[places(y, axis)] += (1 - epsilon) * w_y
+        q = q * _per_class(g, axis)
+        grad_input = scaled_softmax(x, total(q, axis), axis) - q
+    else:
+        grad_input = scaled_softmax(x, g * w_y, axis)
+        grad_input[places(y, axis)] -= g * w_y
+    drop_rows(grad_input, kept, axis)
+    return cast(grad_input, input.dtype), None, None
 
 
 def _prepare(input: Array, target: Array, weight: Array | None, ignore_index: int,
-             label_smoothing: float) -> tuple[Array, Array, int, Any]:
-    """The checked arguments: logits and weights in common shape and dtype, the axis of classes, and ε."""
+             label_smoothing: float) -> tuple[Array, int, Any]:
+    """The checked arguments: logits in the common dtype, the axis of classes, and ε."""
     input, target = array("input", input), array("target", target)
     weights = () if weight is None else (array("weight", weight),)
     if not isinstance(label_smoothing, numbers.Real):
@@ -146,8 +163,9 @@ def _prepare(input: Array, target: Array, weight: Array | None, ignore_index: in
         raise NotImplementedError(f"input must be floating, not {input.dtype}")
     dtype = result_type(input, *weights, *((target,) if target.shape == input.shape else ()))
     x = cast(input, dtype)
+    check_weights(weight, x)
     epsilon = label_smoothing.item() if isinstance(label_smoothing, np.generic) else label_smoothing
-    return x, class_weights(weight, x), class_axis(x), epsilon if epsilon > 0 else 0
+    return x, class_axis(x), epsilon if epsilon > 0 else 0
 
 
 def _rows(x: Array, axis: int) -> int:
@@ -234,6 +252,8 @@ SPEC = LossSpec(
           Axis("regime", ("moderate", "huge", "equal", "tiny", "inf", "nan"), "of the logits")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     arrays=("input", "target", "weight"),
+    slower="torch has maximum, exponentials and sum of a row in one pass at 0.7 ns an element; NumPy's four passes "
+           "over a cached block take 1.4 ns, and checks, choice and reduction 10 µs a call.",
     refusals=(
         _refuse("no such class", IndexError, "target must be in 0..3", target=np.array([0, 1, 4])),
         _refuse("a negative index", IndexError, "not -1", target=np.array([0, -1, 1])),

@@ -7,7 +7,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..numerics import Array, array, cast, ieee, is_floating, log_softmax, logsumexp, total
+from ..numerics import (
+    Array,
+    add_up,
+    array,
+    cast,
+    exactly,
+    ieee,
+    is_floating,
+    log_softmax,
+    logsumexp,
+    sum_by,
+    total,
+    widen,
+)
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import refuser
@@ -57,7 +70,7 @@ def ctc_loss(log_probs: Array, targets: Array, input_lengths: Lengths, target_le
     Source: Graves, Fernández, Gomez, Schmidhuber, Connectionist Temporal Classification (2006), eqs. 3 to 8.
     """
     a = _prepare(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
-    return _reduced(_losses(a), a)
+    return cast(_reduced(_losses(a), a), log_probs.dtype)
 
 
 @ieee
@@ -101,24 +114,23 @@ def ctc_loss_backward(grad_output: Array, log_probs: Array, targets: Array, inpu
     g = np.broadcast_to(cast(grad_output, a.lp.dtype).reshape(-1), a.target_lengths.shape, subok=True)
     if a.reduction == "mean":
         g = g / (np.maximum(a.target_lengths, 1) * len(a.target_lengths)).astype(_like(a.lp))
-    alphas = _alphas(a)
-    log_p = _log_p(alphas[-1], a)
-    is_class = a.labels[:, :, None] == np.arange(a.lp.shape[2])
-    shares = [np.exp(alpha + beta - log_p[:, None]) for alpha, beta in zip(alphas, _betas(a), strict=True)]
-    gamma = np.stack([total(np.where(is_class, share[:, :, None], 0), 1) for share in shares])
+    alphas, betas = _both_ways(a)
+    log_p = _log_p(alphas, a)
+    shares = np.exp(alphas + betas - log_p)
+    gamma = sum_by(np.moveaxis(shares, 1, 2), a.labels.T, a.lp.shape[2])
     slope = g[:, None] * (np.exp(a.lp) - gamma)
     slope = np.where((log_p > -np.inf)[:, None], slope, np.nan)
     if a.zero_infinity:
         slope = np.where((log_p == -np.inf)[:, None], 0, slope)
     inside = np.arange(len(a.lp))[:, None, None] < a.input_lengths[:, None]
-    return cast(np.where(inside, slope, 0), a.lp.dtype).reshape(log_probs.shape), None, None, None
+    return cast(np.where(inside, slope, 0), log_probs.dtype).reshape(log_probs.shape), None, None, None
 
 
 class _Prepared(NamedTuple):
     lp: Array  #: (T, N, C)
-    emitted: Array  #: lp of each place of l', (T, N, 2S+1)
-    labels: Array  #: l', padded with blanks, (N, 2S+1)
-    skips: Array  #: may l'_s follow l'_{s-2}? (N, 2S+1)
+    emitted: Array  #: lp of each place of l', (T, 2S+1, N)
+    labels: Array  #: l', padded with blanks, (2S+1, N)
+    skips: Array  #: may l'_s follow l'_{s-2}? From the third place on, (2S-1, N)
     input_lengths: Array
     target_lengths: Array
     reduction: str
@@ -140,7 +152,7 @@ def _prepare(log_probs: Array, targets: Array, input_lengths: Lengths, target_le
         raise TypeError(f"zero_infinity must be a bool, not {type(zero_infinity).__name__}")
     if log_probs.ndim not in (2, 3) or not log_probs.size:
         raise RuntimeError(f"log_probs must have shape (T, N, C) or (T, C), not empty, not {log_probs.shape}")
-    lp = log_probs if log_probs.ndim == 3 else log_probs[:, None]
+    lp = widen(log_probs if log_probs.ndim == 3 else log_probs[:, None])
     times, batch, classes = lp.shape
     if not 0 <= blank < classes:
         raise RuntimeError(f"blank must be in 0..{classes - 1}, not {blank}")
@@ -161,12 +173,10 @@ def _prepare(log_probs: Array, targets: Array, input_lengths: Lengths, target_le
     given = given.astype(np.int64)
     if (outside := (given < 0) | (given >= classes)).any():
         raise IndexError(f"targets must be in 0..{classes - 1}, not {given[outside][0]}")
-    labels = np.full((batch, 2 * filled.shape[1] + 1), int(blank))
-    labels[:, 1::2][filled] = given
-    skips = np.zeros(labels.shape, np.bool_)
-    skips[:, 2:] = labels[:, 2:] != labels[:, :-2]
-    return _Prepared(lp, np.take_along_axis(lp, labels[None], 2), labels, skips, inputs, lengths, reduction,
-                     bool(zero_infinity), (batch,) if log_probs.ndim == 3 or reduction != "none" else ())
+    labels = np.full((2 * filled.shape[1] + 1, batch), int(blank))
+    labels[1::2].T[filled] = given
+    return _Prepared(lp, lp[:, np.arange(batch), labels].copy(), labels, labels[2:] != labels[:-2], inputs, lengths,
+                     reduction, bool(zero_infinity), (batch,) if log_probs.ndim == 3 or reduction != "none" else ())
 
 
 def _lengths(name: str, lengths: Lengths, batch: int, most: int | None) -> Array:
@@ -190,53 +200,58 @@ def _like(lp: Array) -> np.dtype[Any]:
     return np.dtype(np.int64) if lp.dtype == object else lp.dtype
 
 
-def _later(x: Array, places: int) -> Array:
-    """Each row moved by so many places, with -inf where it leaves a gap."""
-    moved = np.full_like(x, -np.inf)
-    if places > 0:
-        moved[:, places:] = x[:, :-places]
-    else:
-        moved[:, :places] = x[:, -places:]
-    return moved
+def _ways(emitted: Array, skips: Array, starts: Array, first: Array) -> Array:
+    """LSE of the log-probabilities of all ways to each place at each time, without the emission there and then.
+
+    ``starts``, of shape (2S+1, N), says where a path may start; ``first`` at which time each does.
+    """
+    arrivals = np.full_like(emitted, -np.inf, order="C")
+    ways = np.full_like(emitted, -np.inf, order="C", shape=(3, *starts.shape))
+    stay, step, skip = ways[0], ways[1, 1:], ways[2, 2:]
+    lowest = float(np.finfo(np.float32 if emitted.dtype == np.float32 else np.float64).min)  # -inf - -inf is NaN
+    openings = set(first.tolist())
+    for t in range(len(emitted)):
+        if t:
+            np.add(arrivals[t - 1], emitted[t - 1], out=stay)
+            step[...] = stay[:-1]
+            np.copyto(skip, stay[:-2], where=skips)
+            largest = exactly(np.maximum.reduce(ways, initial=lowest))
+            exps = ways - largest
+            np.add(largest, np.log(add_up(np.exp(exps, out=exps))), out=arrivals[t])
+        if t in openings:
+            arrivals[t][:, first == t] = np.where(starts[:, first == t], 0, -np.inf)
+    return arrivals
 
 
-def _alphas(a: _Prepared) -> list[Array]:
-    """Log-probabilities of all beginnings of paths that are at place s of l' at time t: one array a time."""
-    places = np.arange(a.labels.shape[1])
-    alphas = [np.where(places < 2, a.emitted[0], -np.inf)]
-    for t in range(1, len(a.lp)):
-        x = alphas[-1]
-        ways = np.stack([x, _later(x, 1), np.where(a.skips, _later(x, 2), -np.inf)])
-        alphas.append(np.where(a.input_lengths[:, None] > t, logsumexp(ways, 0) + a.emitted[t], x))
-    return alphas
+def _alphas(a: _Prepared) -> Array:
+    """Log-probabilities of all beginnings of paths that are at place s of l' at time t: (T, 2S+1, N)."""
+    starts = np.arange(len(a.labels))[:, None] < np.full(len(a.target_lengths), 2)
+    return _ways(a.emitted, a.skips, starts, np.zeros_like(a.input_lengths)) + a.emitted
 
 
-def _betas(a: _Prepared) -> list[Array]:
-    """Log-probabilities of all ends of paths after time t, from place s of l': one array a time."""
-    last = 2 * a.target_lengths[:, None]
-    places = np.arange(a.labels.shape[1])
-    end = np.where((places == last) | (places == last - 1), np.zeros_like(a.emitted[0]), -np.inf)
-    skips = np.zeros(a.skips.shape, np.bool_)
-    skips[:, :-2] = a.skips[:, 2:]
-    betas = [end]
-    for t in range(len(a.lp) - 1, 0, -1):
-        x = betas[-1] + a.emitted[t]
-        ways = np.stack([x, _later(x, -1), np.where(skips, _later(x, -2), -np.inf)])
-        betas.append(np.where(a.input_lengths[:, None] > t, logsumexp(ways, 0), end))
-    return betas[::-1]
+def _both_ways(a: _Prepared) -> tuple[Array, Array]:
+    """The alphas, and the betas: log-probabilities of all ends of paths after time t, from place s of l'.
+
+    Read backwards, ends are beginnings.
+    """
+    places, batch = np.arange(len(a.labels))[:, None], len(a.target_lengths)
+    ends = (places == 2 * a.target_lengths) | (places == 2 * a.target_lengths - 1)
+    both = _ways(*(np.concatenate(pair, -1) for pair in (
+        (a.emitted, a.emitted[::-1, ::-1]), (a.skips, a.skips[::-1]), (places < np.full(batch, 2), ends[::-1]),
+        (np.zeros_like(a.input_lengths), len(a.lp) - a.input_lengths))))
+    return both[..., :batch] + a.emitted, both[::-1, ::-1, batch:]
 
 
-def _log_p(alpha: Array, a: _Prepared) -> Array:
-    """log P from the α of the last time; of no time at all it is log 1 for an empty target, else log 0."""
-    last = 2 * a.target_lengths[:, None]
-    ends = np.take_along_axis(alpha, np.maximum(np.concatenate([last, last - 1], 1), 0), 1)
-    ends = np.where(np.concatenate([last, last - 1], 1) >= 0, ends, -np.inf)
-    without_time = np.where(a.target_lengths == 0, np.zeros_like(ends[:, 0]), -np.inf)
-    return np.where(a.input_lengths == 0, without_time, logsumexp(ends, 1))
+def _log_p(alphas: Array, a: _Prepared) -> Array:
+    """log P from the α of each input's last time; of no time at all it is log 1 for an empty target, else log 0."""
+    ends = 2 * a.target_lengths - np.array([[0], [1]])
+    last = alphas[np.maximum(a.input_lengths - 1, 0), np.maximum(ends, 0), np.arange(ends.shape[1])]
+    without_time = np.where(a.target_lengths == 0, np.zeros_like(last[0]), -np.inf)
+    return np.where(a.input_lengths == 0, without_time, logsumexp(np.where(ends >= 0, last, -np.inf), 0))
 
 
 def _losses(a: _Prepared) -> Array:
-    losses = -_log_p(_alphas(a)[-1], a)
+    losses = -_log_p(_alphas(a), a)
     return np.where(losses == np.inf, 0, losses) if a.zero_infinity else losses
 
 
@@ -251,7 +266,7 @@ def _normalized(log_probs: Array, targets: Array, input_lengths: Lengths, target
                 blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> Array:
     """The loss plus Σ exp(lp) over each input's times: its derivative is :func:`ctc_loss_backward`."""
     a = _prepare(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
-    losses = -_log_p(_alphas(a)[-1], a)
+    losses = -_log_p(_alphas(a), a)
     inside = np.arange(len(a.lp))[:, None, None] < a.input_lengths[:, None]
     losses = losses + total(np.where(inside, np.exp(a.lp), 0), (0, 2))
     return _reduced(np.where(losses == np.inf, 0, losses) if a.zero_infinity else losses, a)

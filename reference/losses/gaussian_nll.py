@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, cast, conj, ieee, is_floating, result_type, unbroadcast
-from ..precision import pi_like
-from ..reduction import reduce_losses, resolve
+from ..blocks import map_blocks
+from ..numerics import Array, array, cast, common_shape, conj, ieee, is_floating, result_type, unbroadcast
+from ..precision import lift, pi_like
+from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import refuser
 from ._module import module_class
+from ._pairs import number
 
 __all__ = ["SPEC", "GaussianNLLLoss", "gaussian_nll_loss", "gaussian_nll_loss_backward"]
 
@@ -54,10 +57,14 @@ def gaussian_nll_loss(input: Array, target: Array, var: Array | float, full: boo
     equation 3.
     """
     x, y, v, reduction = _prepare(input, target, var, eps, reduction)
-    losses = (np.log(v) + (x - y) ** 2 / v) / 2
-    if full:
-        losses = losses + np.log(2 * pi_like(v)) / 2
-    return reduce_losses(cast(losses, result_type(x, y, v)), reduction)
+    dtype = result_type(x, y, v)
+
+    def losses(x: Array, y: Array, v: Array) -> Array:
+        v = np.maximum(v, lift(v, eps))
+        values = (np.log(v) + np.square(x - y) / v) / 2
+        return cast(values + np.log(2 * pi_like(v)) / 2 if full else values, dtype)
+
+    return reduce_blocks(losses, [x, y, v], reduction)
 
 
 @ieee
@@ -87,36 +94,37 @@ def gaussian_nll_loss_backward(grad_output: Array, input: Array, target: Array, 
     Source: differentiation.
     """
     x, y, v, reduction = _prepare(input, target, var, eps, reduction)
-    d = x - y
-    dtype, n = result_type(d, v), np.broadcast(d, v).size
-    g = cast(grad_output, dtype)
-    g = g / n if reduction == "mean" else g
-    slope = g * conj(d / v)
-    grad_var = None
-    if isinstance(var, np.ndarray):
-        by_var = g * conj((1 / v - d**2 / v / v) / 2)
-        grad_var = cast(unbroadcast(by_var, v), v.dtype)
-        grad_var = None if grad_var is None else grad_var.reshape(var.shape)
-    return unbroadcast(slope, input), unbroadcast(-slope, target), grad_var
+    g = cast(grad_output, result_type(x, y, v))
+    g = np.asanyarray(g / math.prod(common_shape(x, y, v))) if reduction == "mean" else g
+
+    def slopes(g: Array, x: Array, y: Array, v: Array) -> tuple[Array, Array, Array | None]:
+        d, v = x - y, np.maximum(v, lift(v, eps))
+        ratio = d / v
+        slope = g * conj(ratio)
+        return slope, -slope, g * conj((1 / v - np.square(ratio)) / 2) if isinstance(var, np.ndarray) else None
+
+    by_input, by_target, by_var = map_blocks(slopes, g, x, y, v)
+    grad_var = unbroadcast(by_var, v) if isinstance(var, np.ndarray) else None
+    return (unbroadcast(by_input, input), unbroadcast(by_target, target),
+            None if grad_var is None else grad_var.reshape(np.shape(var)))
 
 
 def _prepare(input: Array, target: Array, var: Array | float, eps: float,
              reduction: str) -> tuple[Array, Array, Array, str]:
-    """The checked means and targets, the clamped variances in a shape that broadcasts, and the reduction."""
+    """The checked means and targets, the variances in a shape that broadcasts, and the reduction."""
     input, target = array("input", input), array("target", target)
     v = _variances(input, var)
     reduction = resolve(reduction, old_name=False, stacklevel=5)
-    if not isinstance(eps, numbers.Real):
-        raise TypeError(f"eps must be a number, not {type(eps).__name__}")
+    number("eps", eps)
     if not is_floating(v):
         raise RuntimeError(f"var must be floating, not {v.dtype}")
-    if np.bool_ in (input.dtype, target.dtype):
+    if "b" in (input.dtype.kind, target.dtype.kind):
         raise RuntimeError(f"input and target must be numbers, not {input.dtype} and {target.dtype}")
     try:
-        np.broadcast_shapes(input.shape, target.shape, v.shape)
+        common_shape(input, target, v)
     except ValueError:
         raise RuntimeError(f"target must broadcast with input, {input.shape}, not {target.shape}") from None
-    return input, target, np.maximum(v, cast(eps * np.ones_like(v), v.dtype)), reduction
+    return input, target, v, reduction
 
 
 def _variances(input: Array, var: Array | float) -> Array:

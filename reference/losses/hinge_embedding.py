@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, cast, ieee, is_floating, relu, unbroadcast
-from ..reduction import reduce_losses, resolve
+from ..blocks import map_blocks
+from ..numerics import Array, array, cast, common_shape, ieee, indicator, is_floating, relu, unbroadcast, where
+from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, poison, refuser
 from ._module import module_class
@@ -54,9 +56,13 @@ def hinge_embedding_loss(input: Array, target: Array, margin: float = 1.0, size_
     """
     reduction = resolve(reduction, size_average, reduce)
     margin = _check(input, target, margin)
-    alike = np.where(target != -1, input, 0)
-    unlike = np.where(target != 1, relu(margin - input), 0)
-    return reduce_losses(cast(alike + unlike, input.dtype), reduction)
+
+    def losses(x: Array, y: Array) -> Array:
+        alike = where(y != -1, x, 0)
+        unlike = where(y != 1, relu(margin - x), 0)
+        return cast(alike + unlike, x.dtype)
+
+    return reduce_blocks(losses, [input, target], reduction)
 
 
 @ieee
@@ -85,10 +91,14 @@ def hinge_embedding_loss_backward(
     """
     reduction = resolve(reduction, size_average, reduce)
     margin = _check(input, target, margin)
-    slope = np.where(target != -1, 1, 0) - np.where((target != 1) & (margin - input >= 0), 1, 0)
     g = cast(grad_output, input.dtype)
-    g = g / slope.size if reduction == "mean" else g
-    return unbroadcast(g * cast(slope, input.dtype), input), None
+    g = np.asanyarray(g / math.prod(common_shape(input, target))) if reduction == "mean" else g
+
+    def slope(g: Array, x: Array, y: Array) -> Array:
+        alike, unlike = y != -1, (y != 1) & (margin - x >= 0)
+        return np.asanyarray(g * (indicator(alike, x.dtype) - indicator(unlike, x.dtype)))
+
+    return unbroadcast(map_blocks(slope, g, input, target), input), None
 
 
 def _check(input: Array, target: Array, margin: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, cast, conj, ieee, is_floating, result_type, sum_to, unbroadcast
-from ..reduction import reduce_losses, resolve
+from ..blocks import map_blocks
+from ..numerics import Array, cast, clip, conj, ieee, is_floating, result_type, unbroadcast
+from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import refuser
 from ._module import module_class
@@ -25,7 +27,7 @@ def huber_loss(input: Array, target: Array, reduction: str = "mean", delta: floa
 
         w z²/2   where z ≤ δ,     w δ (z - δ/2)   elsewhere
 
-    which is w h (z - h/2) with h = min(z, δ): h is z in one branch and δ in the other.
+    which is w c (x - y - c/2) with c = min(max(x - y, -δ), δ): c is x - y in one branch and ±δ in the other.
 
     Args:
         input: x, any shape.
@@ -57,12 +59,16 @@ def huber_loss(input: Array, target: Array, reduction: str = "mean", delta: floa
     """
     broadcast_pair(input, target, stacklevel=4)
     reduction = resolve(reduction)
-    d, delta = _prepare(input, target, delta, weight)
-    losses = cast(_losses(d, delta), input.dtype)
-    if weight is not None:
-        dtype = result_type(losses, weight)
-        losses = cast(losses, dtype) * cast(weight, dtype)
-    return reduce_losses(losses, reduction)
+    x, y, delta = _prepare(input, target, delta, weight)
+
+    def losses(x: Array, y: Array, *w: Array) -> Array:
+        unweighted = cast(_huber(x - y, delta), input.dtype)
+        if not w:
+            return unweighted
+        dtype = result_type(unweighted, *w)
+        return cast(unweighted, dtype) * cast(w[0], dtype)
+
+    return reduce_blocks(losses, [x, y] if weight is None else [x, y, weight], reduction)
 
 
 @ieee
@@ -89,25 +95,30 @@ def huber_loss_backward(grad_output: Array, input: Array, target: Array, reducti
 
     Source: differentiation.
     """
-    broadcast_pair(input, target, stacklevel=4)
+    shape = broadcast_pair(input, target, stacklevel=4)
     reduction = resolve(reduction)
-    d, delta = _prepare(input, target, delta, weight)
+    x, y, delta = _prepare(input, target, delta, weight)
     g = np.asanyarray(grad_output)
-    g = g / d.size if reduction == "mean" else g
-    inner = g if weight is None else g * conj(cast(weight, result_type(d, weight)))
-    slope = cast(inner, d.dtype) * np.minimum(np.maximum(d, -delta), delta)
-    grad_weight = None if weight is None else unbroadcast(sum_to(g * _losses(d, delta), weight.shape), weight)
-    return unbroadcast(slope, input), unbroadcast(-slope, target), grad_weight
+    g = np.asanyarray(g / math.prod(shape)) if reduction == "mean" else g
+
+    def slopes(g: Array, x: Array, y: Array, *w: Array) -> tuple[Array, Array, Array | None]:
+        d = x - y
+        inner = g * conj(cast(w[0], result_type(d, *w))) if w else g
+        slope = cast(inner, d.dtype) * clip(d, -delta, delta)
+        return slope, -slope, g * _huber(d, delta) if w else None
+
+    by_input, by_target, by_weight = map_blocks(slopes, g, x, y, *([] if weight is None else [weight]))
+    return (unbroadcast(by_input, input), unbroadcast(by_target, target),
+            None if weight is None else unbroadcast(by_weight, weight))
 
 
-def _losses(d: Array, delta: Any) -> Array:
-    z = np.abs(d)
-    h = np.minimum(z, delta)
-    return np.asanyarray(h * (z - h / 2))
+def _huber(d: Array, delta: Any) -> Array:
+    c = clip(d, -delta, delta)
+    return np.asanyarray(c * (d - c / 2))
 
 
-def _prepare(input: Array, target: Array, delta: Any, weight: Array | None) -> tuple[Array, Any]:
-    """The difference in the common dtype, and δ."""
+def _prepare(input: Array, target: Array, delta: Any, weight: Array | None) -> tuple[Array, Array, Any]:
+    """Input and target in their common dtype, and δ."""
     check_weight(weight, input)
     delta = number("delta", delta)
     if not delta > 0:
@@ -118,7 +129,7 @@ def _prepare(input: Array, target: Array, delta: Any, weight: Array | None) -> t
         raise kind(f"input must be floating, not {input.dtype} (beside a target of {target.dtype})")
     if dtype.kind == "c":
         raise RuntimeError(f"target must be real, not {target.dtype}")
-    return np.asanyarray(cast(input, dtype) - cast(target, dtype)), delta
+    return cast(input, dtype), cast(target, dtype), delta
 
 
 def _rank(dtype: np.dtype[Any]) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, cast, ieee, is_floating, result_type, unbroadcast, xlogy
-from ..reduction import reduce_losses, resolve
+from ..blocks import map_blocks
+from ..numerics import Array, array, cast, common_shape, ieee, is_floating, result_type, unbroadcast, where
+from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, refuser
 from ._module import module_class
@@ -55,11 +57,14 @@ def kl_div(input: Array, target: Array, size_average: bool | None = None, reduce
     """
     reduction = resolve(reduction, size_average, reduce, extra=("batchmean",))
     x, t = _prepare(input, target, log_target)
-    losses = np.exp(t) * (t - x) if log_target else xlogy(t, t) - t * x
-    losses = np.where(_void(x, t, log_target), 0, losses)
+
+    def losses(x: Array, t: Array) -> Array:
+        values = np.exp(t) * (t - x) if log_target else t * np.log(t) - t * x
+        return where(_counts(x, t, log_target), values, 0)
+
     if reduction == "batchmean":
-        return reduce_losses(losses, "mean", _rows(input))
-    return reduce_losses(losses, reduction)
+        return reduce_blocks(losses, [x, t], "mean", _rows(input))
+    return reduce_blocks(losses, [x, t], reduction)
 
 
 @ieee
@@ -90,20 +95,24 @@ def kl_div_backward(grad_output: Array, input: Array, target: Array, size_averag
     x, t = _prepare(input, target, log_target)
     g = cast(grad_output, x.dtype)
     if reduction in ("mean", "batchmean"):
-        g = g / (_rows(input) if reduction == "batchmean" else np.broadcast(x, t).size)
-    if log_target:
-        p = np.exp(t)
-        by_target = np.where(_void(x, t, log_target), 0, p * (t - x) + p)
-    else:
-        p, by_target = t, np.log(t) + 1 - x
-    by_input = np.broadcast_to(-g * p, by_target.shape, subok=True)
-    return unbroadcast(by_input, input), unbroadcast(g * by_target, target)
+        g = np.asanyarray(g / (_rows(input) if reduction == "batchmean" else math.prod(common_shape(x, t))))
+
+    def slopes(g: Array, x: Array, t: Array) -> tuple[Array, Array]:
+        if log_target:
+            p = np.exp(t)
+            by_target = g * where(_counts(x, t, log_target), p * (t - x) + p, 0)
+        else:  # term by term, as their gradients reach t
+            p, by_target = t, g * np.log(t) + g * (1 - x)
+        return np.broadcast_to(-g * p, by_target.shape, subok=True), by_target
+
+    by_input, by_target = map_blocks(slopes, g, x, t)
+    return unbroadcast(by_input, input), unbroadcast(by_target, target)
 
 
-def _void(x: Array, t: Array, log_target: bool) -> Array:
-    """Where the probability is 0 and x is a number, which alone is equal to itself (balls too)."""
-    void: Array = (t == (-np.inf if log_target else 0)) & (x == x)
-    return void
+def _counts(x: Array, t: Array, log_target: bool) -> Array:
+    """Everywhere but where the probability is 0 and x is a number, which alone is equal to itself (balls too)."""
+    counts: Array = (t != (-np.inf if log_target else 0)) | (x != x)
+    return counts
 
 
 def _rows(input: Array) -> int:
@@ -119,7 +128,7 @@ def _prepare(input: Array, target: Array, log_target: bool) -> tuple[Array, Arra
         if not is_floating(a):
             raise RuntimeError(f"{name} must be floating, not {a.dtype}")
     try:
-        np.broadcast_shapes(input.shape, target.shape)
+        common_shape(input, target)
     except ValueError:
         raise RuntimeError(f"target must broadcast with input, {input.shape}, not {target.shape}") from None
     dtype = result_type(input, target)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from ..blocks import map_blocks
 from ..numerics import Array, cast, conj, ieee, result_type, sum_to, total, unbroadcast
-from ..reduction import reduce_losses, resolve
+from ..reduction import reduce_blocks, reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, refuser
 from ._module import module_class
@@ -53,17 +55,21 @@ def l1_loss(input: Array, target: Array, size_average: bool | None = None, reduc
     """
     broadcast_pair(input, target, stacklevel=4)
     reduction = resolve(reduction, size_average, reduce)
-    d, w = _prepare(input, target, reduction, weight)
-    losses = np.abs(d)
-    if w is not None:
-        common = result_type(losses, w)
-        w = cast(w, common)
-        losses = cast(losses, common) * w
-    if losses.dtype.kind in "biu" and reduction != "none":
-        losses = losses.astype(np.int64)
-        if reduction == "mean" and w is not None:
-            losses, w = total(losses).astype(np.float32), total(w.astype(np.int64)).astype(np.float32)
-    return reduce_losses(losses, reduction, w)
+    x, y, w = _prepare(input, target, reduction, weight)
+
+    def losses(x: Array, y: Array, w: Array | None = None) -> Array:
+        z: Array = np.abs(x - y)
+        if w is not None:
+            z = cast(z, w.dtype) * w
+        return z.astype(np.int64) if z.dtype.kind in "biu" and reduction != "none" else z
+
+    if w is None:
+        return reduce_blocks(losses, [x, y], reduction)
+    w = cast(w, result_type(x.real, w))
+    if reduction == "mean" and w.dtype.kind in "biu":
+        weighted, divisor = reduce_blocks(losses, [x, y, w], "sum"), total(w.astype(np.int64))
+        return reduce_losses(weighted.astype(np.float32), reduction, divisor.astype(np.float32))
+    return reduce_blocks(losses, [x, y, w], reduction, w)
 
 
 @ieee
@@ -91,34 +97,39 @@ def l1_loss_backward(grad_output: Array, input: Array, target: Array, size_avera
 
     Source: differentiation.
     """
-    broadcast_pair(input, target, stacklevel=4)
+    shape = broadcast_pair(input, target, stacklevel=4)
     reduction = resolve(reduction, size_average, reduce)
-    d, w = _prepare(input, target, reduction, weight)
-    size, g = np.abs(d), np.asanyarray(grad_output)
+    x, y, w = _prepare(input, target, reduction, weight)
+    g = np.asanyarray(grad_output)
     if reduction == "mean":
-        g = g / (d.size if w is None else conj(total(w)))
-    # The loss depends on x by |x - y|, which is real: so is the gradient that reaches it.
-    slope = sign(d) * cast(g if w is None else g * conj(w), size.dtype)
-    grad_weight = None
+        g = np.asanyarray(g / (math.prod(shape) if w is None else conj(total(w))))
+
+    def slopes(g: Array, x: Array, y: Array, w: Array | None = None) -> tuple[Array, Array, Array | None]:
+        d = x - y
+        # The loss depends on x by |x - y|, which is real: so is the gradient that reaches it.
+        slope = sign(d) * cast(g if w is None else g * conj(w), d.real.dtype)
+        return slope, -slope, None if w is None else g * np.abs(d)
+
+    by_input, by_target, gain = map_blocks(slopes, g, x, y, *([] if w is None else [w]))
     if weight is not None and w is not None:
-        gain = sum_to(g * size, weight.shape)
+        gain = sum_to(gain, weight.shape)
         if reduction == "mean":
-            gain = gain - g * conj(total(size * w) / total(w))
-        grad_weight = unbroadcast(gain, weight)
-    return unbroadcast(slope, input), unbroadcast(-slope, target), grad_weight
+            gain = gain - g * conj(total(np.abs(x - y) * w) / total(w))
+    return (unbroadcast(by_input, input), unbroadcast(by_target, target),
+            None if weight is None else unbroadcast(gain, weight))
 
 
-def _prepare(input: Array, target: Array, reduction: str, weight: Array | None) -> tuple[Array, Array | None]:
-    """The difference in the common dtype of both, and the weights."""
+def _prepare(input: Array, target: Array, reduction: str,
+             weight: Array | None) -> tuple[Array, Array, Array | None]:
+    """Input and target in their common dtype, and the weights."""
     check_weight(weight, input)
-    dtypes = f"{input.dtype} and {target.dtype}"
-    if np.bool_ in (input.dtype, target.dtype):
-        raise RuntimeError(f"input and target must be numbers, not {dtypes}")
+    if "b" in (input.dtype.kind, target.dtype.kind):
+        raise RuntimeError(f"input and target must be numbers, not {input.dtype} and {target.dtype}")
     dtype = result_type(input, target)
     if dtype.kind in "iu" and weight is None and reduction == "mean":
-        raise RuntimeError(f"input and target must be floating or complex for a mean, not {dtypes}")
-    d = np.asanyarray(cast(input, dtype) - cast(target, dtype))
-    return d, None if weight is None else np.asanyarray(weight)
+        raise RuntimeError("input and target must be floating or complex for a mean, "
+                           f"not {input.dtype} and {target.dtype}")
+    return cast(input, dtype), cast(target, dtype), None if weight is None else np.asanyarray(weight)
 
 
 # --- cases ---------------------------------------------------------------------------------------

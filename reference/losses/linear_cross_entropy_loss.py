@@ -133,7 +133,8 @@ def _logits(input: Array, linear_weight: Array, target: Array, linear_bias: Arra
         raise RuntimeError(f"ignore_index must be None beside probabilities, not {ignore_index}")
     flat = linear_weight.reshape(math.prod(outputs), input.shape[-1])
     logits = _product(np.atleast_2d(input), flat.T).reshape(*input.shape[:-1], *outputs)
-    logits = logits if linear_bias is None else logits + linear_bias
+    if linear_bias is not None:
+        logits += linear_bias
     return logits, -100 if ignore_index is None else ignore_index
 
 
@@ -234,6 +235,7 @@ SPEC = LossSpec(
                "of the logits; masked: one is -inf")),
     allowed=_allowed, draw=_draw, sized=_sized, strength=3,
     arrays=("input", "linear_weight", "target", "linear_bias", "weight"), held=_held,
+    slower="of 20,000 logits and fewer it is cross_entropy that counts, and the reasons are those that stand there.",
     omitted=("options", "device"),
     refusals=(
         _refuse("no batch of features", RuntimeError,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import numbers
+import math
 from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, cast, ieee, relu, result_type, unbroadcast
-from ..reduction import reduce_losses, resolve
+from ..blocks import map_blocks
+from ..numerics import Array, array, cast, common_shape, ieee, relu, result_type, unbroadcast, where
+from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, decided, poison, refuser
 from ._module import module_class
+from ._pairs import number
 
 __all__ = ["SPEC", "MarginRankingLoss", "margin_ranking_loss", "margin_ranking_loss_backward"]
 
@@ -52,7 +54,11 @@ def margin_ranking_loss(input1: Array, input2: Array, target: Array, margin: flo
     """
     reduction = resolve(reduction, size_average, reduce)
     x1, x2, y, dtype = _prepare(input1, input2, target, margin)
-    return reduce_losses(cast(relu(-y * (x1 - x2) + margin), dtype), reduction)
+
+    def losses(x1: Array, x2: Array, y: Array) -> Array:
+        return cast(relu(margin - y * (x1 - x2)), dtype)
+
+    return reduce_blocks(losses, [x1, x2, y], reduction)
 
 
 @ieee
@@ -81,34 +87,39 @@ def margin_ranking_loss_backward(
     """
     reduction = resolve(reduction, size_average, reduce)
     x1, x2, y, dtype = _prepare(input1, input2, target, margin)
-    d = x1 - x2
-    z = -y * d + margin
     g = cast(grad_output, dtype)
-    g = np.where(z >= 0, g / z.size if reduction == "mean" else g, 0)
-    return unbroadcast(-y * g, input1), unbroadcast(y * g, input2), unbroadcast(-d * g, target)
+    g = np.asanyarray(g / math.prod(common_shape(x1, x2, y))) if reduction == "mean" else g
+
+    def slopes(g: Array, x1: Array, x2: Array, y: Array) -> tuple[Array, Array, Array]:
+        d = x1 - x2
+        counted = where(margin - y * d >= 0, g, 0)
+        by_second = y * counted
+        return -by_second, by_second, -d * counted
+
+    by_input1, by_input2, by_target = map_blocks(slopes, g, x1, x2, y)
+    return unbroadcast(by_input1, input1), unbroadcast(by_input2, input2), unbroadcast(by_target, target)
 
 
 def _prepare(input1: Array, input2: Array, target: Array,
              margin: float) -> tuple[Array, Array, Array, np.dtype[Any]]:
     """The checked inputs and target in their common dtype, and the dtype of the loss."""
-    arrays = {name: array(name, a) for name, a in
-              (("input1", input1), ("input2", input2), ("target", target))}
-    if not isinstance(margin, numbers.Real):
-        raise TypeError(f"margin must be a number, not {type(margin).__name__}")
-    shapes = [a.shape for a in arrays.values()]
-    for name, a in arrays.items():
-        if a.ndim != input1.ndim:
-            raise RuntimeError(f"input1, input2 and target must have as many dimensions, not shapes {shapes}")
-        if a.dtype == np.bool_:
+    arrays = array("input1", input1), array("input2", input2), array("target", target)
+    number("margin", margin)
+    if not input1.ndim == input2.ndim == target.ndim:
+        raise RuntimeError("input1, input2 and target must have as many dimensions, not shapes "
+                           f"{[a.shape for a in arrays]}")
+    for name, a in zip(("input1", "input2", "target"), arrays, strict=True):
+        if a.dtype.kind == "b":
             raise RuntimeError(f"{name} must hold numbers, not {a.dtype}")
         if a.dtype.kind == "c":
             raise NotImplementedError(f"{name} must be real, not {a.dtype}")
     try:
-        np.broadcast_shapes(*shapes)
+        common_shape(*arrays)
     except ValueError:
-        raise RuntimeError(f"input1, input2 and target must broadcast, not shapes {shapes}") from None
-    dtype = result_type(*arrays.values())
-    x1, x2, y = (cast(a, dtype) for a in arrays.values())
+        raise RuntimeError(f"input1, input2 and target must broadcast, not shapes {[a.shape for a in arrays]}"
+                           ) from None
+    dtype = result_type(*arrays)
+    x1, x2, y = [cast(a, dtype) for a in arrays]
     return x1, x2, y, np.dtype(np.float32) if dtype.kind in "iu" else dtype
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, cast, conj, ieee, result_type, sum_to, total, unbroadcast
-from ..reduction import reduce_losses, resolve
+from ..blocks import map_blocks
+from ..numerics import Array, array, cast, common_shape, conj, ieee, result_type, sum_to, total, unbroadcast
+from ..reduction import reduce_blocks, reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, poison, refuser
 from ._module import module_class
@@ -55,13 +57,17 @@ def mse_loss(input: Array, target: Array, size_average: bool | None = None, redu
     Source: documentation of torch.nn.MSELoss; the weighted form, of torch.nn.functional.mse_loss.
     """
     x, y, w, reduction = _prepare(input, target, size_average, reduce, reduction, weight)
-    losses = (x - y) ** 2
+
+    def losses(x: Array, y: Array, *w: Array) -> Array:
+        squares: Array = np.square(x - y)
+        return squares * w[0] if w else squares
+
     if w is None:
-        return reduce_losses(losses, reduction)
-    losses = losses * w
-    if reduction == "mean" and losses.dtype.kind in "biu":
-        losses, w = total(losses).astype(np.float32), total(w).astype(np.float32)
-    return reduce_losses(losses, reduction, w)
+        return reduce_blocks(losses, [x, y], reduction)
+    if reduction == "mean" and x.dtype.kind in "biu":
+        weighted = reduce_blocks(losses, [x, y, w], "sum")
+        return reduce_losses(weighted.astype(np.float32), reduction, total(w).astype(np.float32))
+    return reduce_blocks(losses, [x, y, w], reduction, w)
 
 
 @ieee
@@ -89,19 +95,23 @@ def mse_loss_backward(grad_output: Array, input: Array, target: Array, size_aver
     Source: differentiation.
     """
     x, y, w, reduction = _prepare(input, target, size_average, reduce, reduction, weight)
-    g, d = cast(grad_output, x.dtype), x - y
+    g = cast(grad_output, x.dtype)
     if reduction == "mean":
-        divisor = d.size if w is None else total(w)
-        g = g / divisor
-    slope = g * conj(2 * d if w is None else 2 * d * w)
-    grad_weight = None
-    if weight is not None and w is not None:
-        gain = sum_to(g * conj(d**2), weight.shape)
-        if reduction == "mean":
-            gain = gain - g * conj(total(d**2 * w) / divisor)
-        grad_weight = unbroadcast(gain, weight)
-    return unbroadcast(slope, input), unbroadcast(-slope, target), grad_weight
+        divisor = math.prod(common_shape(x, y)) if w is None else total(w)
+        g = np.asanyarray(g / divisor)
 
+    def slopes(g: Array, x: Array, y: Array, *w: Array) -> tuple[Array, Array, Array | None]:
+        d = x - y
+        slope = 2 * g * conj(d * w[0] if w else d)
+        return slope, -slope, g * conj(np.square(d)) if w else None
+
+    by_input, by_target, gain = map_blocks(slopes, g, x, y, *([] if w is None else [w]))
+    if weight is not None and w is not None:
+        gain = sum_to(gain, weight.shape)
+        if reduction == "mean":
+            gain = gain - g * conj(total(np.square(x - y) * w) / divisor)
+    return (unbroadcast(by_input, input), unbroadcast(by_target, target),
+            None if weight is None else unbroadcast(gain, weight))
 
 
 def _prepare(input: Array, target: Array, size_average: bool | None, reduce: bool | None, reduction: str,
@@ -114,17 +124,18 @@ def _prepare(input: Array, target: Array, size_average: bool | None, reduce: boo
                       "which is seldom what is meant", UserWarning, stacklevel=4)
     reduction = resolve(reduction, size_average, reduce, stacklevel=5)
     try:
-        np.broadcast_shapes(input.shape, target.shape)
+        common_shape(input, target)
     except ValueError:
         raise RuntimeError(f"target must broadcast with input, {input.shape}, not {target.shape}") from None
-    dtype, dtypes = result_type(*arrays), [str(a.dtype) for a in arrays]
+    dtype = result_type(*arrays)
     if weight is None:
         if dtype.kind in "biuc":
-            raise NotImplementedError(f"input and target must be floating, not {' and '.join(dtypes)}")
+            raise NotImplementedError(f"input and target must be floating, not {input.dtype} and {target.dtype}")
     elif weight.shape != input.shape:
         raise ValueError(f"weight must have the shape of input, {input.shape}, not {weight.shape}")
-    elif any(a.dtype == np.bool_ for a in (input, target)):
-        raise RuntimeError(f"input and target must be numbers beside weights, not {' and '.join(dtypes)}")
+    elif "b" in (input.dtype.kind, target.dtype.kind):
+        raise RuntimeError("input and target must be numbers beside weights, "
+                           f"not {input.dtype} and {target.dtype}")
     x, y, *w = (cast(a, dtype) for a in arrays)
     return x, y, w[0] if w else None, reduction
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, cast, ieee, is_floating, relu, total, widen
+from ..blocks import map_blocks
+from ..numerics import Array, array, cast, ieee, is_floating, relu, row_sum, where, widen
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, decided, poison, refuser
-from ._classes import class_weights, pick
+from ._classes import check_weights, first_outside
 from ._module import module_class
 
 __all__ = ["SPEC", "MultiMarginLoss", "multi_margin_loss", "multi_margin_loss_backward"]
@@ -57,8 +58,13 @@ def multi_margin_loss(input: Array, target: Array, p: int = 1, margin: float = 1
     """
     reduction = resolve(reduction, size_average, reduce)
     x, y, w = _prepare(input, target, p, margin, weight)
-    z = relu(_excess(x, y, margin))
-    losses = w * total(z if p == 1 else z * z, 1) / x.shape[1]
+
+    def of_rows(x: Array, y: Array) -> Array:
+        z = relu(_excess(x, y[:, 0], margin))
+        return row_sum(z if p == 1 else z * z)
+
+    losses = map_blocks(of_rows, x, y[:, None])[:, 0] / x.shape[1]
+    losses = losses if w is None else w * losses
     return reduce_losses(cast(losses, input.dtype).reshape(target.shape), reduction)
 
 
@@ -89,24 +95,30 @@ def multi_margin_loss_backward(grad_output: Array, input: Array, target: Array, 
     """
     reduction = resolve(reduction, size_average, reduce)
     x, y, w = _prepare(input, target, p, margin, weight)
-    g = np.broadcast_to(widen(grad_output).reshape(-1), w.shape, subok=True)
-    g = (g / w.size if reduction == "mean" else g) * w / x.shape[1]
-    z = _excess(x, y, margin)
-    slope = np.where(z > 0, g[:, None] * (1 if p == 1 else 2 * z), 0)
-    right = np.arange(x.shape[1]) == y[:, None]
-    gradient = np.where(right, -total(slope, 1, keepdims=True), slope)
-    return cast(gradient, input.dtype).reshape(input.shape), None, None
+    g = np.broadcast_to(widen(grad_output).reshape(-1), y.shape, subok=True)
+    g = (g / y.size if reduction == "mean" else g) / x.shape[1]
+    g = g if w is None else g * w
+
+    def of_rows(x: Array, y: Array, g: Array) -> Array:
+        z, rows = _excess(x, y[:, 0], margin), np.arange(len(x))
+        slope = where(z > 0, g if p == 1 else g * (2 * z), 0)
+        slope[rows, y[:, 0]] = -row_sum(slope)[:, 0]
+        return slope
+
+    return cast(map_blocks(of_rows, x, y[:, None], g[:, None]), input.dtype).reshape(input.shape), None, None
 
 
 def _excess(x: Array, y: Array, margin: Any) -> Array:
     """margin - x_y + x_c for the other classes, and 0 for y itself."""
-    z = (margin - pick(x, y, 1))[:, None] + x
-    return np.where(np.arange(x.shape[1]) == y[:, None], 0, z)
+    at_y = np.arange(len(x)), y
+    z = (margin - x[at_y])[:, None] + x
+    z[at_y] = 0
+    return np.asanyarray(z)
 
 
 def _prepare(input: Array, target: Array, p: int, margin: float,
-             weight: Array | None) -> tuple[Array, Array, Array]:
-    """The checked scores as rows, their classes, and the weight of each row."""
+             weight: Array | None) -> tuple[Array, Array, Array | None]:
+    """The checked scores as rows, their classes, and the weight of each row, or None for ones."""
     input, target = array("input", input), array("target", target)
     if p not in (1, 2):
         raise ValueError(f"p must be 1 or 2, not {p!r}")
@@ -124,14 +136,12 @@ def _prepare(input: Array, target: Array, p: int, margin: float,
     if target.dtype != np.int64:
         raise RuntimeError(f"target must be of dtype int64, not {target.dtype}")
     y = target.reshape(-1)
-    outside = (y < 0) | (y >= x.shape[1])
-    if outside.any():
-        raise RuntimeError(f"target must be in 0..{x.shape[1] - 1}, not {y[outside][0]}")
-    weights = class_weights(weight, x)
+    if (wrong := first_outside(y, 0, x.shape[1])) is not None:
+        raise RuntimeError(f"target must be in 0..{x.shape[1] - 1}, not {wrong}")
+    check_weights(weight, x)
     if weight is not None and weight.dtype != input.dtype:
         raise RuntimeError(f"weight must have the dtype of input, {input.dtype}, not {weight.dtype}")
-    x, weights = widen(x), widen(weights)
-    return x, y, pick(weights, y, 1)
+    return widen(x), y, None if weight is None else widen(weight)[y]
 
 
 # --- cases ---------------------------------------------------------------------------------------

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, cast, ieee, is_floating, relu, total, widen
+from ..blocks import map_blocks
+from ..numerics import Array, array, cast, ieee, indicator, is_floating, relu, row_sum, sum_by, total, where, widen
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, decided, poison, refuser
+from ._classes import first_outside
 from ._module import module_class
 
 __all__ = ["SPEC", "MultiLabelMarginLoss", "multilabel_margin_loss", "multilabel_margin_loss_backward"]
@@ -51,8 +53,13 @@ def multilabel_margin_loss(input: Array, target: Array, size_average: bool | Non
     multi-labelled classification (2001), whose ranking loss it is but for the divisor.
     """
     reduction = resolve(reduction, size_average, reduce)
-    x, count = _prepare(input, target)
-    losses = total(total(count[:, :, None] * _hinges(x, count, relu), 2), 1) / x.shape[1]
+    x, labels, listed = _prepare(input, target)
+
+    def of_rows(x: Array, labels: Array, listed: Array) -> Array:
+        z, pairs = _pairs(x, labels, listed)
+        return row_sum(row_sum(where(pairs, relu(z), 0))[:, :, 0])
+
+    losses = map_blocks(of_rows, x, labels, listed)[:, 0] / x.shape[1]
     return reduce_losses(cast(losses, input.dtype).reshape(input.shape[:-1]), reduction)
 
 
@@ -80,22 +87,29 @@ def multilabel_margin_loss_backward(grad_output: Array, input: Array, target: Ar
     Source: differentiation.
     """
     reduction = resolve(reduction, size_average, reduce)
-    x, count = _prepare(input, target)
+    x, labels, listed = _prepare(input, target)
     g = np.broadcast_to(widen(grad_output).reshape(-1), x.shape[:1], subok=True)
     g = (g / len(x) if reduction == "mean" else g) / x.shape[1]
-    pairs = count[:, :, None] * _hinges(x, count, lambda z: np.where(z > 0, 1, 0))
-    slope = total(pairs, 1) - total(pairs, 2)
-    return cast(g[:, None] * slope, input.dtype).reshape(input.shape), None
+
+    def of_rows(x: Array, labels: Array, listed: Array, g: Array) -> Array:
+        z, pairs = _pairs(x, labels, listed)
+        counted = where(pairs, indicator(z > 0, z.dtype), 0)
+        slope = total(counted, 1) - sum_by(row_sum(counted)[:, :, 0], labels, x.shape[1])
+        return np.asanyarray(g * slope)
+
+    slope = map_blocks(of_rows, x, labels, listed, g[:, None])
+    return cast(slope, input.dtype).reshape(input.shape), None
 
 
-def _hinges(x: Array, count: Array, of: Any) -> Array:
-    """A function of 1 - x_l + x_c for each label l and each class c that is none; 0 for other pairs."""
-    pairs = (count > 0)[:, :, None] & (count == 0)[:, None, :]
-    return np.where(pairs, of((1 - x)[:, :, None] + x[:, None, :]), 0)
+def _pairs(x: Array, labels: Array, listed: Array) -> tuple[Array, Array]:
+    """1 - x_l + x_c for each entry l of a row's list and each class c; and the pairs that count."""
+    is_label = sum_by(listed.astype(np.int64), labels, x.shape[1]) > 0
+    z = (1 - x[np.arange(len(x))[:, None], labels])[:, :, None] + x[:, None, :]
+    return z, listed[:, :, None] & ~is_label[:, None, :]
 
 
-def _prepare(input: Array, target: Array) -> tuple[Array, Array]:
-    """The checked scores as rows, and how often each class is among the labels of its row."""
+def _prepare(input: Array, target: Array) -> tuple[Array, Array, Array]:
+    """The checked scores as rows; the lists, cut to the length of the longest; and which of their entries count."""
     input, target = array("input", input), array("target", target)
     if input.ndim > 2 or 0 in input.shape[-1:]:
         raise RuntimeError(f"input must have shape (N, C), (C) or () with some class, not {input.shape}")
@@ -107,12 +121,13 @@ def _prepare(input: Array, target: Array) -> tuple[Array, Array]:
         raise RuntimeError(f"target must be of dtype int64, not {target.dtype}")
     x = input.reshape(input.shape if input.ndim == 2 else (1, input.size))
     labels = target.reshape(x.shape)
-    outside = (labels < -1) | (labels >= x.shape[1])
-    if outside.any():
-        raise RuntimeError(f"target must be in 0..{x.shape[1] - 1}, or -1, not {labels[outside][0]}")
-    listed = np.logical_and.accumulate(labels >= 0, axis=1)
-    hits = (labels[:, :, None] == np.arange(x.shape[1])) & listed[:, :, None]
-    return widen(x), hits.sum(1)
+    if (wrong := first_outside(labels, -1, x.shape[1])) is not None:
+        raise RuntimeError(f"target must be in 0..{x.shape[1] - 1}, or -1, not {wrong}")
+    behind = labels < 0
+    first = behind.argmax(1)  # 0 where there is no end, too
+    lengths = np.where(behind.any(1), first, x.shape[1])
+    listed = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    return widen(x), np.where(listed, labels[:, :listed.shape[1]], 0), listed
 
 
 # --- cases ---------------------------------------------------------------------------------------

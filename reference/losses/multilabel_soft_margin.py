@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, cast, ieee, is_floating, result_type, sigmoid, softplus, total, unbroadcast, widen
-from ..reduction import reduce_losses, resolve
+from ..blocks import map_blocks
+from ..numerics import Array, array, cast, common_shape, ieee, is_floating, result_type, total, unbroadcast, widen
+from ..reduction import reduce_blocks, reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, poison, refuser
+from ._logits import logit_losses, logit_slopes
 from ._module import module_class
 
 __all__ = ["SPEC", "MultiLabelSoftMarginLoss", "multilabel_soft_margin_loss",
@@ -54,8 +57,15 @@ def multilabel_soft_margin_loss(input: Array, target: Array, weight: Array | Non
     """
     reduction = resolve(reduction, size_average, reduce, old_name=False)
     x, t, w, dtype = _prepare(input, target, weight)
-    losses = w * (t * softplus(-x) + (1 - t) * softplus(x))
-    return reduce_losses(cast(_mean(losses, input), dtype), reduction)
+
+    def losses(x: Array, t: Array, *w: Array) -> Array:
+        elements = w[0] * logit_losses(x, t) if w else logit_losses(x, t)
+        return cast(total(elements, input.ndim - 1) / input.shape[-1], dtype)
+
+    arrays = [x, t] if w is None else [x, t, w]
+    if input.ndim == 1:  # the axis of classes is the first, along which blocks are cut
+        return reduce_losses(losses(*arrays), reduction)
+    return reduce_blocks(losses, arrays, reduction)
 
 
 @ieee
@@ -87,42 +97,46 @@ def multilabel_soft_margin_loss_backward(
     """
     reduction = resolve(reduction, size_average, reduce, old_name=False)
     x, t, w, _ = _prepare(input, target, weight)
-    losses, axis = t * softplus(-x) + (1 - t) * softplus(x), input.ndim - 1
-    shape = np.broadcast_shapes(losses.shape, w.shape)
+    given, axis = [] if w is None else [w], input.ndim - 1
+    shape = common_shape(x, t, *given)
     g = np.expand_dims(widen(cast(grad_output, x.dtype)) / input.shape[axis], axis if grad_output.ndim else ())
     if reduction == "mean":
-        g = g / int(np.prod(shape[:axis] + shape[axis + 1:]))
-    g = np.broadcast_to(g, shape, subok=True)
-    grad_input = unbroadcast(g * w * ((1 - t) * sigmoid(x) - t * sigmoid(-x)), input)
-    return grad_input, unbroadcast(-(g * w * x), target), None if weight is None else unbroadcast(g * losses, weight)
+        g = np.asanyarray(g / math.prod(shape[:axis] + shape[axis + 1:]))
+
+    def slopes(g: Array, x: Array, t: Array, *w: Array) -> tuple[Array | None, ...]:
+        weighted = g * w[0] if w else g
+        by_input = weighted * logit_slopes(x, t)
+        by_target, by_weight = -x * weighted, g * logit_losses(x, t) if w else None
+        return tuple(a if a is None else np.broadcast_to(a, by_input.shape, subok=True)
+                     for a in (by_input, by_target, by_weight))
+
+    by_input, by_target, by_weight = map_blocks(slopes, g, x, t, *given)
+    return (unbroadcast(by_input, input), unbroadcast(by_target, target),
+            None if weight is None else unbroadcast(by_weight, weight))
 
 
-def _prepare(input: Array, target: Array, weight: Array | None) -> tuple[Array, Array, Array, np.dtype[Any]]:
+def _prepare(input: Array, target: Array, weight: Array | None) -> tuple[Array, Array, Array | None, np.dtype[Any]]:
     """The checked arguments, in a common dtype that is no half type, and the dtype of the loss."""
-    input, target = array("input", input), array("target", target)
-    weight = np.ones((), input.dtype) if weight is None else array("weight", weight)
+    given = {"input": array("input", input), "target": array("target", target)}
+    if weight is not None:
+        given["weight"] = array("weight", weight)
     if input.ndim == 0:
         raise IndexError("input must have a dimension of classes, not shape ()")
     if not is_floating(input):
         raise NotImplementedError(f"input must be floating, not {input.dtype}")
-    for name, a in (("target", target), ("weight", weight)):
+    for name, a in given.items():
         if a.dtype.kind == "c":
             raise NotImplementedError(f"{name} must be real, not {a.dtype}")
-    if target.dtype == np.bool_:
+    if target.dtype.kind == "b":
         raise RuntimeError("target must hold numbers, not bool")
     try:
-        np.broadcast_shapes(input.shape, target.shape, weight.shape)
+        common_shape(*given.values())
     except ValueError:
-        raise RuntimeError(f"input, target and weight must broadcast, not shapes {input.shape}, {target.shape} "
-                           f"and {weight.shape}") from None
-    dtype = result_type(input, target, weight)
-    x, t, w = (widen(cast(a, dtype)) for a in (input, target, weight))
-    return x, t, w, dtype
-
-
-def _mean(losses: Array, input: Array) -> Array:
-    """The sum over the axis of input's classes, by their number."""
-    return np.asanyarray(total(losses, input.ndim - 1) / input.shape[-1])
+        raise RuntimeError("input, target and weight must broadcast, not shapes "
+                           f"{', '.join(str(a.shape) for a in given.values())}") from None
+    dtype = result_type(*given.values())
+    x, t, *w = (widen(cast(a, dtype)) for a in given.values())
+    return x, t, w[0] if w else None, dtype
 
 
 # --- cases ---------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from ..numerics import Array, array, cast, ieee, is_floating, total
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, refuser
-from ._classes import check_indices, class_axis, class_weights, pick, split_ignored
+from ._classes import check_indices, check_weights, class_axis, pick, places, split_ignored
 from ._module import module_class
 
 __all__ = ["SPEC", "NLLLoss", "NLLLoss2d", "nll_loss", "nll_loss_backward"]
@@ -56,12 +56,11 @@ def nll_loss(input: Array, target: Array, weight: Array | None = None, size_aver
     reduction = resolve(reduction, size_average, reduce)
     _check(input, target, weight, ignore_index)
     kept, y = split_ignored(target, ignore_index, input)
-    axis = class_axis(input)
-    losses = -pick(input, y, axis)
+    losses = -pick(input, y, class_axis(input))
     if weight is None:
-        return reduce_losses(np.where(kept, losses, 0), reduction, int(kept.sum()))
-    w_y = pick(class_weights(weight, input), y, axis)
-    return reduce_losses(np.where(kept, w_y * losses, 0), reduction, np.where(kept, w_y, 0))
+        return reduce_losses(np.where(kept, losses, 0), reduction, int(np.count_nonzero(kept)))
+    w_y = np.where(kept, weight[y], 0)
+    return reduce_losses(np.where(kept, w_y * losses, 0), reduction, w_y)
 
 
 @ieee
@@ -90,14 +89,12 @@ def nll_loss_backward(
     reduction = resolve(reduction, size_average, reduce)
     _check(input, target, weight, ignore_index)
     kept, y = split_ignored(target, ignore_index, input)
-    axis = class_axis(input)
-    w_y = np.where(kept, pick(class_weights(weight, input), y, axis), 0)
+    w_y: Any = 1 if weight is None else np.where(kept, weight[y], 0)
     g = cast(grad_output, input.dtype)
     if reduction == "mean":
-        g = g / (int(kept.sum()) if weight is None else total(w_y))
-    slope = np.where(kept, -g * w_y, 0)
+        g = g / (int(np.count_nonzero(kept)) if weight is None else total(w_y))
     gradient = np.zeros_like(input)
-    np.put_along_axis(gradient, np.expand_dims(y, axis), np.expand_dims(slope, axis), axis)
+    gradient[places(y, class_axis(input))] = np.where(kept, -g * w_y, 0)
     return gradient, None, None
 
 
@@ -112,7 +109,7 @@ def _check(input: Array, target: Array, weight: Array | None, ignore_index: int)
         raise NotImplementedError(f"input must be floating, not {input.dtype}")
     if weight is not None and array("weight", weight).dtype != input.dtype:
         raise RuntimeError(f"weight must have the dtype of input, {input.dtype}, not {weight.dtype}")
-    class_weights(weight, input)
+    check_weights(weight, input)
 
 
 # --- cases ---------------------------------------------------------------------------------------
@@ -178,6 +175,8 @@ SPEC = LossSpec(
                "inf, nan: in the last row; ignored-nan: in the first, which is ignored")),
     allowed=_allowed, draw=_draw, sized=_sized,
     arrays=("input", "target", "weight"),
+    slower="torch's whole call takes 2 µs for 100 rows; in NumPy the check of the indices' range, the choice of the "
+           "elements and their sum alone take 5 µs, whatever the number of rows.",
     refusals=(
         _refuse("no such class", IndexError, r"target must be in 0\.\.3", target=np.array([0, 1, 4])),
         _refuse("a negative index", IndexError, "not -1", target=np.array([0, -1, 1])),

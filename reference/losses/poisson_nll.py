@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import numbers
+import math
 from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, cast, conj, ieee, result_type, unbroadcast, widen
+from ..blocks import map_blocks
+from ..numerics import Array, array, cast, common_shape, conj, ieee, result_type, unbroadcast, where, widen
 from ..precision import pi_like
-from ..reduction import reduce_losses, resolve
+from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, refuser
 from ._module import module_class
+from ._pairs import number
 
 __all__ = ["SPEC", "PoissonNLLLoss", "poisson_nll_loss", "poisson_nll_loss_backward"]
 
@@ -60,11 +62,15 @@ def poisson_nll_loss(input: Array, target: Array, log_input: bool = True, full: 
     """
     reduction = resolve(reduction, size_average, reduce, old_name=False)
     x, t, large = _prepare(input, target, log_input, full, eps)
-    losses = np.exp(x) - t * x if log_input else x - t * _log(x, eps)
-    if full:
-        s = np.where(large, t, 1)
-        losses = losses + np.where(large, s * np.log(s) - s + np.log(2 * pi_like(s) * s) / 2, 0)
-    return reduce_losses(cast(losses, x.dtype), reduction)
+
+    def losses(x: Array, t: Array, large: Array | None = None) -> Array:
+        values = np.exp(x) - t * x if log_input else x - t * _log(x, eps)
+        if large is not None:
+            s = where(large, t, 1)
+            values = values + where(large, s * np.log(s) - s + np.log(2 * pi_like(s) * s) / 2, 0)
+        return cast(values, x.dtype)
+
+    return reduce_blocks(losses, [x, t, *large], reduction)
 
 
 @ieee
@@ -98,16 +104,20 @@ def poisson_nll_loss_backward(
     reduction = resolve(reduction, size_average, reduce, old_name=False)
     x, t, large = _prepare(input, target, log_input, full, eps)
     g = cast(grad_output, x.dtype)
-    g = g / np.broadcast(x, t).size if reduction == "mean" else g
-    if log_input:
-        by_input, by_target = np.exp(x) - t, -x
-    else:
-        by_input, by_target = 1 - cast(t / (widen(x) + eps), x.dtype), -_log(x, eps)
-    if full:
-        s = np.where(large, t, 1)
-        by_target = by_target + np.where(large, np.log(s) + 1 / (2 * s), 0)
-    by_target = np.broadcast_to(by_target, np.broadcast(x, t).shape, subok=True)
-    return unbroadcast(g * conj(by_input), input), unbroadcast(g * conj(by_target), target)
+    g = np.asanyarray(g / math.prod(common_shape(x, t))) if reduction == "mean" else g
+
+    def slopes(g: Array, x: Array, t: Array, large: Array | None = None) -> tuple[Array, Array]:
+        if log_input:
+            by_input, by_target = np.exp(x) - t, -x
+        else:
+            by_input, by_target = 1 - cast(t / (widen(x) + eps), x.dtype), -_log(x, eps)
+        if large is not None:
+            s = where(large, t, 1)
+            by_target = by_target + where(large, np.log(s) + 1 / (2 * s), 0)
+        return g * conj(by_input), np.broadcast_to(g * conj(by_target), by_input.shape, subok=True)
+
+    by_input, by_target = map_blocks(slopes, g, x, t, *large)
+    return unbroadcast(by_input, input), unbroadcast(by_target, target)
 
 
 def _log(x: Array, eps: float) -> Array:
@@ -115,26 +125,25 @@ def _log(x: Array, eps: float) -> Array:
     return cast(np.log(widen(x) + eps), x.dtype)
 
 
-def _prepare(input: Array, target: Array, log_input: bool, full: bool, eps: float) -> tuple[Array, Array, Array]:
-    """The checked arrays in their common dtype, and where Stirling's term belongs: to NaN too."""
+def _prepare(input: Array, target: Array, log_input: bool, full: bool, eps: float) -> tuple[Array, Array, list[Array]]:
+    """The checked arrays in their common dtype, and with ``full`` where Stirling's term belongs: to NaN too."""
     input, target = array("input", input), array("target", target)
     for name, flag in (("log_input", log_input), ("full", full)):
         if not isinstance(flag, bool):
             raise TypeError(f"{name} must be a bool, not {type(flag).__name__}")
-    if not isinstance(eps, numbers.Real):
-        raise TypeError(f"eps must be a number, not {type(eps).__name__}")
+    number("eps", eps)
     try:
-        np.broadcast_shapes(input.shape, target.shape)
+        common_shape(input, target)
     except ValueError:
         raise RuntimeError(f"target must broadcast with input, {input.shape}, not {target.shape}") from None
-    x_bool, t_bool = (a.dtype == np.bool_ for a in (input, target))
+    x_bool, t_bool = input.dtype.kind == "b", target.dtype.kind == "b"
     if (t_bool and (full or (x_bool and log_input))) or (x_bool and not log_input):
         raise RuntimeError(f"input and target must be numbers, not {input.dtype} and {target.dtype}")
     if full and target.dtype.kind == "c":
         raise NotImplementedError(f"target must be real beside Stirling's term, not {target.dtype}")
     means = input.astype(np.float32) if input.dtype.kind in "biu" else input  # before targets are looked at
     dtype = result_type(means, target)
-    return cast(input, dtype), cast(target, dtype), ~(target <= 1) if full else np.zeros((), np.bool_)
+    return cast(input, dtype), cast(target, dtype), [~(target <= 1)] if full else []
 
 
 # --- cases ---------------------------------------------------------------------------------------

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, cast, ieee, is_floating, relu, result_type, unbroadcast, widen
-from ..reduction import reduce_losses, resolve
+from ..blocks import map_blocks
+from ..numerics import Array, cast, clip, ieee, relu, result_type, unbroadcast, widen
+from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, refuser
 from ._module import module_class
@@ -57,11 +59,14 @@ def smooth_l1_loss(input: Array, target: Array, size_average: bool | None = None
     """
     broadcast_pair(input, target, stacklevel=4)
     reduction = resolve(reduction, size_average, reduce)
-    d, beta = _prepare(input, target, beta)
-    z = widen(np.abs(d))  # since β² may be beyond float16
-    h = np.minimum(z, beta)
-    losses = z if beta == 0 else h / 2 * h / beta + relu(z - beta)
-    return reduce_losses(cast(losses, d.dtype), reduction)
+    x, y, beta = _prepare(input, target, beta)
+
+    def losses(x: Array, y: Array) -> Array:
+        z = widen(np.abs(x - y))  # since β² may be beyond float16
+        h = np.minimum(z, beta)
+        return cast(z if beta == 0 else h / 2 * h / beta + relu(z - beta), x.dtype)
+
+    return reduce_blocks(losses, [x, y], reduction)
 
 
 @ieee
@@ -87,24 +92,30 @@ def smooth_l1_loss_backward(grad_output: Array, input: Array, target: Array, siz
 
     Source: differentiation.
     """
-    broadcast_pair(input, target, stacklevel=4)
+    shape = broadcast_pair(input, target, stacklevel=4)
     reduction = resolve(reduction, size_average, reduce)
-    d, beta = _prepare(input, target, beta)
-    g = cast(grad_output, d.dtype)
-    g = g / d.size if reduction == "mean" else g
-    slope = g * (sign(d) if beta == 0 else np.minimum(np.maximum(d, -beta), beta) / beta)
-    return unbroadcast(slope, input), unbroadcast(-slope, target)
+    x, y, beta = _prepare(input, target, beta)
+    g = cast(grad_output, x.dtype)
+    g = np.asanyarray(g / math.prod(shape)) if reduction == "mean" else g
+
+    def slopes(g: Array, x: Array, y: Array) -> tuple[Array, Array]:
+        d = widen(x - y)
+        slope = g * cast(sign(d) if beta == 0 else clip(d, -beta, beta) / beta, g.dtype)
+        return slope, -slope
+
+    by_input, by_target = map_blocks(slopes, g, x, y)
+    return unbroadcast(by_input, input), unbroadcast(by_target, target)
 
 
-def _prepare(input: Array, target: Array, beta: Any) -> tuple[Array, Any]:
-    """The difference in the common dtype, and β."""
+def _prepare(input: Array, target: Array, beta: Any) -> tuple[Array, Array, Any]:
+    """Input and target in their common dtype, and β."""
     beta = number("beta", beta)
     if not beta >= 0:
         raise RuntimeError(f"beta must not be negative, but is {beta}")
     dtype = result_type(input, target)
-    if not is_floating(np.empty(0, dtype)):
+    if dtype.kind in "biuc":
         raise NotImplementedError(f"input and target must be floating, not {input.dtype} and {target.dtype}")
-    return np.asanyarray(cast(input, dtype) - cast(target, dtype)), beta
+    return cast(input, dtype), cast(target, dtype), beta
 
 
 # --- cases ---------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..blocks import map_blocks
 from ..numerics import Array, cast, ieee, is_floating, result_type, sigmoid, softplus, unbroadcast
-from ..reduction import reduce_losses, resolve
+from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, poison, refuser
 from ._module import module_class
@@ -51,7 +52,7 @@ def soft_margin_loss(input: Array, target: Array, size_average: bool | None = No
     """
     reduction = resolve(reduction, size_average, reduce)
     x, y = _prepare(input, target)
-    return reduce_losses(cast(softplus(-y * x), input.dtype), reduction)
+    return reduce_blocks(lambda x, y: cast(softplus(-y * x), input.dtype), [x, y], reduction)
 
 
 @ieee
@@ -78,8 +79,9 @@ def soft_margin_loss_backward(grad_output: Array, input: Array, target: Array,
     reduction = resolve(reduction, size_average, reduce)
     x, y = _prepare(input, target)
     g = cast(grad_output, x.dtype)
-    g = g / x.size if reduction == "mean" else g
-    return unbroadcast(-g * y * sigmoid(-y * x), input), None
+    g = np.asanyarray(g / x.size) if reduction == "mean" else g
+    slope = map_blocks(lambda g, x, y: -g * y * sigmoid(-y * x), g, x, y)
+    return unbroadcast(slope, input), None
 
 
 def _prepare(input: Array, target: Array) -> tuple[Array, Array]:

@@ -23,7 +23,7 @@ AXES = (
     Axis("grad", ("one", "eps", "zero", "alternating", "huge", "tiny", "none"),
          "about 1; about eps; 0; about 1 with a sign that flips each step; huge with a finite square; "
          "tiny with a square that underflows; none at all at every other step"),
-    Axis("steps", (1, 2, 10, 300)),
+    Axis("steps", (1, 2, 10, 300), costly=(300,)),
     Axis("layout", ("vector", "scalar", "empty", "matrix", "groups"),
          "one axis; none; no element in one parameter; columns contiguous; a group with other options"),
 )

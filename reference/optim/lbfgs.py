@@ -311,7 +311,7 @@ class LBFGS(Optimizer):
 
 _AXES = (AXES[0], Axis("grad", ("one", "constant", "eps", "zero", "huge", "none"),
                        "as for all; constant is the same at every step, so that nothing is learnt from it"),
-         Axis("steps", (1, 2, 4, 300)), Axis("layout", ("vector", "scalar", "empty", "matrix")),
+         Axis("steps", (1, 2, 4, 300), costly=(300,)), Axis("layout", ("vector", "scalar", "empty", "matrix")),
          Axis("objective", ("given", "quadratic", "quartic"),
               "the gradients alone; with ½ |Aθ - b|²; with ¼ Σθ⁴ too"),
          Axis("lr", (1, 0.1, 4.0)), Axis("max_iter", (1, 4, 20)), Axis("max_eval", (None, 3)),

@@ -42,7 +42,7 @@ def plant(op: str, verdict: Verdict = Verdict.EXCEEDS, note: str = NO_NOTE) -> C
 
 
 def kind(arguments: dict[str, Any]) -> str:
-    return _reduction(arguments["reduction"], arguments.get("size_average"), arguments.get("reduce"))
+    return _reduction(arguments.get("reduction", "mean"), arguments.get("size_average"), arguments.get("reduce"))
 
 
 def reduced(each: Any, arguments: dict[str, Any], divisor: Any = None) -> Array:

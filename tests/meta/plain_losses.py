@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,7 +42,7 @@ class PlainCrossEntropy(_Plain):
                   label_smoothing: float = 0.0, **reductions: Any) -> SimpleNamespace:
         classes = input.shape[min(input.ndim - 1, 1)]
         rows = 1 if input.ndim == 1 else input.shape[0]
-        x = input.reshape(rows, classes, -1) if input.size else input[..., None]
+        x = input.reshape(rows, classes, math.prod(input.shape[2:]))
         w = np.ones((classes, 1), x.dtype) if weight is None else weight[:, None]
         a = SimpleNamespace(x=x, w=w, weighted=weight is not None, eps=label_smoothing, classes=classes, t=None,
                             kept=np.ones((x.shape[0], x.shape[2]), bool), input=input,

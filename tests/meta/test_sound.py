@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from oracle.compare import Verdict
-from tests.meta import sound, sound_optim_2, sound_optim_classic
+from tests.meta import sound, sound_classes, sound_losses, sound_optim_2, sound_optim_classic
 from tests.meta.harness import Sound, planted, records, shipped
 
-SOUND = [*sound.SOUND, *sound_optim_2.SOUND, *sound_optim_classic.SOUND]
+SOUND = [*sound.SOUND, *sound_classes.SOUND, *sound_losses.SOUND, *sound_optim_2.SOUND,
+         *sound_optim_classic.SOUND]
 
 
 @pytest.mark.parametrize("variant", SOUND, ids=str)
