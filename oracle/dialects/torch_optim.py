@@ -39,13 +39,13 @@ def _sign_of_product(spec: OptimSpec) -> OptimSpec:
     """Whether a gradient has turned is the sign of its product with the last one, and that may underflow."""
 
     class SignOfProduct(optim.Rprop):
-        def _update(self, p: optim.Parameter, grad: Array, options: dict[str, Any]) -> None:
+        def _update(self, p: optim.Parameter, grad: Array, options: dict[str, Any]) -> Any:
             if self.state[p]:
                 prev = self.state[p]["prev"]
                 smallest = _SMALLEST[(getattr(prev, "stands_for", None) or prev.dtype).name]
                 lost = np.abs(prev * grad) * 2.0**60 <= smallest * 2.0**59  # a half of it rounds to 0
                 prev[...] = np.where(lost, 0, prev)
-            super()._update(p, grad, options)
+            return super()._update(p, grad, options)
 
     return dataclasses.replace(spec, optimizer=SignOfProduct)
 
