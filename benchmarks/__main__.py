@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             documents.append(json.loads(results.read_text(encoding="utf-8")))
             console.print(f"results: {results}")
     if documents:
-        slower = {spec.name: spec.slower for spec in specs if isinstance(spec, LossSpec)}
+        slower = {spec.name: spec.slower for spec in specs}
         console.print(table(ratios(documents), documents[0]["machine_info"], slower))
     return status
 

@@ -97,6 +97,10 @@ def table(of: Ratios, machine: Mapping[str, Any], slower: Mapping[str, str] = Ma
             add((row.op, row.part, row.target), of[row])
         result.add_section()
     for kind in kinds:
+        targets = dict.fromkeys(row.target for row in of if row.kind == kind)
+        for target in targets if len(targets) > 1 else ():
+            add((f"geometric mean: {kind}", "", target), means(of[row] for row in of if (row.kind, row.target) == (
+                kind, target)))
         add((f"geometric mean: {kind}", "", ""), means(of[row] for row in of if row.kind == kind))
     if of:
         add(("geometric mean: all", "", ""), means(of.values()))

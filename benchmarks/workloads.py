@@ -1,14 +1,15 @@
 """What is timed: for each SPEC the same work as done by the reference and by torch, in float32.
 
 A loss has a forward part and a forward+backward part, with ones as the gradient from above; an optimizer
-has one step of one parameter, with its state made beforehand; an initializer fills an array in place.
+has one step of one parameter and one of a hundred, with their state made beforehand; an initializer fills an
+array in place.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial, singledispatch
 from typing import Any
@@ -24,12 +25,12 @@ from reference import random
 from reference.optim import Parameter, SparseGrad
 from reference.spec import InitSpec, Limits, LossSpec, OptimSpec, Spec
 
-__all__ = ["Run", "Workload", "stepper", "workloads"]
+__all__ = ["FLOAT32", "Run", "Workload", "stepper", "workloads"]
 
 Array = np.ndarray[Any, Any]
 Run = Callable[[], Any]
 
-_FLOAT32 = Limits("float32", *(float(getattr(np.finfo(np.float32), name)) for name in ("eps", "tiny", "max")))
+FLOAT32 = Limits("float32", *(float(getattr(np.finfo(np.float32), name)) for name in ("eps", "tiny", "max")))
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,14 @@ def _(spec: LossSpec) -> Iterator[Workload]:
 
 @workloads.register
 def _(spec: OptimSpec) -> Iterator[Workload]:
-    yield Workload(spec.name, spec.kind, "step", "reference", partial(_reference_step, spec))
-    for variant in ("eager", "foreach", "fused"):
-        try:
-            choice = implementation(spec, variant)
-        except Unsupported:
-            continue
-        yield Workload(spec.name, spec.kind, "step", f"torch:{variant}", partial(_torch_step, spec, choice))
+    for part, count in STEPS.items():
+        yield Workload(spec.name, spec.kind, part, "reference", partial(_reference_step, spec, count))
+        for variant in ("eager", "foreach", "fused"):
+            try:
+                choice = implementation(spec, variant)
+            except Unsupported:
+                continue
+            yield Workload(spec.name, spec.kind, part, f"torch:{variant}", partial(_torch_step, spec, choice, count))
 
 
 @workloads.register
@@ -133,13 +135,17 @@ def _torch_backward(spec: LossSpec, n: int) -> Run:
 # --- optimizers ----------------------------------------------------------------------------------
 
 
-def _start(spec: OptimSpec, n: int) -> tuple[Array, Any, Array | None]:
-    """Start values, gradient and curvature, of the kinds that the spec's own default case has.
+#: Parts of an optimizer, and how many parameters of n elements each has.
+STEPS = {"step": 1, "step of 100": 100}
+
+
+def _start(spec: OptimSpec, n: int, seed: int) -> tuple[Array, Any, Array | None]:
+    """Start values, gradient and curvature of one parameter, of the kinds that the spec's own default case has.
 
     A gradient is sparse where the case's is, in every other row; a curvature is there where an objective is.
     """
-    rng = np.random.default_rng(n)
-    usual = spec.draw(spec.defaults, rng, _FLOAT32)
+    rng = np.random.default_rng((n, seed))
+    usual = spec.draw(spec.defaults, rng, FLOAT32)
     shape = (n,) if usual.groups[0].params[0].ndim < 2 else (math.isqrt(n), math.isqrt(n))
     p, g = (rng.standard_normal(shape, np.float32) for _ in range(2))
     if any(isinstance(one, SparseGrad) for step in usual.gradients for one in step):
@@ -147,40 +153,48 @@ def _start(spec: OptimSpec, n: int) -> tuple[Array, Any, Array | None]:
     return p, g, None if usual.objective is None else rng.uniform(1.0, 4.0, shape).astype(np.float32)
 
 
-def _reference_step(spec: OptimSpec, n: int) -> Run:
-    p, g, curvature = _start(spec, n)
-    parameter = Parameter(p)
-    return stepper(spec.optimizer([parameter], **spec.sized), parameter, g, curvature)
+def _reference_step(spec: OptimSpec, count: int, n: int) -> Run:
+    starts = [_start(spec, n, seed) for seed in range(count)]
+    parameters = [Parameter(p) for p, _, _ in starts]
+    return stepper(spec.optimizer(parameters, **spec.sized), parameters, *zip(*(s[1:] for s in starts), strict=True))
 
 
-def _torch_step(spec: OptimSpec, choice: dict[str, bool], n: int) -> Run:
-    p, g, curvature = _start(spec, n)
-    parameter = torch.nn.Parameter(to_tensor(p))
-    optimizer = resolve(spec.torch_names[0])([parameter], **spec.sized, **choice)
-    return stepper(optimizer, parameter, to_gradient(g), None if curvature is None else to_tensor(curvature))
+def _torch_step(spec: OptimSpec, choice: dict[str, bool], count: int, n: int) -> Run:
+    tensors = []
+    for seed in range(count):  # one at a time: the arrays that they are copies of are gone by the next
+        p, g, curvature = _start(spec, n, seed)
+        tensors.append((torch.nn.Parameter(to_tensor(p)), to_gradient(g),
+                        None if curvature is None else to_tensor(curvature)))
+    parameters, gradients, curvatures = zip(*tensors, strict=True)
+    optimizer = resolve(spec.torch_names[0])(parameters, **spec.sized, **choice)
+    return stepper(optimizer, parameters, gradients, curvatures)
 
 
-def stepper(optimizer: Any, p: Any, g: Any, curvature: Any = None) -> Run:
-    """Steps by a constant gradient; or, where there is a curvature, down one quadratic after another."""
-    goals: Any = None if curvature is None else itertools.cycle((g, -g))
+def stepper(optimizer: Any, parameters: Sequence[Any], gradients: Sequence[Any], curvatures: Sequence[Any]) -> Run:
+    """Steps by constant gradients; or, where there are curvatures, down one quadratic after another."""
+    signs = itertools.cycle((1, -1))
 
     def step() -> Any:
         optimizer.step()
-        return p.data
+        return tuple(p.data for p in parameters)
 
     def step_with_closure() -> Any:
-        goal = next(goals)
+        sign = next(signs)
 
         def closure() -> Any:
-            way = p.data - goal
-            p.grad = curvature * way
-            return (p.grad * way).sum() / 2
+            value = 0
+            for p, g, curvature in zip(parameters, gradients, curvatures, strict=True):
+                way = p.data - sign * g
+                p.grad = curvature * way
+                value += (p.grad * way).sum() / 2
+            return value
 
         optimizer.step(closure)
-        return p.data
+        return tuple(p.data for p in parameters)
 
-    p.grad = g
-    run = step if curvature is None else step_with_closure
+    for p, g in zip(parameters, gradients, strict=True):
+        p.grad = g
+    run = step if curvatures[0] is None else step_with_closure
     run()  # the first step makes the state
     return run
 

@@ -137,6 +137,7 @@ class Spec:
     """Combinations beside these: what is not at its default. Values may be others than the axis has."""
     dtypes: tuple[str, ...] = DTYPES
     refusals: tuple[Refusal, ...] = ()
+    slower: str = ""  #: where it takes more than twice torch's time, and why that is measured to be so
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -176,7 +177,6 @@ class LossSpec(Spec):
     name) holds which array (by its path, such as ``tail[0][1]``)."""
     omitted: tuple[str, ...] = ()  #: arguments of torch that choose an implementation, a device, and no rule
     older_modules: tuple[str, ...] = ()  #: further classes of ``torch.nn``, deprecated ones
-    slower: str = ""  #: why the reference takes more than twice torch's time somewhere, where it does: one sentence
 
     @property
     def implementation(self) -> Callable[..., Any]:

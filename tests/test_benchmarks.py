@@ -41,12 +41,20 @@ def test_reference_and_torch_do_the_same_work(spec: Spec) -> None:
 
 def test_every_kind_has_its_parts() -> None:
     parts = {(w.kind, w.part) for spec in registry.specs().values() for w in workloads(spec)}
-    assert parts == {("loss", "forward"), ("loss", "forward+backward"), ("optim", "step"), ("init", "fill")}
+    assert parts == {("loss", "forward"), ("loss", "forward+backward"), ("optim", "step"), ("optim", "step of 100"),
+                     ("init", "fill")}
 
 
 def test_torch_optimizers_are_timed_in_each_variant() -> None:
-    assert [w.target for w in workloads(registry.get("Adam"))] == [
-        "reference", "torch:eager", "torch:foreach", "torch:fused"]
+    for part in ("step", "step of 100"):
+        assert [w.target for w in workloads(registry.get("Adam")) if w.part == part] == [
+            "reference", "torch:eager", "torch:foreach", "torch:fused"]
+
+
+def test_a_step_of_a_hundred_has_a_hundred_parameters() -> None:
+    run = {w.part: w.prepare(10)() for w in workloads(registry.get("SGD")) if w.target == "reference"}
+    assert {part: len(parameters) for part, parameters in run.items()} == {"step": 1, "step of 100": 100}
+    assert len({p.tobytes() for p in run["step of 100"]}) == 100
 
 
 def test_a_spec_of_another_kind_is_refused() -> None:
@@ -57,10 +65,21 @@ def test_a_spec_of_another_kind_is_refused() -> None:
 def test_an_optimizer_that_needs_a_closure_gets_one() -> None:
     p = torch.nn.Parameter(torch.zeros(4))
     goal = torch.arange(1.0, 5.0)
-    run = stepper(torch.optim.LBFGS([p], max_iter=50), p, goal, torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    run = stepper(torch.optim.LBFGS([p], max_iter=50), [p], [goal], [torch.tensor([1.0, 2.0, 3.0, 4.0])])
     assert torch.allclose(p.detach(), goal, rtol=1e-3)  # the first quadratic has its minimum there
     run()
     assert torch.allclose(p.detach(), -goal, rtol=1e-3)  # and the second one there
+
+
+def test_the_table_has_a_mean_for_each_target_where_there_are_several() -> None:
+    fused = [timed("optim", "H", "torch:eager", 100, 3.0)]
+    console = Console(width=140, file=io.StringIO(), record=True)
+    console.print(table(ratios([*DOCUMENTS, {"benchmarks": fused}]), {}))
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in console.export_text().splitlines()
+            if "geometric mean: optim" in line]
+    assert rows == [["geometric mean: optim", "", "torch:fused", "12", "", "12"],
+                    ["geometric mean: optim", "", "torch:eager", "6.00", "", "6.00"],
+                    ["geometric mean: optim", "", "", "8.49", "", "8.49"]]  # sqrt(12 * 6) = 8.485
 
 
 def timed(kind: str, op: str, target: str, n: int, median: float) -> dict[str, Any]:

@@ -1,24 +1,26 @@
-"""Nothing that the installed torch has is missing: every loss, every keyword, at two values at least.
+"""Nothing that the installed torch has is missing: every loss, every optimizer, every keyword, at two values at least.
 
-The lists are read from torch, so that a loss that a later torch adds fails here by name.
+The lists are read from torch, so that a loss or an optimizer that a later torch adds fails here by name.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from oracle.cases import cases
+from oracle.cases import Case, cases
 from reference import losses, registry
-from reference.spec import LossSpec, Spec
+from reference.optim import Parameter
+from reference.spec import LossSpec, OptimSpec, Spec, Trajectory
 
 #: Arguments of torch that choose an implementation or a place, not the value, and so are not in the references.
-LEFT_OUT = {"options", "device", "dtype"}
+LEFT_OUT = {"options", "device", "dtype", "foreach", "fused", "capturable", "differentiable"}
 
 
 def _parameters(function: Any) -> list[str]:
@@ -62,20 +64,144 @@ def _constructor(module: Any) -> Mapping[str, inspect.Parameter]:
     return _constructor(module.__mro__[1]) if passes_on else parameters
 
 
-def _seen(spec: Spec) -> dict[str, set[str]]:
+OPTIMIZERS = sorted(name for name, one in vars(torch.optim).items() if not name.startswith("_")
+                    and inspect.isclass(one) and issubclass(one, torch.optim.Optimizer)
+                    and one is not torch.optim.Optimizer)
+OPTIM_SPECS = [spec for spec in registry.specs().values() if isinstance(spec, OptimSpec)]
+by_optimizer = pytest.mark.parametrize("spec", OPTIM_SPECS, ids=lambda spec: spec.name)
+
+
+def _different_arguments(torch_class: Any, ours: Any) -> list[str]:
+    """What of torch's arguments ours lacks or has otherwise: name, place, default, keyword alone or not.
+
+    Whatever stands behind one that is left out has another place than in torch, and so none here.
+    """
+    parameters = inspect.signature(torch_class).parameters.values()
+    theirs = [(p.name, p.default, p.KEYWORD_ONLY if any(q.name in LEFT_OUT for q in before) else p.kind)
+              for p, before in zip(parameters, itertools.accumulate([[p] for p in parameters]), strict=True)
+              if p.name not in LEFT_OUT]
+    mine = [(p.name, p.default, p.kind) for p in inspect.signature(ours).parameters.values()]
+    return [] if mine == theirs else [f"{needed}, not {found}" for needed, found in
+                                      itertools.zip_longest(theirs, mine) if needed != found]
+
+
+def test_the_list_of_optimizers_is_read_from_torch() -> None:
+    assert {"Adam", "LBFGS", "Muon", "SparseAdam"} <= set(OPTIMIZERS)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_has_a_reference_with_the_same_arguments(name: str) -> None:
+    assert name in registry.specs(), f"torch.optim.{name} has no reference"
+    assert _different_arguments(getattr(torch.optim, name), registry.get(name).implementation) == []
+
+
+def test_an_argument_that_torch_adds_is_named() -> None:
+    class Later(torch.optim.SGD):
+        def __init__(self, params: Any, lr: float = 1e-3, warmup: int = 0, foreach: bool | None = None) -> None: ...
+
+    class Ours:
+        def __init__(self, params: Any, lr: float = 1e-3) -> None: ...
+
+    found = _different_arguments(Later, Ours)
+    assert len(found) == 1
+    assert "'warmup'" in found[0]
+    assert _different_arguments(torch.optim.Adagrad, registry.get("Adam").implementation)
+
+
+def _arguments(case: Case) -> Mapping[str, Any]:
+    """The keyword arguments of a case; of an optimizer those of its constructor, parameters by their shapes."""
+    if not isinstance(case.spec, OptimSpec):
+        return case.inputs  # type: ignore[no-any-return]
+    inputs = _first_step(case.spec, case.options)
+    return {**inputs.defaults, "params": [[p.shape for p in group.params] for group in inputs.groups]}
+
+
+def _first_step(spec: OptimSpec, options: Mapping[str, Any]) -> Trajectory:
+    """The trajectory of a combination, without the steps behind the first."""
+    inputs: Trajectory = Case(spec, "float64", {**options, "steps": 1}).inputs
+    return inputs
+
+
+def _seen(spec: Spec, shipped: Iterable[Case]) -> dict[str, set[str]]:
     """The values that each keyword takes in the cases; arrays by their shape and type."""
     defaults = {k: p.default for k, p in inspect.signature(spec.implementation).parameters.items()}
     seen: dict[str, set[str]] = {k: set() for k in defaults}
-    for dtype in ("float64", "float32"):
-        for case in cases(spec, dtype):
-            for key, default in defaults.items():
-                value = case.inputs.get(key, default)
-                seen[key].add(f"{value.shape} {value.dtype}" if isinstance(value, np.ndarray) else repr(value))
+    for case in shipped:
+        given = _arguments(case)
+        for key, default in defaults.items():
+            value = given.get(key, default)
+            seen[key].add(f"{value.shape} {value.dtype}" if isinstance(value, np.ndarray) else repr(value))
     return seen
 
 
+def _constant(spec: Spec, shipped: Iterable[Case]) -> list[str]:
+    """Keywords that have one value only."""
+    return [f"{spec.name}: {keyword} is always {values}"
+            for keyword, values in _seen(spec, shipped).items() if len(values) < 2]
+
+
+def _shipped(spec: Spec) -> list[Case]:
+    return [case for dtype in ("float64", "float32") for case in cases(spec, dtype)]
+
+
 def test_every_keyword_takes_two_values_at_least(oracle_spec: Spec) -> None:
-    if not isinstance(oracle_spec, LossSpec):
+    if not isinstance(oracle_spec, LossSpec | OptimSpec):
         return
-    for keyword, values in _seen(oracle_spec).items():
-        assert len(values) >= 2, f"{oracle_spec.name}: {keyword} is always {values}"
+    assert _constant(oracle_spec, _shipped(oracle_spec)) == []
+
+
+def test_a_keyword_that_never_changes_is_named() -> None:
+    spec = registry.get("Adam")
+    without = [case for case in _shipped(spec) if not case.options["amsgrad"]]
+    assert _constant(spec, without) == ["Adam: amsgrad is always {'False'}"]
+
+
+def _defaults(spec: OptimSpec, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The constructor's arguments in a combination."""
+    return _first_step(spec, options).defaults
+
+
+def _modes(spec: OptimSpec) -> list[Any]:
+    """The axes that are arguments of the constructor, and not of the trajectory."""
+    usual = _defaults(spec, spec.defaults)
+    return [axis for axis in spec.axes
+            if any(_defaults(spec, {**spec.defaults, axis.name: value}) != usual for value in axis.values)]
+
+
+def _apart(spec: OptimSpec, shipped: Iterable[Case]) -> list[str]:
+    """Pairs of modes that no case has together, but for those that the optimizer refuses."""
+    together = {pair for case in shipped for pair in itertools.combinations(case.options.items(), 2)}
+    missing = []
+    for a, b in itertools.combinations(_modes(spec), 2):
+        for x, y in itertools.product(a.values, b.values):
+            if ((a.name, x), (b.name, y)) not in together:
+                params = _first_step(spec, spec.defaults).groups[0].params
+                try:
+                    spec.optimizer([Parameter(p) for p in params],
+                                   **_defaults(spec, {**spec.defaults, a.name: x, b.name: y}))
+                except ValueError:
+                    continue
+                missing.append(f"{spec.name}: no case has {a.name}={x} with {b.name}={y}")
+    return missing
+
+
+@by_optimizer
+def test_every_pair_of_modes_occurs_together(spec: OptimSpec) -> None:
+    assert len(_modes(spec)) >= 4
+    assert _apart(spec, [case for dtype in spec.dtypes for case in cases(spec, dtype)]) == []
+
+
+def test_a_pair_of_modes_that_is_apart_is_named() -> None:
+    spec = registry.get("RMSprop")
+    assert isinstance(spec, OptimSpec)
+    shipped = [case for case in _shipped(spec) if not (case.options["centered"] and case.options["maximize"])]
+    assert _apart(spec, shipped) == ["RMSprop: no case has centered=True with maximize=True"]
+
+
+@by_optimizer
+def test_lengths_are_those_that_were_asked_for(spec: OptimSpec) -> None:
+    """Of 1, 2, 10 (L-BFGS: 4 calls of up to 20 iterations), 300, and of 2,000 once; several of 300."""
+    lengths = [case.options["steps"] for case in cases(spec, "float32")]
+    assert {1, 2, 300, 2000} <= set(lengths)
+    assert {4, 10} & set(lengths)
+    assert lengths.count(300) >= 3

@@ -235,6 +235,11 @@ def _squared_triplet(spec: LossSpec) -> LossSpec:
     return changed(function, backward)(spec)
 
 
+def _added_eps(a: Arguments) -> Arguments:
+    var = a["var"] + a["eps"]
+    return {"var": np.asanyarray(var) if isinstance(a["var"], np.ndarray) else var, "eps": 0.0 * a["eps"]}
+
+
 def _clamped_gradient(spec: LossSpec, g: Array, **a: Any) -> Any:
     """The clamp is differentiated too."""
     by_input, by_target, by_var = spec.backward(g, **a)
@@ -307,7 +312,7 @@ LOSSES = (
     Dialect("poisson-eps", "poisson_nll_loss", "an eps of 1e-7", "the loss is x - t log(x + 1e-7), whatever eps",
             "Keras", called(lambda a: {"eps": a["eps"] * 0 + _TINY})),
     Dialect("gaussian-added-eps", "gaussian_nll_loss", "eps added to the variance", "v = var + ε, not max(var, ε)",
-            "ports without a clamp", called(lambda a: {"var": a["var"] + a["eps"], "eps": 0.0 * a["eps"]})),
+            "ports without a clamp", called(_added_eps)),
     Dialect("gaussian-clamped-gradient", "gaussian_nll_loss", "a clamp that is differentiated",
             "the gradient for the variance is 0 where it is below ε", "JAX code with maximum(var, eps)",
             changed(backward=_clamped_gradient)),

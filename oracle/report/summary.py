@@ -47,17 +47,17 @@ def summary(records: Iterable[Record]) -> str:
     return "\n".join(lines)
 
 
-def replace(text: str, table: str) -> str:
-    """The text with the table between the two marks.
+def replace(text: str, table: str, start: str = START, end: str = END) -> str:
+    """The text with the table between two marks.
 
     Raises:
         ValueError: the marks are not there.
     """
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not (start and end):
-        raise ValueError(f"the text needs the lines {START} and {END}")
-    return f"{before}{START}\n{table}\n{END}{after}"
+    before, found, rest = text.partition(start)
+    _, ended, after = rest.partition(end)
+    if not (found and ended):
+        raise ValueError(f"the text needs the lines {start} and {end}")
+    return f"{before}{start}\n{table}\n{end}{after}"
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ Array = np.ndarray[Any, Any]
 
 #: Optimizer variants -> the constructor arguments that choose them.
 _OPTIM = {"eager": {"foreach": False, "fused": False}, "foreach": {"foreach": True, "fused": False},
-          "fused": {"fused": True}, "capturable": {"capturable": True}, "compile": {"foreach": True}}
+          "fused": {"fused": True}, "capturable": {"capturable": True},
+          "differentiable": {"foreach": False, "fused": False, "differentiable": True}, "compile": {"foreach": True}}
 
 _COVERS: dict[type[Spec], tuple[str, ...]] = {
     LossSpec: ("eager", "module", "compile"), OptimSpec: tuple(_OPTIM), InitSpec: ("eager",)}
@@ -36,6 +37,7 @@ VARIANTS = {
     "foreach": "optimizers over lists of tensors",
     "fused": "optimizers as one kernel",
     "capturable": "optimizers with their step count on the device (not on a CPU)",
+    "differentiable": "optimizers whose step is part of the graph",
     "compile": "torch.compile of all of it",
 }
 
@@ -142,8 +144,7 @@ class _Torch:
     def _(self, spec: OptimSpec, case: Case) -> Outputs:
         choice = implementation(spec, self.variant)
         trajectory = case.inputs
-        groups = [{"params": [torch.nn.Parameter(to_tensor(p, self.device)) for p in g.params], **g.options}
-                  for g in trajectory.groups]
+        groups = [{"params": [self._parameter(p) for p in g.params], **g.options} for g in trajectory.groups]
         params = [p for g in groups for p in g["params"]]
         try:
             optimizer = resolve(spec.torch_names[0])(groups, **trajectory.defaults, **choice)
@@ -153,6 +154,15 @@ class _Torch:
             if not_there or ("capturable" in choice and self.device == "cpu"):
                 raise Unsupported(f"torch: {error}") from None
             raise
+
+    def _parameter(self, p: Array) -> torch.Tensor:
+        """A leaf; where the step is to be part of the graph none, as leaves cannot change in place there."""
+        leaf = torch.nn.Parameter(to_tensor(p, self.device))
+        if self.variant != "differentiable":
+            return leaf
+        inner = leaf.clone()
+        inner.retain_grad()
+        return inner
 
     def _trajectory(self, optimizer: Any, params: list[Any], trajectory: Trajectory) -> list[dict[str, Array]]:
         step = self._compiled(optimizer.step)

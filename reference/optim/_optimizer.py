@@ -1,8 +1,8 @@
 """What every optimizer shares: parameters, groups, state, the step's loop, and ``state_dict``.
 
 An optimizer is a pure function (the rule, in the paper's symbols) and a class that keeps its state.
-The class says in :meth:`Optimizer._update` which state a parameter has, and hands the rule to
-:func:`update_in_place`, which runs it over blocks of memory that stay in the processor's cache.
+The class says in :meth:`Optimizer._update` which state a parameter has and what is to be done to both;
+:mod:`._blocks` does it, over blocks of memory that stay in the processor's cache.
 """
 
 from __future__ import annotations
@@ -16,16 +16,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ._blocks import Rule, Update, run_updates
 from ._sparse import SparseGrad
 
-__all__ = ["Optimizer", "Parameter", "check_nonnegative", "filled_like", "number", "scalar", "update_in_place"]
+__all__ = ["Optimizer", "Parameter", "check_nonnegative", "filled_like", "number", "scalar"]
 
 Array = NDArray[Any]
 Closure = Callable[[], Any]
-
-#: Elements of a block: at eight bytes each, a rule's dozen temporaries still fit a second-level cache.
-BLOCK = 1 << 14
-
 
 class Parameter:
     """An array that an optimizer changes in place, and the gradient it is changed by.
@@ -96,37 +93,6 @@ def filled_like(array: Array, value: Any) -> Array:
     return np.full_like(array, complex(value, value) if array.dtype.kind == "c" else value)
 
 
-def _flat(array: Array) -> Array:
-    """One contiguous line of reals: a view where memory allows it; a complex number is a pair."""
-    flat = np.asanyarray(array, order="C").reshape(-1)
-    return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
-
-
-def _wide(block: Array | None) -> Array | None:
-    """Half types compute in float32, as every scalar of a rule would be rounded to them otherwise."""
-    return block.astype(np.float32) if block is not None and block.dtype.itemsize == 2 else block
-
-
-def update_in_place(rule: Callable[..., tuple[Array | None, ...]], theta: Array, g: Array,
-                    *state: Array | None, **scalars: Any) -> None:
-    """Do ``theta, *state = rule(theta, g, *state, **scalars)`` in place, block by block.
-
-    ``rule`` works element by element and returns new arrays, or its arguments: they are copied.
-    State that the options at hand do not need is ``None`` and stays it.
-    """
-    arrays = (theta, g, *state)
-    flats = [array if array is None else _flat(array) for array in arrays]
-    for start in range(0, theta.size * (2 if theta.dtype.kind == "c" else 1), BLOCK):
-        blocks = [flat if flat is None else flat[start:start + BLOCK] for flat in flats]
-        values = rule(*map(_wide, blocks), **scalars)
-        for block, value in zip((blocks[0], *blocks[2:]), values, strict=True):
-            if block is not None:
-                block[...] = value
-    for array, flat in zip((theta, *state), (flats[0], *flats[2:]), strict=True):
-        if array is not None and flat is not None and not array.flags.c_contiguous:
-            array[...] = flat.view(array.dtype).reshape(array.shape)
-
-
 class Optimizer:
     """Base of all optimizers, used like ``torch.optim.Optimizer``.
 
@@ -162,6 +128,7 @@ class Optimizer:
         self.defaults = defaults
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
+        self._updates: list[Update] = []
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
@@ -209,16 +176,23 @@ class Optimizer:
         with np.errstate(all="ignore"):
             for group in self.param_groups:
                 options = {name: scalar(group[name]) for name in self.defaults}
+                self._updates = []
                 for p in group["params"]:
                     if isinstance(p.grad, SparseGrad) and not self.takes_sparse:
                         raise RuntimeError(f"{type(self).__name__} needs dense gradients, got a SparseGrad")
                     if p.grad is not None:
                         self._update(p, p.grad, options)
+                updates, self._updates = self._updates, []  # which would keep gradients alive
+                run_updates(updates)
         return loss
 
     def _update(self, p: Parameter, grad: Any, options: dict[str, Any]) -> None:
-        """Make the state that ``p`` needs, and apply the rule to both; ``options`` has its group's."""
+        """Make the state that ``p`` needs, and apply the rule to both, now or later; ``options`` has its group's."""
         raise NotImplementedError
+
+    def _later(self, rule: Rule, theta: Array, g: Array, *state: Array | None, **scalars: Any) -> None:
+        """Do ``theta, *state = rule(theta, g, *state, **scalars)`` in place, together with the rest of the group."""
+        self._updates.append(Update.of(rule, theta, g, *state, **scalars))
 
     def state_dict(self) -> dict[str, Any]:
         """State and options in torch's layout: a parameter is known by its place among all of them."""

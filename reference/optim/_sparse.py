@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._blocks import BLOCK, update_in_place
+
 __all__ = ["SparseGrad", "update_touched"]
 
 Array = NDArray[Any]
@@ -55,18 +57,28 @@ class SparseGrad:
         return self.values.dtype
 
     def replaced(self, values: Array) -> SparseGrad:
-        """The same places with other values."""
-        return SparseGrad(self.indices, values, self.shape)
+        """The same places with other values, one for each."""
+        other = SparseGrad.__new__(SparseGrad)  # the places were checked
+        other.indices, other.values, other.shape = self.indices, values, self.shape
+        return other
 
     def places(self) -> NDArray[np.int64]:
         """Each index as one number, in the order of memory."""
         k = len(self.indices)
+        if k == 1:
+            return np.asarray(self.indices[0])
         steps = np.cumprod([1, *self.shape[:k][:0:-1]])[::-1] if k else np.zeros(0, np.int64)
         return np.asarray((self.indices * np.reshape(steps, (k, 1))).sum(0, dtype=np.int64))
 
     def coalesce(self) -> SparseGrad:
-        """Each place once, in order; the values of one place are added in the order in which they stand."""
+        """Each place once, in order; the values of one place are added in the order in which they stand.
+
+        A gradient that is so already is returned as it is.
+        """
         places = self.places()
+        if all(np.all(places[i + 1:i + 1 + BLOCK] > places[i:i + BLOCK][:len(places) - i - 1])
+               for i in range(0, len(places), BLOCK)):
+            return self
         unique, first, inverse = np.unique(places, return_index=True, return_inverse=True)
         values = self.values[first]
         rest = np.setdiff1d(np.arange(len(places)), first)
@@ -104,14 +116,18 @@ class SparseGrad:
         return f"SparseGrad(indices={self.indices.tolist()}, values={self.values!r}, shape={self.shape})"
 
 
-def update_touched(update: Callable[..., None], theta: Array, g: SparseGrad, *state: Array,
+def update_touched(rule: Callable[..., tuple[Any, ...]], theta: Array, g: SparseGrad, *state: Array,
                    beside: tuple[Array | None, ...] = (), **scalars: Any) -> None:
-    """``update`` those elements of parameter and state that a coalesced gradient has, and no others.
+    """Apply a rule to those elements of parameter and state that a coalesced gradient has, and to no others.
 
     State ``beside`` has been gathered already: its elements stand as those of the gradient do.
     """
     places = [g.place_in(x) for x in (theta, *state)]
-    touched = [rows[where] for rows, where in places]
-    update(touched[0], g.values, *touched[1:], *beside, **scalars)
-    for (rows, where), values in zip(places, touched, strict=True):
-        rows[where] = values
+    step = max(1, BLOCK * len(g.values) // max(g.values.size, 1))
+    for start in range(0, len(g.values), step):
+        now = slice(start, start + step)
+        touched = [rows[tuple(axis[now] for axis in where)] for rows, where in places]
+        update_in_place(rule, touched[0], g.values[now], *touched[1:],
+                        *(None if b is None else b[now] for b in beside), **scalars)
+        for (rows, where), values in zip(places, touched, strict=True):
+            rows[tuple(axis[now] for axis in where)] = values

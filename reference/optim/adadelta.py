@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._optimizer import Optimizer, Parameter, check_nonnegative, update_in_place
+from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, VERY_LONG, cancels, short_enough, trajectory
 
 __all__ = ["SPEC", "Adadelta", "adadelta"]
@@ -81,7 +81,7 @@ class Adadelta(Optimizer):
             state["square_avg"] = np.zeros_like(p.data)
             state["acc_delta"] = np.zeros_like(p.data)
         state["step"] += 1
-        update_in_place(adadelta, p.data, grad, state["square_avg"], state["acc_delta"], **options)
+        self._later(adadelta, p.data, grad, state["square_avg"], state["acc_delta"], **options)
 
 
 def _allowed(options: Options, dtype: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..numerics import widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._optimizer import Optimizer, Parameter, check_nonnegative, filled_like, update_in_place
+from ._optimizer import Optimizer, Parameter, check_nonnegative, filled_like
 from ._sparse import SparseGrad, update_touched
 from ._trajectories import AXES, SPARSITY, VERY_LONG, cancels, short_enough, sparsified, trajectory
 
@@ -97,11 +96,11 @@ class Adagrad(Optimizer):
             self._start(p, options["initial_accumulator_value"])
         state, options = self.state[p], {k: v for k, v in options.items() if k != "initial_accumulator_value"}
         state["step"] += 1
-        update, t = partial(update_in_place, adagrad), int(state["step"])
+        t = int(state["step"])
         if isinstance(grad, SparseGrad):
-            update_touched(update, p.data, grad.replaced(widen(grad.values)).coalesce(), state["sum"], t=t, **options)
+            update_touched(adagrad, p.data, grad.replaced(widen(grad.values)).coalesce(), state["sum"], t=t, **options)
         else:
-            update(p.data, grad, state["sum"], t=t, **options)
+            self._later(adagrad, p.data, grad, state["sum"], t=t, **options)
 
 
 def _allowed(options: Options, dtype: str) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._optimizer import Optimizer, Parameter, check_nonnegative, update_in_place
+from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, VERY_LONG, cancels, short_enough, trajectory
 
 __all__ = ["SPEC", "Adamax", "adamax"]
@@ -86,7 +86,7 @@ class Adamax(Optimizer):
             state["exp_avg"] = np.zeros_like(p.data)
             state["exp_inf"] = np.zeros_like(p.data)
         state["step"] += 1
-        update_in_place(adamax, p.data, grad, state["exp_avg"], state["exp_inf"], t=int(state["step"]), **options)
+        self._later(adamax, p.data, grad, state["exp_avg"], state["exp_inf"], t=int(state["step"]), **options)
 
 
 def _allowed(options: Options, dtype: str) -> bool:

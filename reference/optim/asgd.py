@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._optimizer import Optimizer, Parameter, check_nonnegative, update_in_place
+from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, VERY_LONG, short_enough, trajectory
 
 __all__ = ["ASGD", "SPEC", "asgd", "learning_rate", "window"]
@@ -102,10 +102,10 @@ class ASGD(Optimizer):
         state["step"] += 1
         t, decay = int(state["step"]), {name: options[name] for name in ("lr", "lambd", "alpha")}
         eta, n = self._rates(learning_rate(t, **decay), window(t, t0=options["t0"]), state["eta"].item())
-        update_in_place(asgd, p.data, grad, state["ax"], eta=eta, n=n, lambd=options["lambd"],
-                        weight_decay=options["weight_decay"], maximize=options["maximize"])
         state["eta"][...] = learning_rate(t + 1, **decay)
         state["mu"][...] = 1 / window(t + 1, t0=options["t0"])
+        self._later(asgd, p.data, grad, state["ax"], eta=eta, n=n, lambd=options["lambd"],
+                    weight_decay=options["weight_decay"], maximize=options["maximize"])
 
     def _rates(self, eta: float, n: float, saved: float) -> tuple[float, float]:
         """Learning rate and window of a step; the rate that was saved, where it is another, and not only rounded."""

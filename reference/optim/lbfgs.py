@@ -22,7 +22,7 @@ Array = NDArray[Any]
 
 def dot(x: Array, y: Array) -> Any:
     """Inner product."""
-    return np.sum(x * y)
+    return x @ y
 
 
 def two_loops(g: Array, ys: Sequence[Array], ss: Sequence[Array], rhos: Sequence[Any],
@@ -31,10 +31,10 @@ def two_loops(g: Array, ys: Sequence[Array], ss: Sequence[Array], rhos: Sequence
     q, alphas = -g, []
     for y, s, rho in zip(reversed(ys), reversed(ss), reversed(rhos), strict=True):
         alphas.append(rho * dot(s, q))
-        q = q - alphas[-1] * y
+        q -= alphas[-1] * y
     r = gamma * q
     for y, s, rho, alpha in zip(ys, ss, rhos, reversed(alphas), strict=True):
-        r = r + (alpha - rho * dot(y, r)) * s
+        r += (alpha - rho * dot(y, r)) * s
     return r, alphas[::-1]
 
 
@@ -168,8 +168,9 @@ class LBFGS(Optimizer):
     ``tolerance_grad``, and where step or change of the loss are below ``tolerance_change``. The line search has
     c1 = 1e-4, c2 = 0.9, and as many trials as evaluations are left. A gradient of ``None`` counts as zeros. All
     state is that of the first parameter; 't' is a number, or an array where it was computed from one. Complex
-    parameters are pairs of reals. In half types a call is computed in float32; parameters are rounded whenever
-    the closure sees them.
+    parameters are pairs of reals. torch documents no pseudocode, and a memory of history_size + 1 times the
+    parameters: both vectors of each pair are kept, so it is twice that. In half types a call is computed in
+    float32; parameters are rounded whenever the closure sees them.
     """
 
     added_later: ClassVar[Mapping[str, Any]] = {}
@@ -335,7 +336,7 @@ def _allowed(options: Options, dtype: str) -> bool:
     iterations = options["steps"] * options["max_iter"]
     return bool(dtype in ("float64", "float32") and not learns and options["steps"] <= 2
                 and iterations <= (4 if dtype == "float32" or fast else 20)
-                and not (iterations == 20 and options["history_size"] == 1))
+                and not (iterations == 20 and options["history_size"] == 1 and options["max_eval"] is None))
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:
@@ -357,6 +358,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 SPEC = OptimSpec(
     name="LBFGS", torch_names=("torch.optim.LBFGS",), optimizer=LBFGS, draw=_draw, allowed=_allowed, axes=_AXES,
     strength=3, extra=({"grad": "constant", "steps": 2000},),
+    sized={"tolerance_grad": 0, "tolerance_change": 0, "max_iter": 4, "history_size": 4},  # no early end
     refusals=(
         Refusal("negative lr", {"lr": -1.0}, ValueError, r"lr .* got -1\.0"),
         Refusal("lr is not a number", {"lr": float("nan")}, ValueError, r"lr .* got nan"),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._optimizer import Optimizer, Parameter, check_nonnegative, update_in_place
+from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, VERY_LONG, cancels, short_enough, trajectory
 
 __all__ = ["SPEC", "RMSprop", "rmsprop"]
@@ -102,7 +102,7 @@ class RMSprop(Optimizer):
         state["step"] += 1
         b = state["momentum_buffer"] if options["momentum"] > 0 else None
         g_mean = state["grad_avg"] if options["centered"] else None
-        update_in_place(rmsprop, p.data, grad, state["square_avg"], b, g_mean, **options)
+        self._later(rmsprop, p.data, grad, state["square_avg"], b, g_mean, **options)
 
 
 def _allowed(options: Options, dtype: str) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._optimizer import Optimizer, Parameter, check_nonnegative, filled_like, update_in_place
+from ._optimizer import Optimizer, Parameter, check_nonnegative, filled_like
 from ._trajectories import AXES, VERY_LONG, short_enough, trajectory
 
 __all__ = ["SPEC", "Rprop", "rprop"]
@@ -90,8 +90,8 @@ class Rprop(Optimizer):
             state["prev"] = np.zeros_like(p.data)
             state["step_size"] = filled_like(p.data, options["lr"])
         state["step"] += 1
-        update_in_place(rprop, p.data, grad, state["prev"], state["step_size"], etas=options["etas"],
-                        step_sizes=options["step_sizes"], maximize=options["maximize"])
+        self._later(rprop, p.data, grad, state["prev"], state["step_size"], etas=options["etas"],
+                    step_sizes=options["step_sizes"], maximize=options["maximize"])
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:

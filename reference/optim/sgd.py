@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..numerics import cast, widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._optimizer import Optimizer, Parameter, check_nonnegative, update_in_place
+from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._sparse import SparseGrad, update_touched
 from ._trajectories import AXES, SPARSITY, VERY_LONG, short_enough, sparsified, trajectory
 
@@ -68,12 +67,17 @@ class SGD(Optimizer):
     Source: Sutskever, Martens, Dahl & Hinton, On the importance of initialization and momentum in deep
     learning (ICML 2013), equations 1 to 4.
 
-    Conventions: the learning rate multiplies the buffer when it is used, where the paper has it inside, so
-    the two differ once it changes. The first step with momentum ignores dampening, and its buffer is the
-    gradient, weight decay included. ``maximize`` turns the gradient's sign before weight decay is added, so
-    decay still shrinks. A gradient of ``None`` leaves parameter and buffer alone. Without momentum there is
-    no state at all. A sparse gradient (:class:`SparseGrad`) changes the elements that it has; momentum keeps a
-    sparse buffer then, and goes on to change all that it has had; weight decay refuses it.
+    Conventions: the learning rate multiplies the buffer when it is used, where the paper has it inside, so the
+    two differ once it changes. The first step with momentum ignores dampening, and its buffer is the gradient,
+    weight decay included. ``maximize`` turns the gradient's sign before weight decay is added, so decay still
+    shrinks. A gradient of ``None`` leaves parameter and buffer alone. Without momentum there is no state at
+    all. A sparse gradient (:class:`SparseGrad`) changes the elements that it has; momentum keeps a sparse
+    buffer then, and goes on to change all that it has had; weight decay refuses it.
+
+    The pseudocode of torch's documentation agrees, if its t counts the gradients that a parameter has had with
+    momentum: the first of them, not the first step, makes the buffer. torch's foreach with ``nesterov``, and
+    neither ``maximize`` nor decay, adds the look-ahead to the gradient itself: ``p.grad`` is another one after
+    the step, and a second step without a new gradient goes astray. Gradients are never changed here.
     """
 
     added_later: ClassVar[Mapping[str, Any]] = {"nesterov": False, "maximize": False}
@@ -100,7 +104,7 @@ class SGD(Optimizer):
         if isinstance(b, SparseGrad):
             raise RuntimeError("momentum needs a sparse gradient where its buffer is sparse, got a dense one")
         g = grad.to_dense() if isinstance(grad, SparseGrad) else grad
-        update_in_place(sgd, p.data, g, b, first=first, **options)
+        self._later(sgd, p.data, g, b, first=first, **options)
 
     def _update_sparse(self, p: Parameter, grad: SparseGrad, b: SparseGrad | None, first: bool,
                        options: dict[str, Any]) -> None:
@@ -113,9 +117,9 @@ class SGD(Optimizer):
         elif first:
             b = g.replaced(np.zeros_like(g.values))
         values = None if b is None else b.values
-        update_touched(partial(update_in_place, sgd), p.data, g, first=first, beside=(values,), **options)
+        update_touched(sgd, p.data, g, first=first, beside=(values,), **options)
         if b is not None:
-            self.state[p]["momentum_buffer"] = b.replaced(cast(b.values, grad.dtype))
+            self.state[p]["momentum_buffer"] = b.replaced(cast(b.values, grad.dtype)).copy()
 
 
 def _allowed(options: Options, dtype: str) -> bool:

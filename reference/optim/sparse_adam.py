@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..numerics import widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._optimizer import Optimizer, Parameter, check_nonnegative, update_in_place
+from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._sparse import SparseGrad, update_touched
 from ._trajectories import AXES, SPARSITY, VERY_LONG, cancels, short_enough, sparsified, trajectory
 
@@ -70,7 +69,8 @@ class SparseAdam(Optimizer):
     other. eps stands beside the root of the *uncorrected* second moment, so that it counts for more in early
     steps than Adam's. The step count, a plain integer, is one for the whole parameter: the moments of an
     element that rested are corrected as if it had not, and they do not decay meanwhile. A gradient without
-    elements counts as a step, one of ``None`` does not. In half types a step is computed in float32 and
+    elements counts as a step, one of ``None`` does not. torch documents no pseudocode, but in words a mask of
+    the values that are not 0: it is those that are given. In half types a step is computed in float32 and
     rounded once, which torch has no path for.
     """
 
@@ -104,8 +104,7 @@ class SparseAdam(Optimizer):
             state["exp_avg_sq"] = np.zeros_like(p.data)
         state["step"] += 1
         g = grad.replaced(widen(grad.values)).coalesce()
-        update_touched(partial(update_in_place, sparse_adam), p.data, g, state["exp_avg"], state["exp_avg_sq"],
-                       t=state["step"], **options)
+        update_touched(sparse_adam, p.data, g, state["exp_avg"], state["exp_avg_sq"], t=state["step"], **options)
 
     @staticmethod
     def _load(p: Parameter, name: str, value: Any) -> Any:

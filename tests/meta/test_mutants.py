@@ -27,6 +27,34 @@ MUTANTS = [*mutants_optim.MUTANTS, *mutants_optim_classic.MUTANTS, *mutants_opti
            *mutants_losses.MUTANTS, *mutants_margins.MUTANTS, *mutants_likelihoods.MUTANTS,
            *mutants_pairs.MUTANTS, *mutants_sequences.MUTANTS, *mutants_init.MUTANTS, *mutants_layers.MUTANTS]
 
+#: What frameworks are known to differ in, and the planted mistakes that are just that.
+CONFUSIONS = {
+    "eps inside the root": ("Adam-EpsInsideRoot", "AdamW-AdamWEpsInsideRoot", "NAdam-NadamEpsInsideRoot",
+                            "Adagrad-AdagradEpsInsideRoot"),
+    "eps beside the uncorrected root": ("Adam-EpsBeforeCorrection", "SparseAdam-AdamsEps", "RAdam-EpsCorrected"),
+    "no bias correction": ("Adam-NoBiasCorrection", "AdamW-AdamWNoBiasCorrection", "SparseAdam-SparseUncorrected",
+                           "Adamax-AdamaxNotCorrected"),
+    "coupled for decoupled decay": ("Adam-CoupledForDecoupled", "AdamW-AdamWCoupled", "NAdam-NadamAlwaysCoupled"),
+    "decoupled for coupled decay": ("Adam-DecoupledForCoupled", "RMSprop-RmsDecayDecoupled",
+                                    "Adadelta-AdadeltaDecayDecoupled", "Adamax-AdamaxDecayDecoupled"),
+    "decay after the step": ("Adam-DecayAfterStep", "AdamW-AdamWDecayAfterStep", "ASGD-AsgdDecayAfterStep"),
+    "decay not scaled by lr": ("Adam-DecayWithoutLr", "AdamW-AdamWDecayWithoutLr", "RAdam-RadamDecayWithoutLr"),
+    "momentum's first step": ("SGD-DampenedFirstStep", "SGD-FirstBufferWithoutDecay"),
+    "Nesterov's order": ("SGD-NesterovSwapped", "SGD-NesterovLooksBack", "Muon-NesterovAsWritten"),
+    "AMSGrad's maximum after correction": ("Adam-MaximumAfterCorrection",),
+    "RMSprop's eps": ("RMSprop-RmsEpsInsideRoot", "RMSprop-RmsEpsForgotten"),
+    "Adagrad's lr decay off by one": ("Adagrad-AdagradDecayOneLate",),
+    "RAdam's threshold": ("RAdam-ThresholdFour", "RAdam-ThresholdSix"),
+    "NAdam's product": ("NAdam-ProductNeverGrows", "NAdam-ProductWithNext"),
+    "Rprop and backtracking": ("Rprop-RpropBacktracks", "Rprop-RpropStepsAnyway", "Rprop-RpropRemembersTurn"),
+    "ASGD's averaging start": ("ASGD-AsgdAveragesEarly", "ASGD-AsgdAveragesFromStart"),
+    "steps counted on gradients of None": ("Adam-StepCountsNone", "Adagrad-AdagradStepCountsNone",
+                                           "Adamax-AdamaxStepCountsNone", "ASGD-AsgdStepCountsNone"),
+    "state shared between parameters": ("Adam-StateShared",),
+    "maximize with the wrong sign on decay": ("Adam-MaximizeGrows", "SGD-SgdMaximizeGrows", "AdamW-AdamWMaximizeGrows",
+                                              "RMSprop-RmsDecayTurned", "ASGD-AsgdDecayTurned"),
+}
+
 
 @pytest.mark.parametrize("mutant", [pytest.param(m, id=str(m), marks=pytest.mark.xfail(
     m.survives != "", reason=m.survives)) for m in MUTANTS])
@@ -45,6 +73,21 @@ def test_mistakes_have_names_of_their_own() -> None:
     names = [str(mutant) for mutant in MUTANTS]
     assert len(set(names)) == len(names) >= 30
     assert all(mutant.about.endswith(".") for mutant in MUTANTS)
+
+
+def test_known_confusions_of_optimizers_are_planted() -> None:
+    optimizers = {spec.name for spec in registry.specs().values() if spec.kind == "optim"}
+    planted_here = {str(mutant) for mutant in MUTANTS if mutant.op in optimizers and not mutant.survives}
+    assert {name for names in CONFUSIONS.values() for name in names} <= planted_here
+    assert len(planted_here) >= 80
+    assert optimizers == {name.partition("-")[0] for name in planted_here}
+
+
+def test_refusals_of_optimizers_are_many() -> None:
+    """Each is held to torch in tests/optim."""
+    counts = {spec.name: len(spec.refusals) for spec in registry.specs().values() if spec.kind == "optim"}
+    assert sum(counts.values()) >= 60
+    assert min(counts.values()) >= 5, counts
 
 
 @pytest.mark.parametrize("op", sorted({mutant.op for mutant in MUTANTS}))

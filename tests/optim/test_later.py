@@ -429,3 +429,17 @@ def test_lbfgs_takes_gradients_of_any_layout_where_torch_does_not():
     theirs.grad = torch.ones(2, 3).T
     with pytest.raises(RuntimeError, match="view"):  # pytorch/pytorch#130346
         torch.optim.LBFGS([theirs]).step(lambda: torch.tensor(0.0))
+
+
+@pytest.mark.parametrize("foreach", [False, True])
+def test_nesterovs_gradient_stays_but_in_torchs_foreach(foreach):
+    """torch's foreach adds the look-ahead to ``p.grad`` itself, as SGD's docstring says."""
+    theirs = torch.nn.Parameter(torch.ones(2))
+    theirs.grad = torch.full((2,), 2.0)
+    ours = Parameter(np.ones(2, np.float32))
+    ours.grad = np.full(2, 2, np.float32)
+    for _ in range(2):
+        torch.optim.SGD([theirs], 0.1, 0.9, nesterov=True, foreach=foreach).step()
+        SGD([ours], 0.1, 0.9, nesterov=True).step()
+    assert theirs.grad.tolist() == ([pytest.approx(7.22)] * 2 if foreach else [2, 2])
+    assert ours.grad.tolist() == [2, 2]
