@@ -198,7 +198,7 @@ def _hex(value: float | None) -> str | None:
 def versions() -> Mapping[str, str]:
     """Of Python and of each package that a verdict depends on."""
     found = {"python": platform.python_version()}
-    for package in ("torch-oracle", "torch", "numpy", "python-flint", "ml_dtypes"):
+    for package in ("torch-oracle", "torch", "numpy", "python-flint", "ml_dtypes", "optax", "jax", "keras"):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

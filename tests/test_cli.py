@@ -80,7 +80,7 @@ def test_audit_ends_with_1_where_something_disagrees(
 @pytest.mark.parametrize(("arguments", "message"), [
     (["audit", "adm"], "oracle: unknown op 'adm'; known are"),
     (["audit", "--dtype", "float8"], "oracle: unknown dtype 'float8'; known are"),
-    (["audit", "--target", "keras"], "oracle: unknown target 'keras'"),
+    (["audit", "--target", "mxnet"], "oracle: unknown target 'mxnet'"),
     (["audit", "--device", "cuda:77"], "oracle: torch cannot use device 'cuda:77'"),
     (["audit", "mse_loss", "--out", "/dev/null/x"], "oracle: cannot write to /dev/null/x"),
     (["explain", "mse_loss"], "oracle: malformed case id 'mse_loss'"),
