@@ -20,7 +20,7 @@ import numbers
 import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import flint
@@ -70,7 +70,8 @@ class Arithmetic:
     """How balls are computed with: bits of the midpoints, and what each rounding adds to the radii.
 
     ``unit`` is the largest relative error that an operation on arrays is charged with, ``scalar_unit``
-    one on scalars, ``sum_unit`` one addition within a sum; ``limits`` is the range to keep to.
+    one on scalars, ``sum_unit`` one addition within a sum; ``limits`` is the range to keep to, and ``kept``
+    a narrower type that what is assigned to an array is rounded to.
     """
 
     bits: int
@@ -78,6 +79,7 @@ class Arithmetic:
     scalar_unit: float = 0.0
     sum_unit: float = 0.0
     limits: Format | None = None
+    kept: Format | None = None
 
     @classmethod
     def exact(cls, bits: int) -> Arithmetic:
@@ -100,6 +102,16 @@ class Arithmetic:
         single = 2.0**-23
         unit = 2.0 ** (1 - fmt.bits) if fmt.bits >= 24 else 2.0**-fmt.bits + single
         return cls(128, unit, 2.0**-52, min(unit, single), fmt if limited else None)
+
+    @classmethod
+    def opmath(cls, dtype: str, *, limited: bool = True, keeps: bool = False) -> Arithmetic:
+        """The running error of a half type's arithmetic in float32, of which the results alone are rounded.
+
+        Args:
+            keeps: state is kept in the storage type: what is assigned to an array is rounded to it.
+        """
+        kept = FORMATS[dtype] if keeps else None
+        return replace(cls.of("float32" if FORMATS[dtype].bits < 24 else dtype, limited=limited), kept=kept)
 
 
 _active = Arithmetic.exact(200)
@@ -288,6 +300,10 @@ class BallArray(np.ndarray[Any, Any]):
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(value, Double) and _active.unit and self.stands_for is not None:
             value = _stored(value.value, self.stands_for.name)
+        if (kept := _active.kept) is not None and self.stands_for is not None and FORMATS.get(
+                self.stands_for.name) == kept:
+            half_unit, half_quantum = arb(1, 2.0**-kept.bits), arb(0, kept.quantum / 2)
+            value = np.asarray(_plain(value), dtype=object) * half_unit + half_quantum
         super().__setitem__(key, _to_arb(np.asarray(_plain(value), dtype=object)))
 
     def __getitem__(self, key: Any) -> Any:

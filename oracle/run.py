@@ -27,7 +27,7 @@ from .evaluate import Outputs
 from .targets import Target, Unsupported
 from .truth import Truth, prove
 
-__all__ = ["FORMAT", "Record", "audit", "header", "read_records",
+__all__ = ["FORMAT", "Record", "answer", "audit", "header", "read_records",
            "record_of", "run_case", "stale_waivers", "truth_of"]
 
 FORMAT = "torch-oracle records 1"
@@ -82,32 +82,35 @@ def _finite(value: Any) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _truth(case_id: str) -> dict[str, Truth]:
+def _truth(case_id: str, accuracy: str) -> dict[str, Truth]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return prove(parse(case_id))
+        return prove(parse(case_id), accuracy)
 
 
-def truth_of(case: Case) -> dict[str, Truth]:
+def truth_of(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
     """Truth and bound of a shipped case; the latest are kept, since every target needs the same."""
-    return _truth(case.id)
+    return _truth(case.id, accuracy)
 
 
 def run_case(case: Case, target: Target, waivers: Iterable[waiver_module.Waiver] = (),
              truths: Mapping[str, Truth] | None = None) -> Record:
     """Run a target on a case and judge what it gives. Whatever the target raises becomes a verdict."""
-    outputs: Outputs = {}
+    outputs, failure = answer(case, target)
+    findings = [failure] if failure else compare(outputs, truth_of(case) if truths is None else truths)
+    return record_of(case, target.name, outputs, findings, waivers)
+
+
+def answer(case: Case, target: Target) -> tuple[Outputs, Finding | None]:
+    """A target's outputs on a case; or a finding instead, where it has none."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch deprecates is no verdict
-            outputs = target.run(case)
+            return target.run(case), None
     except Unsupported as reason:
-        findings = [Finding("", Verdict.UNSUPPORTED, note=str(reason))]
+        return {}, Finding("", Verdict.UNSUPPORTED, note=str(reason))
     except Exception as error:  # a target may raise anything at all
-        findings = [Finding("", Verdict.CRASHED, math.inf, math.inf, note=f"{type(error).__name__}: {error}")]
-    else:
-        findings = compare(outputs, truth_of(case) if truths is None else truths)
-    return record_of(case, target.name, outputs, findings, waivers)
+        return {}, Finding("", Verdict.CRASHED, math.inf, math.inf, note=f"{type(error).__name__}: {error}")
 
 
 def record_of(case: Case, target: str, outputs: Outputs, findings: list[Finding],
