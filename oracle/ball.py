@@ -21,6 +21,7 @@ import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import flint
@@ -302,8 +303,7 @@ class BallArray(np.ndarray[Any, Any]):
             value = _stored(value.value, self.stands_for.name)
         if (kept := _active.kept) is not None and self.stands_for is not None and FORMATS.get(
                 self.stands_for.name) == kept:
-            half_unit, half_quantum = arb(1, 2.0**-kept.bits), arb(0, kept.quantum / 2)
-            value = np.asarray(_plain(value), dtype=object) * half_unit + half_quantum
+            value = np.frompyfunc(partial(_keep, fmt=kept), 1, 1)(np.asarray(_plain(value), dtype=object))
         super().__setitem__(key, _to_arb(np.asarray(_plain(value), dtype=object)))
 
     def __getitem__(self, key: Any) -> Any:
@@ -426,6 +426,12 @@ def _union(a: Any, b: Any, join: Callable[[Any, Any], Any] = lambda a, b: arb(a)
     if isinstance(a, tuple):
         return tuple(_union(x, y, join) for x, y in zip(a, b, strict=True))
     return _wrap(np.frompyfunc(join, 2, 1)(_plain(a), _plain(b)), a.stands_for) if isinstance(a, BallArray) else a
+
+
+def _keep(x: Any, fmt: Format) -> arb:
+    """What a number can be once it is rounded to nearest in a storage type."""
+    x = arb(x)
+    return x if x.is_zero() else x * arb(1, 2.0**-fmt.bits) + arb(0, fmt.quantum / 2)
 
 
 def _stored(x: arb, dtype: str) -> arb:
