@@ -20,13 +20,12 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from reference.optim import SparseGrad
 from reference.spec import DTYPES, InitSpec, LossSpec, OptimSpec, Spec, Trajectory
 
 from . import run
@@ -42,12 +41,12 @@ from .targets import Target, TargetError, Unsupported
 from .targets.user import Implementation, User
 from .truth import Truth
 
-__all__ = ["BUDGET", "Checker", "Report", "check", "effort", "in_order"]
+__all__ = ["BUDGET", "Checker", "Report", "check", "effort", "handed_in", "in_order"]
 
 #: Elements times steps of the cases that are run unless all are: two to five seconds of proofs.
 BUDGET = 12_000
 
-#: Processes in a row that cases may cost before the rest is given up.
+#: Cases in a row that may end their process, or take all memory, before the rest is given up.
 DEATHS = 3
 
 
@@ -95,9 +94,11 @@ class Report:
         """Source that shows the simplest failing case without this project; empty where nothing fails."""
         from .report.user_script import user_script
 
+        if self.smallest is None:
+            return ""
         try:
-            return user_script(self.smallest.case, self.asked, self.smallest.record) if self.smallest else ""
-        except Unsupported as reason:
+            return user_script(self.smallest.case, self.asked, self.smallest.record, _loaded(self.asked).code)
+        except (Unsupported, TargetError) as reason:
             return f"# {reason}"
 
     def to_json(self) -> str:
@@ -160,9 +161,10 @@ def check(op: str, implementation: Any, *, framework: str = "torch", dtypes: Seq
         ValueError: an unknown op, dtype, mode or accuracy.
         TargetError: a framework or an implementation that is not there.
     """
-    asked = Implementation(_code(implementation), framework, device, modes or {}, state or {}, _code(backward), stream)
+    asked = handed_in(implementation, framework=framework, device=device, modes=modes, state=state,
+                      backward=backward, stream=stream)
     with contextlib.closing(Checker(op, asked, accuracy=accuracy, timeout=timeout, memory=memory)) as checker:
-        cases = in_order(checker.spec, checker.dtypes(dtypes))
+        cases = in_order(op, dtypes)
         seen: list[Observation] = []
         for observation in checker.observe(cases, math.inf if all_cases else BUDGET):
             seen.append(observation)
@@ -171,8 +173,12 @@ def check(op: str, implementation: Any, *, framework: str = "torch", dtypes: Seq
                       tuple(checker.notes(seen)))
 
 
-def _code(given: Any) -> Any:
-    return Named(given) if isinstance(given, str) else given
+def handed_in(implementation: Any, *, framework: str = "torch", device: str = "cpu",
+              modes: Mapping[str, Sequence[Any]] | None = None, state: Mapping[str, str] | None = None,
+              backward: Any = None, stream: bool | None = None) -> Implementation:
+    """What was handed in, in one piece; text says where it is."""
+    code, gradient = (Named(given) if isinstance(given, str) else given for given in (implementation, backward))
+    return Implementation(code, framework, device, modes or {}, state or {}, gradient, stream)
 
 
 def _made(asked: Implementation, name: str) -> Target:
@@ -191,16 +197,21 @@ class Checker:
 
     def __init__(self, op: str, asked: Implementation, *, accuracy: str | None = None, timeout: float = TIMEOUT,
                  memory: int | None = MEMORY) -> None:
-        if op not in (spec.name for spec in chosen_specs()):
-            chosen_specs([op + " (not one op)"] if op in ("losses", "optim", "init") else [op])
-        (self.spec,) = chosen_specs([op])
+        self.spec = _spec(op)
         if accuracy not in (None, "opmath", "storage"):
             raise ValueError(f"accuracy needs to be 'opmath' or 'storage', got {accuracy!r}")
         asked.check_modes(self.spec)
         self.accuracy = accuracy or "opmath"
         self.name = _name(asked.code)
         make = partial(_made, asked, self.name)
-        self.target = Isolated(make, self.name, starter(make, forks=_forks(asked)), timeout=timeout, memory=memory)
+        start = starter(make, forks=_forks(asked))
+        limits: dict[str, Any] = {"timeout": timeout, "memory": memory}
+        try:
+            self.target = Isolated(make, self.name, start, **limits)
+        except TargetError:
+            if start is None or _forks(asked):
+                raise
+            self.target = Isolated(make, self.name, None, **limits)  # a fresh interpreter may not find it
         self._missing: Counter[str] = Counter()
 
     def close(self) -> None:
@@ -211,13 +222,6 @@ class Checker:
     def given_up(self) -> bool:
         """Have so many processes died that the rest is not worth it?"""
         return self.target.deaths >= DEATHS
-
-    def dtypes(self, wanted: Sequence[str] | None) -> list[str]:
-        """The storage types to check: those that are wanted, or the wide ones."""
-        for dtype in wanted or ():
-            if dtype not in self.spec.dtypes:
-                raise BadCaseError(f"unknown dtype {dtype!r}; {self.spec.name} has {', '.join(self.spec.dtypes)}")
-        return list(wanted or ("float32", "float64"))
 
     def observe(self, cases: Iterable[Case], budget: float = math.inf) -> Iterator[Observation]:
         """Run cases and judge them, up to a budget of effort; while one is proven the next is running.
@@ -266,7 +270,7 @@ class Checker:
         if not self.target.alone:
             yield "not isolated: the implementation has no name by which a new process could find it"
         if self.given_up:
-            yield (f"given up: {DEATHS} cases in a row ended their process")
+            yield (f"given up: {DEATHS} cases in a row ended their process, or took all memory")
         if self.target.printed:
             first, text = next(iter(self.target.printed.items()))
             yield f"printed in {len(self.target.printed)} cases; in {first}: {text.strip().splitlines()[:1]}"
@@ -351,20 +355,37 @@ def _name(code: Any) -> str:
 # --- which cases ---------------------------------------------------------------------------------
 
 
-def in_order(spec: Spec, dtypes: Iterable[str]) -> list[Case]:
-    """The shipped cases in some types, those that tell most first: each value of each axis, then the cheap ones.
+def _spec(op: str) -> Spec:
+    specs = {spec.name: spec for spec in chosen_specs()}
+    if op not in specs:
+        raise BadCaseError(f"unknown op {op!r}; known are {', '.join(specs)}")
+    return specs[op]
+
+
+def in_order(op: str, dtypes: Iterable[str] | None = None) -> list[Case]:
+    """The shipped cases of an op, those that tell most first: each value of each axis, then the cheap ones.
 
     Within each part float32 comes first; the order is always the same.
 
-    >>> from reference import registry
-    >>> cases = in_order(registry.get("Adam"), ["float64", "float32"])
+    Args:
+        op: its name.
+        dtypes: storage types; float32 and float64 by default.
+
+    Raises:
+        BadCaseError: an unknown op or dtype.
+
+    >>> cases = in_order("Adam", ["float64", "float32"])
     >>> cases[0].id, len(cases) == len(select(["Adam"], ["float64", "float32"]))
     ('Adam/float32/default', True)
     """
-    ordered = sorted(dict.fromkeys(dtypes), key=lambda dtype: (dtype != "float32", DTYPES.index(dtype)))
-    shipped = {dtype: select([spec.name], [dtype]) for dtype in ordered}
-    telling = {case.id: case for dtype in ordered for case in _covering(shipped[dtype])}
-    cheap = [case for dtype in ordered for case in sorted(shipped[dtype], key=effort) if case.id not in telling]
+    spec, wanted = _spec(op), list(dict.fromkeys(dtypes or ("float32", "float64")))
+    for dtype in wanted:
+        if dtype not in spec.dtypes:
+            raise BadCaseError(f"unknown dtype {dtype!r}; {op} has {', '.join(spec.dtypes)}")
+    wanted.sort(key=lambda dtype: (dtype != "float32", DTYPES.index(dtype)))
+    shipped = {dtype: select([op], [dtype]) for dtype in wanted}
+    telling = {case.id: case for dtype in wanted for case in _covering(shipped[dtype])}
+    cheap = [case for dtype in wanted for case in sorted(shipped[dtype], key=effort) if case.id not in telling]
     return [*telling.values(), *cheap]
 
 
@@ -385,5 +406,5 @@ def effort(case: Case) -> int:
         return sum(p.size + 1 for group in inputs.groups for p in group.params) * len(inputs.gradients)
     if isinstance(case.spec, InitSpec):
         return int(np.prod(inputs["shape"])) + 1
-    return sum(v.size for name, value in inputs.items() for _, v in leaves(name, value)
-               if isinstance(v, np.ndarray | SparseGrad)) + 1
+    return 1 + sum(int(v.size) for name, value in inputs.items() for _, v in leaves(name, value)
+                   if isinstance(v, np.ndarray))

@@ -39,7 +39,7 @@ from .targets import Target, TargetError, Unsupported
 __all__ = ["MEMORY", "TIMEOUT", "Died", "Isolated", "Named", "Start", "load_named", "starter"]
 
 #: Seconds for a case, and bytes beyond what the process has when it is ready.
-TIMEOUT, MEMORY = 30.0, 8 * 2**30
+TIMEOUT, MEMORY = 30.0, 4 * 2**30
 
 READY = 120.0  #: seconds for imports
 
@@ -229,7 +229,7 @@ class Isolated:
     def __init__(self, make: Callable[[], Target], name: str, start: Start | None, *, timeout: float = TIMEOUT,
                  memory: int | None = MEMORY) -> None:
         self.name, self.timeout, self.memory = name, timeout, memory
-        self.deaths = 0  #: processes in a row that did not survive a case
+        self.deaths = 0  #: cases in a row that their process did not survive, or that took all the memory
         self.printed: dict[str, str] = {}  #: by case
         self._make, self._start = make, start
         self._worker: _Worker | None = None
@@ -254,10 +254,8 @@ class Isolated:
     def begin(self, case: Case) -> None:
         """Have a case run while the caller does something else; :meth:`run` takes its outputs."""
         if self._target is None:
-            try:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # seen by run
                 self._ready().connection.send(case.id)
-            except (BrokenPipeError, ConnectionResetError):  # seen by run
-                pass
             self._begun = case.id, time.monotonic()
 
     def run(self, case: Case) -> Outputs:
@@ -269,15 +267,16 @@ class Isolated:
         assert self._begun is not None
         deadline, self._begun = self._begun[1] + self.timeout, None
         kind, value, printed = self._receive(deadline)
-        self.deaths = 0
         if printed:
             self.printed[case.id] = printed
         if kind == "unsupported":
             raise Unsupported(value)
+        deaths, self.deaths = self.deaths, 0
         if kind == "failed":
             kind, _, message = value.partition(": ")
             if kind == "MemoryError" or "allocate memory" in message:
                 message += f" (beyond the {_gib(self.memory)} that are allowed)"
+                self.deaths = deaths + 1
             raise type(kind, (Exception,), {})(message)
         return value  # type: ignore[no-any-return]
 

@@ -55,8 +55,11 @@ class Parameter:
 '''
 
 
-def user_script(case: Case, asked: Implementation, record: Record) -> str:
+def user_script(case: Case, asked: Implementation, record: Record, code: Any) -> str:
     """Source that computes ``got`` and prints what the record says of it.
+
+    Args:
+        code: the implementation itself, which ``asked`` may have by its name.
 
     Raises:
         Unsupported: a case that NumPy and the framework alone cannot make.
@@ -64,7 +67,7 @@ def user_script(case: Case, asked: Implementation, record: Record) -> str:
     imports, made = _MADE[asked.framework]
     head = _HEAD.format(case=case.id, name=record.target, torch=case.spec.torch_names[0], imports=imports,
                         made=made.format(device=asked.device))
-    return head + _imported("implementation", asked.code) + _body(case.spec, case, asked) + _tail(record)
+    return head + _imported("implementation", asked.code) + _body(case.spec, case, asked, code) + _tail(record)
 
 
 def _imported(name: str, code: Any) -> str:
@@ -98,21 +101,16 @@ def _call(positional: list[str], keywords: list[str], values: str = "arguments")
     return ", ".join([f"{values}[{k!r}]" for k in positional] + [f"{k}={values}[{k!r}]" for k in keywords])
 
 
-def _signature_of(asked: Implementation) -> Any:
-    """The callable, or one that takes everything where it is elsewhere."""
-    return (lambda *args, **kwargs: None) if isinstance(asked.code, Named) else asked.code
-
-
 @singledispatch
-def _body(spec: Spec, case: Case, asked: Implementation) -> str:
+def _body(spec: Spec, case: Case, asked: Implementation, code: Any) -> str:
     raise Unsupported(f"no script for a {type(spec).__name__}")
 
 
 @_body.register
-def _(spec: LossSpec, case: Case, asked: Implementation) -> str:
+def _(spec: LossSpec, case: Case, asked: Implementation, code: Any) -> str:
     if any(callable(value) for value in case.inputs.values()):
         raise Unsupported("the script cannot hold a function that the case has as an argument")
-    positional, keywords = split_arguments(_signature_of(asked), spec, case.inputs)
+    positional, keywords = split_arguments(code, spec, case.inputs)
     call = f"implementation({_call(positional, keywords)})"
     used = {k: v for k, v in case.inputs.items() if k in {*positional, *keywords}}
     upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
@@ -141,22 +139,22 @@ def _(spec: LossSpec, case: Case, asked: Implementation) -> str:
 
 
 @_body.register
-def _(spec: OptimSpec, case: Case, asked: Implementation) -> str:
+def _(spec: OptimSpec, case: Case, asked: Implementation, code: Any) -> str:
     trajectory = case.inputs
     flat = [g for step in trajectory.gradients for g in step]
     if asked.framework != "torch" and any(isinstance(g, SparseGrad) for g in flat):
         raise Unsupported("the script has no sparse gradients")
-    code = _signature_of(asked)
     _, keywords = split_arguments(code, spec, trajectory.defaults, skip=1)
     gradients = "".join(f"    [{', '.join(_literal(g) for g in step)}],\n" for step in trajectory.gradients)
     params = "".join(f"    [{', '.join(_literal(p) for p in group.params)}],\n" for group in trajectory.groups)
     options = {k: trajectory.defaults[k] for k in keywords}
     text = f"params = [\n{params}]\ngradients = [\n{gradients}]\n"
-    if not isinstance(asked.code, Named) and not takes_params(asked.code) or asked.framework == "jax":
+    if not takes_params(code):
         return text + _pair(options, [dict(group.options) for group in trajectory.groups])
     wrapped = _PARAMETER[asked.framework]
     plain = len(trajectory.groups) == 1
-    groups = f"[{{'params': ps, **options}} for ps, options in zip(params, {[dict(g.options) for g in trajectory.groups]!r})]"
+    own = [dict(group.options) for group in trajectory.groups]
+    groups = f"[{{'params': ps, **options}} for ps, options in zip(params, {own!r})]"
     return ((_PARAMETER_CLASS if wrapped == "Parameter" else "") + text
             + f"params = [[{wrapped}(p) for p in group] for group in params]\n"
             f"optimizer = implementation({'params[0]' if plain else groups}, **{options!r})\n"
@@ -189,11 +187,11 @@ def _pair(options: Mapping[str, Any], groups: list[dict[str, Any]]) -> str:
 
 
 @_body.register
-def _(spec: InitSpec, case: Case, asked: Implementation) -> str:
+def _(spec: InitSpec, case: Case, asked: Implementation, code: Any) -> str:
     arguments = dict(case.inputs)
     seeds = take_seeds(arguments)
     empty = empty_tensor(arguments, case.dtype)
-    _, keywords = split_arguments(_signature_of(asked), spec, arguments, skip=1)
+    _, keywords = split_arguments(code, spec, arguments, skip=1)
     passed = "".join(f", {k}={_literal(arguments[k])}" for k in keywords)
     if spec.name in CLAIMS and asked.stream is not False and asked.framework == "torch":
         given = ", generator=given" if seeds.argument(spec, None) else ""
