@@ -41,7 +41,8 @@ from .targets import Target, TargetError, Unsupported
 from .targets.user import Implementation, User
 from .truth import Truth
 
-__all__ = ["BUDGET", "Checker", "Report", "check", "effort", "handed_in", "in_order"]
+__all__ = ["BUDGET", "Checker", "Report", "check", "effort", "handed_in", "in_order",
+           "replacements"]
 
 #: Elements times steps of the cases that are run unless all are: two to five seconds of proofs.
 BUDGET = 12_000
@@ -119,7 +120,7 @@ class Report:
         of = Counter(record.verdict for record in self.records)
         judged = len(self.records) - of[Verdict.UNSUPPORTED]
         lines = [f"{self.op}: {self.target} {verdict}: {len(self.failures)} of {judged} cases disagree "
-                 f"({len(self.records)} run of {self.shipped}; {self.framework})", counts(self.records)]
+                 f"({self.shipped} are shipped; {self.framework})", counts(self.records)]
         lines += [f"note: {note}" for note in self.notes]
         if self.smallest is not None:
             lines += ["", "Cause", str(self.diagnosis), *three_lines(self.smallest.record)[:2], "",
@@ -165,8 +166,9 @@ def check(op: str, implementation: Any, *, framework: str = "torch", dtypes: Seq
                       backward=backward, stream=stream)
     with contextlib.closing(Checker(op, asked, accuracy=accuracy, timeout=timeout, memory=memory)) as checker:
         cases = in_order(op, dtypes)
+        checker.budget = math.inf if all_cases else BUDGET
         seen: list[Observation] = []
-        for observation in checker.observe(cases, math.inf if all_cases else BUDGET):
+        for observation in checker.observe_with_replacements(cases):
             seen.append(observation)
             on_case(observation)
         return Report(op, checker.name, framework, checker.accuracy, tuple(seen), len(cases), asked,
@@ -212,6 +214,7 @@ class Checker:
             if start is None or _forks(asked):
                 raise
             self.target = Isolated(make, self.name, None, **limits)  # a fresh interpreter may not find it
+        self.budget = math.inf  #: effort that is left
         self._missing: Counter[str] = Counter()
 
     def close(self) -> None:
@@ -223,17 +226,32 @@ class Checker:
         """Have so many processes died that the rest is not worth it?"""
         return self.target.deaths >= DEATHS
 
-    def observe(self, cases: Iterable[Case], budget: float = math.inf) -> Iterator[Observation]:
-        """Run cases and judge them, up to a budget of effort; while one is proven the next is running.
+    def observe_with_replacements(self, cases: Sequence[Case]) -> Iterator[Observation]:
+        """Cases; and for those that are unsupported, what is left of them without what is not supported."""
+        unsupported = []
+        for seen in self.observe(cases):
+            yield seen
+            if seen.record.verdict == Verdict.UNSUPPORTED:
+                unsupported.append(seen.case)
+        if unsupported and not self.given_up:
+            yield from self.observe(replacements(cases, unsupported, self.supports))
+
+    def supports(self, case: Case) -> bool:
+        """Does the implementation do what a case asks for?"""
+        _, failure = run.answer(case, self.target)
+        return failure is None or failure.verdict is not Verdict.UNSUPPORTED
+
+    def observe(self, cases: Iterable[Case]) -> Iterator[Observation]:
+        """Run cases and judge them, up to the budget of effort; while one is proven the next is running.
 
         What is unsupported costs nothing.
         """
         left = iter(cases)
-        case = next(left, None)
+        case = next((one for one in left if effort(one) <= self.budget), None)
         while case is not None:
             outputs, failure = run.answer(case, self.target)
-            budget -= effort(case) * (failure is None)
-            following = next((one for one in left if effort(one) <= budget), None)
+            self.budget -= effort(case) * (failure is None)
+            following = next((one for one in left if effort(one) <= self.budget), None)
             if following is not None and not self.given_up:
                 with contextlib.suppress(TargetError):  # the case itself will say so
                     self.target.begin(following)
@@ -339,10 +357,10 @@ def _distribution(case: Case, draws: np.ndarray[Any, Any]) -> Finding:
 
 
 def _forks(asked: Implementation) -> bool:
-    """Does the framework survive a fork, as things stand? JAX has threads, and CUDA a context."""
+    """Does the framework survive a fork, as things stand here? JAX has threads once it is in use, CUDA a context."""
     if asked.framework == "torch" and "torch" in sys.modules:
         return asked.device == "cpu" and not sys.modules["torch"].cuda.is_initialized()
-    return "jax" not in sys.modules
+    return asked.framework != "jax" or "jax" not in sys.modules
 
 
 def _name(code: Any) -> str:
@@ -387,6 +405,33 @@ def in_order(op: str, dtypes: Iterable[str] | None = None) -> list[Case]:
     telling = {case.id: case for dtype in wanted for case in _covering(shipped[dtype])}
     cheap = [case for dtype in wanted for case in sorted(shipped[dtype], key=effort) if case.id not in telling]
     return [*telling.values(), *cheap]
+
+
+def replacements(cases: Sequence[Case], unsupported: Iterable[Case], supports: Callable[[Case], bool]) -> list[Case]:
+    """Unsupported cases without what is not supported: such values of axes give way to a supported one.
+
+    Together with the supported cases they cover what is supported as the shipped cases cover all.
+    """
+    base = next(filter(supports, sorted(cases, key=_changes)), None)
+    if base is None:
+        return []
+    left_out = {axis.name: {value for value in axis.values if value != base.options[axis.name]
+                            and base.spec.allowed(other := {**base.options, axis.name: value}, base.dtype)
+                            and not supports(Case(base.spec, base.dtype, other))} for axis in base.spec.axes}
+    known = {case.id for case in cases}
+    found: dict[str, Case] = {}
+    for case in unsupported:
+        options = {k: base.options[k] if v in left_out[k] else v for k, v in case.options.items()}
+        if case.spec.allowed(options, case.dtype):
+            other = Case(case.spec, case.dtype, options)
+            if other.id not in known:
+                found[other.id] = other
+    return list(found.values())
+
+
+def _changes(case: Case) -> int:
+    """How many options are off their default."""
+    return sum(value != case.spec.defaults[name] for name, value in case.options.items())
 
 
 def _covering(cases: Sequence[Case]) -> Iterator[Case]:

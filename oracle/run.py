@@ -110,7 +110,8 @@ def answer(case: Case, target: Target) -> tuple[Outputs, Finding | None]:
     except Unsupported as reason:
         return {}, Finding("", Verdict.UNSUPPORTED, note=str(reason))
     except Exception as error:  # a target may raise anything at all
-        return {}, Finding("", Verdict.CRASHED, math.inf, math.inf, note=f"{type(error).__name__}: {error}".removesuffix(": "))
+        said = f"{type(error).__name__}: {error}".removesuffix(": ")
+        return {}, Finding("", Verdict.CRASHED, math.inf, math.inf, note=said)
 
 
 def record_of(case: Case, target: str, outputs: Outputs, findings: list[Finding],

@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from .cases import Case, parse
-from .checking import BUDGET, Checker, effort, handed_in, in_order
+from .checking import BUDGET, Checker, effort, handed_in, in_order, replacements
 from .compare import Verdict
-from .isolation import MEMORY, TIMEOUT, load_named
+from .isolation import Named, load_named
 from .report.table import three_lines
 from .targets import TargetError
+from .targets.user import Implementation
 
 __all__ = ["Suite", "conformance", "registry_at", "suites"]
 
@@ -43,19 +44,27 @@ class Suite:
             raise TypeError(f"unknown options {sorted(unknown)} for {self.op}; known are {', '.join(sorted(known))}")
 
     @cached_property
+    def asked(self) -> Implementation:
+        """What was handed in, in one piece."""
+        judged = ("dtypes", "all_cases", "accuracy", "timeout", "memory")
+        return handed_in(self.implementation, **{k: v for k, v in self.options.items() if k not in judged})
+
+    @cached_property
     def checker(self) -> Checker:
         """The process, started with the first case."""
-        options = dict(self.options)
-        for name in ("dtypes", "all_cases"):
-            options.pop(name, None)
-        judged = {"accuracy": options.pop("accuracy", None), "timeout": options.pop("timeout", TIMEOUT),
-                  "memory": options.pop("memory", MEMORY)}
-        return Checker(self.op, handed_in(self.implementation, **options), **judged)
+        limits = {k: v for k, v in self.options.items() if k in ("accuracy", "timeout", "memory")}
+        return Checker(self.op, self.asked, **limits)
 
     def cases(self) -> Iterator[Case]:
-        """Those that tell most, or all."""
+        """Those that tell most, or all; without what modes and the signature leave out."""
         left = float("inf") if self.options.get("all_cases") else BUDGET
-        for case in in_order(self.op, self.options.get("dtypes")):
+        ordered = in_order(self.op, self.options.get("dtypes"))
+        if not isinstance(self.asked.code, Named):
+            out = [case for case in ordered if not self.asked.supports(case)]
+            instead = replacements(ordered, out, self.asked.supports)
+            gone = {case.id for case in out}
+            ordered = [case for case in [*ordered, *instead] if case.id not in gone]
+        for case in ordered:
             if effort(case) <= left:
                 left -= effort(case)
                 yield case

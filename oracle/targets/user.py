@@ -114,6 +114,17 @@ class Implementation:
                                  f"known are {', '.join(sorted(known))}")
             if isinstance(allowed, str) or not isinstance(allowed, Sequence):
                 raise ValueError(f"modes[{name!r}] needs a list of values, got {allowed!r}")
+            labels = next(([str(v) for v in axis.values] for axis in spec.axes if axis.name == name), None)
+            if labels and name not in spec.parameters and (strange := {*map(str, allowed)} - {*labels}):
+                raise ValueError(f"modes[{name!r}] has {sorted(strange)[0]!r}; {spec.name} has {', '.join(labels)}")
+
+    def supports(self, case: Case) -> bool:
+        """May it be asked for a case, as far as modes and its signature tell?"""
+        try:
+            split_arguments(self.code, case.spec, dict(_all_arguments(case)), skip=1)
+        except Unsupported:
+            return False
+        return self.leaves_out(case) is None
 
     def leaves_out(self, case: Case) -> str | None:
         """Which mode excludes a case, if one does."""
@@ -124,6 +135,17 @@ class Implementation:
             if not values or not all(any(_same(value, one) for one in allowed) for value in values):
                 return f"left out by modes: {name}={case.options.get(name, values[0] if values else '')}"
         return None
+
+
+def _all_arguments(case: Case) -> Iterator[tuple[str, Any]]:
+    """Keyword arguments of a case, of an optimizer those of all groups."""
+    if isinstance(case.spec, OptimSpec):
+        yield from case.inputs.defaults.items()
+        for group in case.inputs.groups:
+            yield from group.options.items()
+    else:
+        known = inspect.signature(case.spec.implementation).parameters
+        yield from ((k, v) for k, v in case.inputs.items() if k in known and known[k].default is not known[k].empty)
 
 
 def _argument(case: Case, name: str) -> Iterator[Any]:
@@ -238,10 +260,14 @@ class User:
 
     @_run.register
     def _(self, spec: OptimSpec, case: Case) -> Outputs:
-        code = self.asked.code
-        if takes_params(code):
+        if not takes_params(self.asked.code):
+            return stack_steps(list(self._pair(spec, case)))
+        try:
             return stack_steps(list(self._class(spec, case)))
-        return stack_steps(list(self._pair(spec, case)))
+        except Exception as error:
+            if "sparsity" in spec.defaults and case.options["sparsity"] != spec.defaults["sparsity"]:
+                raise Unsupported(f"a sparse gradient: {type(error).__name__}: {error}") from None
+            raise
 
     def _class(self, spec: OptimSpec, case: Case) -> Iterator[dict[str, Array]]:
         trajectory = case.inputs

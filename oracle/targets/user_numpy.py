@@ -43,8 +43,8 @@ class _NumPy:
         return Parameter(self.array(array))
 
     def seeded(self, given: int, default: int) -> Any:
-        np.random.seed(default)
-        return np.random.default_rng(given)
+        np.random.seed(default % 2**32)
+        return np.random.default_rng(given % 2**64)
 
     def words(self, given: Any) -> dict[str, Array]:
         return {}
