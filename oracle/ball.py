@@ -431,7 +431,9 @@ def _union(a: Any, b: Any, join: Callable[[Any, Any], Any] = lambda a, b: arb(a)
 def _keep(x: Any, fmt: Format) -> arb:
     """What a number can be once it is rounded to nearest in a storage type."""
     x = arb(x)
-    return x if x.is_zero() else x * arb(1, 2.0**-fmt.bits) + arb(0, fmt.quantum / 2)
+    if not x.is_finite() or (x.is_exact() and _nearest(x, fmt) == x):
+        return x
+    return x * arb(1, 2.0**-fmt.bits) + arb(0, fmt.quantum / 2)
 
 
 def _stored(x: arb, dtype: str) -> arb:

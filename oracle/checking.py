@@ -437,7 +437,8 @@ def _changes(case: Case) -> int:
 def _covering(cases: Sequence[Case]) -> Iterator[Case]:
     """Few cases in which every value of every axis stands; but for what only dear ones have."""
     left = [case for case in cases if effort(case) <= BUDGET // 4]
-    open_ = {pair for case in left for pair in case.options.items()}
+    open_ = {pair for case in left for pair in case.options.items()} - set(cases[0].options.items())
+    yield cases[0]  # where everything is at its default
     while open_:
         best = max(left, key=lambda case: len(open_ & set(case.options.items())) - effort(case) / BUDGET)
         open_ -= set(best.options.items())

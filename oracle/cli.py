@@ -211,7 +211,8 @@ def _counting(what: str) -> Iterator[Callable[[], None]]:
     try:
         yield count
     finally:
-        progress.stop()
+        if progress.live.is_started:
+            progress.stop()
 
 
 def _write_report(report: Report, out: Path) -> None:

@@ -9,15 +9,20 @@ import jax.numpy as jnp
 
 
 def huber(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+    """Either branch gets 0 where the other is taken, so that its gradient there is no NaN."""
     distance = jnp.abs(input - target)
-    # Only one branch may hold an infinity, or its gradient is NaN.
-    inner = jnp.minimum(distance, delta)
-    elements = 0.5 * inner * inner + delta * (distance - inner)
+    near = distance <= delta
+    inner, outer = jnp.where(near, distance, 0), jnp.where(near, 0, distance)
+    elements = jnp.where(near, 0.5 * inner * inner, delta * (outer - 0.5 * delta))
     return elements if reduction == "none" else getattr(elements, reduction)()
 
 
-def huber_unscaled(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
-    return huber(input, target, reduction, delta) / delta
+def huber_cancelling(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+    """Right values; but differentiated, inner + (delta - delta) loses what is small beside delta."""
+    distance = jnp.abs(input - target)
+    inner = jnp.minimum(distance, delta)
+    elements = 0.5 * inner * inner + delta * (distance - inner)
+    return elements if reduction == "none" else getattr(elements, reduction)()
 
 
 class MomentumState(NamedTuple):

@@ -67,10 +67,11 @@ def test_there_are_twelve() -> None:
 
 @needs_jax
 @pytest.mark.parametrize(("op", "right", "wrong"), [
-    ("huber_loss", "huber", "huber_unscaled"), ("SGD", "momentum", "ascent")])
+    ("huber_loss", "huber", "huber_cancelling"), ("SGD", "momentum", "ascent")])
 def test_jax_functions_and_pairs(op: str, right: str, wrong: str) -> None:
-    options: dict[str, Any] = {"framework": "jax", "dtypes": ["float32", "float64"]}
-    report = oracle.check(op, JAX + right, state={"momentum_buffer": "trace"}, **options)
+    options: dict[str, Any] = {"framework": "jax", "dtypes": ["float32"]}
+    modes = {"regime": ["moderate", "huge", "close"]} if op == "huber_loss" else {"grad": ["one", "eps", "huge"]}
+    report = oracle.check(op, JAX + right, state={"momentum_buffer": "trace"}, modes=modes, **options)
     assert report.passed, str(report)
     if op == "huber_loss":
         assert any("grad.input" in record.outputs for record in report.records)
@@ -297,7 +298,7 @@ def test_the_first_cases_hold_every_value_of_every_axis(op: str) -> None:
     cases = in_order(op, ["float64", "float32"])
     assert cases[0].id == f"{op}/float32/default"
     cheap = {pair for case in cases if effort(case) <= checking.BUDGET // 4 for pair in case.options.items()}
-    first = {pair for case in cases[:len(cases) // 2] for pair in case.options.items()}
+    first = {pair for case in cases[:len(cases) // 4] for pair in case.options.items()}
     assert cheap <= first
     assert [case.id for case in cases] == [case.id for case in in_order(op, ["float64", "float32"])]
 
