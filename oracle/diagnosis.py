@@ -20,6 +20,7 @@ import numpy as np
 from reference.optim import SparseGrad
 from reference.spec import Trajectory
 
+from .ball import Undecided
 from .cases import Case
 from .compare import Verdict, compare
 from .dialects import Dialect, dialects_of
@@ -41,14 +42,16 @@ class Observation:
 
 @dataclass(frozen=True)
 class Match:
-    """A dialect that explains every failure."""
+    """A dialect that explains every failure, or one that rounding lets nobody tell from what was seen."""
 
     dialect: Dialect
-    explained: int  #: cases that are what the dialect's rule gives
+    explained: int  #: cases that are what the dialect's rule gives; without any, rounding decides them all
     of: int  #: cases on which the dialect decides anything
     share: float  #: the largest error as a share of the dialect's bound
 
     def __str__(self) -> str:
+        if not self.explained:
+            return f"may be {self.dialect}: on all {self.of} cases that fail, that rule's result is lost in rounding"
         return f"matches {self.dialect} on {self.explained} of {self.of} cases"
 
 
@@ -84,15 +87,19 @@ def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> 
     answered = [seen for seen in in_order if seen.outputs]
     matches = [match for dialect in dialects_of(failing[0].case.spec.name)
                if len(answered) == len(failing) and (match := _match(dialect, answered, passing))]
-    matches.sort(key=lambda match: (-match.explained, match.share))
-    conditions = () if matches else _conditions([s.case for s in failing], [s.case for s in passing])
+    matches = [match for match in matches if match.explained] or matches
+    matches.sort(key=lambda match: (-match.explained, -match.share))  # a narrow bound leaves a large share
+    wrong = {name for seen in failing for name in _failing_outputs(seen)}
+    conditions = () if matches else _conditions(
+        [s.case for s in failing], [s.case for s in passing if _tells(s, wrong)])
     return Diagnosis(tuple(matches), conditions, in_order[0])
 
 
 # --- dialects ------------------------------------------------------------------------------------
 
 class _Evidence(Enum):
-    FOR = "every output is what the rule gives"
+    FOR = "every output that fails is what the rule gives"
+    ROUNDED = "so it is, but the rule's bound is wide enough for much else"
     SILENT = "the rule decides nothing here"
     AGAINST = "an output is not what the rule gives"
 
@@ -106,10 +113,11 @@ def _match(dialect: Dialect, failing: Sequence[Observation], passing: Sequence[O
             return None
         evidence.append(found)
         shares.append(share)
-    if _Evidence.FOR not in evidence[:len(failing)]:
-        return None
+    of_failing = evidence[:len(failing)]
     explained = evidence.count(_Evidence.FOR)
-    return Match(dialect, explained, explained, max(shares))
+    if _Evidence.FOR in of_failing:
+        return Match(dialect, explained, explained, max(shares))
+    return Match(dialect, 0, len(failing), max(shares)) if set(of_failing) == {_Evidence.ROUNDED} else None
 
 
 def _evidence(dialect: Dialect, seen: Observation) -> tuple[_Evidence, float]:
@@ -117,18 +125,33 @@ def _evidence(dialect: Dialect, seen: Observation) -> tuple[_Evidence, float]:
     case = seen.case
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        truths = prove(Case(dialect(case.spec), case.dtype, case.options, case.draw))
+        try:
+            truths = prove(Case(dialect(case.spec), case.dtype, case.options, case.draw))
+        except Undecided:
+            return _Evidence.SILENT, 0.0
         findings = compare(seen.outputs, {name: truth for name, truth in truths.items() if name in seen.outputs})
-    lost = {Verdict.RANGE, Verdict.VACUOUS, Verdict.UNDECIDED}
     if any(f.verdict.disagrees and f.verdict is not Verdict.RANGE for f in findings):
         return _Evidence.AGAINST, math.inf
-    if any(f.verdict in lost for f in findings if f.output in _failing_outputs(seen)):
+    failing = _failing_outputs(seen)
+    verdicts = {f.verdict for f in findings if f.output in failing or not failing}
+    if verdicts & {Verdict.RANGE, Verdict.UNDECIDED}:
         return _Evidence.SILENT, 0.0
-    return _Evidence.FOR, max((f.share for f in findings if f.verdict not in lost), default=0.0)
+    share = max((f.share for f in findings if f.verdict is Verdict.WITHIN), default=0.0)
+    return _Evidence.ROUNDED if Verdict.VACUOUS in verdicts else _Evidence.FOR, share
+
+
+def _tells(seen: Observation, names: set[str]) -> bool:
+    """Can a mistake in one of these outputs show? Not where they are all 0, infinite or NaN."""
+    values = [np.asarray(seen.outputs[name]) for name in names if name in seen.outputs]
+    return not names or any(bool(np.any(np.isfinite(v) & (v != 0))) for v in values)
 
 
 def _failing_outputs(seen: Observation) -> set[str]:
     return {name for name, (verdict, *_) in seen.record.outputs.items() if Verdict(verdict).disagrees}
+
+
+_MOST = 4  #: ways to fail that are worth saying where none says it all
+_FEW = 60  #: conditions, of which every three are tried together
 
 
 # --- what failures depend on ---------------------------------------------------------------------
@@ -142,25 +165,46 @@ class _Condition:
 
 
 def _conditions(failing: Sequence[Case], passing: Sequence[Case]) -> tuple[str, ...]:
-    """The smallest set of conditions that all failing cases meet and no passing one; or several that cover them.
+    """What failing cases have in common and passing ones have not, in as few conditions as possible.
 
-    Where there are several, each holds for no passing case, and together they hold for every failing one.
+    First those that tell them apart. Then those that every failing case meets and most others do not, for a
+    mistake may not show everywhere. Then several that no passing case meets, and which together hold for every
+    failing one.
     """
     if not passing:
         return ("in every case",)
     rows = {c: (np.array([c.holds(case) for case in failing]), np.array([c.holds(case) for case in passing]))
             for c in _candidates(failing, passing)}
     pure = []  # conjunctions that no passing case meets, the shortest first
-    for size in (1, 2, 3):
+    for size in (1, 2, 3) if len(rows) <= _FEW else (1, 2):
         for chosen in itertools.combinations(rows, size):
             of_failing = np.logical_and.reduce([rows[c][0] for c in chosen])
             if of_failing.any() and not np.logical_and.reduce([rows[c][1] for c in chosen]).any():
                 if of_failing.all():
-                    return ("only " + " and ".join(c.said for c in chosen),)
+                    return ("only " + _together(chosen),)
                 pure.append((chosen, of_failing))
-        if size == 2 and len(rows) > 60:  # triples of more take too long
+    common, beside = _common({c: held for c, (of_failing, held) in rows.items() if of_failing.all()}, len(passing))
+    if common and beside <= len(failing):
+        return (f"only {_together(common)}, in {len(failing)} of {len(failing) + beside} such cases",)
+    said = list(_cover(pure, len(failing)))
+    return (*said[:_MOST], *([f"in {len(said) - _MOST} further ways"] if len(said) > _MOST else []))
+
+
+def _common(met: Mapping[_Condition, Any], n: int) -> tuple[list[_Condition], int]:
+    """Of conditions that every failing case meets those that halve the passing ones, and how many of n are left."""
+    chosen: list[_Condition] = []
+    left = np.ones(n, bool)
+    while met:
+        best = min(met, key=lambda c: (left & met[c]).sum())
+        if 2 * (left & met[best]).sum() > left.sum():
             break
-    return tuple(_cover(pure, len(failing)))
+        chosen.append(best)
+        left = left & met[best]
+    return chosen, int(left.sum())
+
+
+def _together(conditions: Iterable[_Condition]) -> str:
+    return " and ".join(condition.said for condition in conditions)
 
 
 def _cover(pure: Iterable[tuple[tuple[_Condition, ...], Any]], n: int) -> Iterator[str]:
@@ -171,7 +215,7 @@ def _cover(pure: Iterable[tuple[tuple[_Condition, ...], Any]], n: int) -> Iterat
         if not (held & left).any():
             yield f"in {left.sum()} of {n} cases that no argument tells from those that pass"
             return
-        yield f"in {(held & left).sum()} of {n} cases, always " + " and ".join(c.said for c in chosen)
+        yield f"in {(held & left).sum()} of {n} cases, always " + _together(chosen)
         left = left & ~held
 
 
@@ -184,7 +228,7 @@ def _candidates(failing: Sequence[Case], passing: Sequence[Case]) -> list[_Condi
             found.append(_Condition(f"with {axis.name}={value}", _has(axis.name, value)))
         found.append(_Condition(f"with {axis.name} other than {axis.values[0]}", _has_other(axis.name, axis.values[0])))
     for dtype in {case.dtype for case in failing}:
-        found.append(_Condition(f"in {dtype}", lambda case, dtype=dtype: case.dtype == dtype))
+        found.append(_Condition(f"in {dtype}", _stored_in(dtype)))
     found.append(_Condition("in half types", lambda case: case.dtype in ("float16", "bfloat16")))
     sizes = {case.id: _magnitudes(case) for case in seen}
     power = math.floor(math.log10(min(sizes[case.id][1] for case in failing)))
@@ -203,6 +247,10 @@ def _has(axis: str, value: Any) -> Callable[[Case], bool]:
 
 def _has_other(axis: str, value: Any) -> Callable[[Case], bool]:
     return lambda case: bool(case.options[axis] != value)
+
+
+def _stored_in(dtype: str) -> Callable[[Case], bool]:
+    return lambda case: case.dtype == dtype
 
 
 def _arrays(value: Any) -> Iterator[np.ndarray[Any, Any]]:

@@ -153,7 +153,7 @@ def _hex(value: float | None) -> str | None:
 
 def header(command: Sequence[str], device: str) -> dict[str, Any]:
     """The first line of a record file: what ran, with which versions, on which machine."""
-    packages = ("torch-oracle", "torch", "numpy", "python-flint", "ml_dtypes")
+    packages = ("torch-oracle", "torch", "numpy", "python-flint", "ml_dtypes", "optax", "jax", "keras")
     versions = {"python": platform.python_version()}
     for package in packages:
         try:

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = {
     "ball": set(), "ulp": {"ball"}, "cases": {"ball", "ulp"}, "evaluate": {"cases", "ulp"},
     "dialects": set(), "waivers": {"dialects"},
-    "truth": {"ball", "cases", "evaluate", "ulp"}, "compare": {"ball", "truth", "ulp"},
+    "truth": {"ball", "cases", "evaluate", "ulp"}, "compare": {"ball", "evaluate", "truth", "ulp"},
     "targets": {"cases", "evaluate"},
     "run": {"cases", "compare", "dialects", "evaluate", "targets", "truth", "waivers"},
 }

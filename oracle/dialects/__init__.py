@@ -9,13 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .adam import ADAM
+from .init import INIT
+from .losses import LOSSES
+from .optim import OPTIM
 from .record import Dialect
 from .torch_losses import TORCH_LOSSES
 from .torch_optim import TORCH_OPTIM
 
 __all__ = ["DIALECTS", "Dialect", "dialects_of"]
 
-DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (*TORCH_LOSSES, *TORCH_OPTIM)}
+DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (
+    *TORCH_LOSSES, *TORCH_OPTIM, *LOSSES, *ADAM, *OPTIM, *INIT)}
 
 
 def dialects_of(op: str) -> list[Dialect]:

@@ -236,7 +236,7 @@ def _multi_margin_drops_nan(spec: LossSpec) -> LossSpec:
     @numerics.ieee
     def function(input: Array, target: Array, p: int = 1, margin: float = 1.0, weight: Array | None = None,
                  size_average: bool | None = None, reduce: bool | None = None, reduction_: str = "mean") -> Array:
-        x, y = input.reshape(target.size, -1), target.reshape(-1, 1)
+        x, y = input.reshape(target.size, max(input.shape[-1:], default=1)), target.reshape(-1, 1)
         z = margin - np.take_along_axis(x, y, 1) + x
         z = np.where((np.arange(x.shape[1]) != y) & (z > 0), z, 0)
         each = np.sum(z**p, 1) / x.shape[1] * (1 if weight is None else weight[y[:, 0]])
@@ -257,7 +257,7 @@ def _multilabel_margin_drops_nan(spec: LossSpec) -> LossSpec:
         count = (labels[:, :, None] == np.arange(x.shape[1])).sum(1)
         z = 1 - x[:, :, None] + x[:, None, :]
         z = np.where((count > 0)[:, :, None] & (count == 0)[:, None, :] & (z > 0), z, 0) * count[:, :, None]
-        each = (np.sum(z, (1, 2)) / x.shape[1]).reshape(input.shape[:-1])
+        each = numerics.cast(np.sum(z, (1, 2)) / x.shape[1], input.dtype).reshape(input.shape[:-1])
         return reduction.reduce_losses(each, reduction.resolve(reduction_, size_average, reduce))
 
     return dataclasses.replace(spec, function=_torch_names(function))
@@ -336,7 +336,8 @@ TORCH_LOSSES = (
     Dialect("bce-floorless", "binary_cross_entropy", "no floor under x (1-x) in the gradient",
             "the gradient for the input divides by x (1-x), without a floor of 1e-12", "torch in float16",
             _floorless_bce),
-    Dialect("poisson-multiplied-mask", "poisson_nll_loss", "Stirling's gradient multiplied by 0 where the term is left out",
+    Dialect("poisson-multiplied-mask", "poisson_nll_loss",
+            "Stirling's gradient multiplied by 0 where the term is left out",
             "the gradient of Stirling's term for the target is multiplied by 0 where the term is left out, "
             "NaN where the target is 0 or negative", "torch 2.13", _multiplied_mask_poisson),
     Dialect("poisson-epsless", "poisson_nll_loss", "an eps of 0",
@@ -360,7 +361,8 @@ TORCH_LOSSES = (
             "max(0, z) is z where z > 0, else 0: 0 for NaN", "torch 0.4 to 2.13", _multi_margin_drops_nan),
     Dialect("multilabel-margin-drops-nan", "multilabel_margin_loss", "NaN that counts as no loss",
             "max(0, z) is z where z > 0, else 0: 0 for NaN", "torch 0.4 to 2.13", _multilabel_margin_drops_nan),
-    Dialect("multilabel-soft-two-logs", "multilabel_soft_margin_loss", "a difference of two logarithms as gradient of the target",
+    Dialect("multilabel-soft-two-logs", "multilabel_soft_margin_loss",
+            "a difference of two logarithms as gradient of the target",
             "the gradient of the target is log σ(-x) - log σ(x), which cancels for small x, and not -x",
             "torch 0.4 to 2.13", _two_logs_multilabel_soft),
     Dialect("triplet-plain-norm", "triplet_margin_loss", "norms of unscaled powers",
