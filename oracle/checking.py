@@ -423,9 +423,9 @@ def replacements(cases: Sequence[Case], unsupported: Iterable[Case], supports: C
     for case in unsupported:
         options = {k: base.options[k] if v in left_out[k] else v for k, v in case.options.items()}
         if case.spec.allowed(options, case.dtype):
-            other = Case(case.spec, case.dtype, options)
-            if other.id not in known:
-                found[other.id] = other
+            instead = Case(case.spec, case.dtype, options)
+            if instead.id not in known:
+                found[instead.id] = instead
     return list(found.values())
 
 

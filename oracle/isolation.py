@@ -254,6 +254,9 @@ class Isolated:
     def begin(self, case: Case) -> None:
         """Have a case run while the caller does something else; :meth:`run` takes its outputs."""
         if self._target is None:
+            if self._begun is not None:  # nobody has asked for that one's outputs
+                with contextlib.suppress(Died):
+                    self._receive(self._begun[1] + self.timeout)
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # seen by run
                 self._ready().connection.send(case.id)
             self._begun = case.id, time.monotonic()
