@@ -38,6 +38,7 @@ class _Optimizer:
     make: Callable[[Options], Any]  #: without what torch does to gradients first
     state: Mapping[str, str] = field(default_factory=dict)  #: torch's name -> optax's field
     absent: Mapping[str, Any] = field(default_factory=dict)  #: options without counterpart -> the value they need
+    at_once: bool = False  #: has torch its state before the first step?
 
 
 def _adam(o: Options) -> Any:
@@ -76,7 +77,7 @@ _OPTIMIZERS: Mapping[str, _Optimizer] = {
                                                   momentum=o["momentum"] or None),
                           {"square_avg": "nu", "grad_avg": "mu"}),
     "Adagrad": _Optimizer(lambda o: optax.adagrad(o["lr"], o["initial_accumulator_value"], o["eps"]),
-                          {"sum": "sum_of_squares"}, absent={"lr_decay": 0}),
+                          {"sum": "sum_of_squares"}, absent={"lr_decay": 0}, at_once=True),
     "Adadelta": _Optimizer(lambda o: optax.adadelta(o["lr"], rho=o["rho"], eps=o["eps"]),
                            {"square_avg": "e_g", "acc_delta": "e_x"}),
     "Adamax": _Optimizer(_moments(optax.adamax), {"exp_avg": "mu", "exp_inf": "nu"}),
@@ -144,7 +145,7 @@ def _trajectory(optimizer: _Optimizer, case: Case, jit: bool) -> Outputs:
         transformation = _transformation(optimizer, options)
         update = jax.jit(transformation.update) if jit else transformation.update
         theta = jnp.asarray(start)
-        state, stepped = transformation.init(theta), False
+        state, stepped = transformation.init(theta), optimizer.at_once
         for now, gradients in zip(history, trajectory.gradients, strict=True):
             g = gradients[i]
             if isinstance(g, SparseGrad):
