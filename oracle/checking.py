@@ -266,7 +266,7 @@ class Checker:
             findings = [failure]
         elif isinstance(outputs, Mapping) and "draws" in outputs:
             findings = [_distribution(case, outputs["draws"])]
-            outputs = {}
+            outputs = {"tensor": outputs["draws"]}
         else:
             truths = run.truth_of(case, self.accuracy)
             outputs = {name: _as_kept(name, value, truths) for name, value in outputs.items()

@@ -205,7 +205,7 @@ def _counting(what: str) -> Iterator[Callable[[], None]]:
 
     def count() -> None:
         progress.advance(task)
-        if time.monotonic() - began > 2 and not progress.live.is_started:
+        if progress.console.is_terminal and time.monotonic() - began > 2 and not progress.live.is_started:
             progress.start()
 
     try:

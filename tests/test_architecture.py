@@ -27,7 +27,12 @@ LAYERS = {
     "truth": {"ball", "cases", "evaluate", "ulp"}, "compare": {"ball", "evaluate", "truth", "ulp"},
     "targets": {"cases", "evaluate"},
     "run": {"cases", "compare", "dialects", "evaluate", "targets", "truth", "waivers"},
+    "isolation": {"cases", "evaluate", "targets"},
 }
+
+#: The files that may import a framework.
+FRAMEWORKS = {"torch": {"oracle.targets.pytorch", "oracle.targets.user_torch"},
+              "jax": {"oracle.targets.optax_jax", "oracle.targets.user_jax"}, "optax": {"oracle.targets.optax_jax"}}
 
 
 def _imports(path: Path, package: str) -> set[str]:
@@ -59,8 +64,8 @@ def test_the_reference_knows_neither_the_oracle_nor_a_framework() -> None:
 @pytest.mark.parametrize("layer", sorted(LAYERS))
 def test_a_layer_imports_only_those_below_it(layer: str) -> None:
     name = f"oracle.{layer}"
-    path = ROOT / "oracle" / layer / "__init__.py" if layer == "targets" else ROOT / "oracle" / f"{layer}.py"
-    package = name if layer == "targets" else "oracle"
+    folder = ROOT / "oracle" / layer
+    path, package = (folder / "__init__.py", name) if folder.is_dir() else (folder.with_suffix(".py"), "oracle")
     own = {i.split(".")[1] for i in _imports(path, package) if i.startswith("oracle.")} - {layer}
     assert own & set(_names("oracle")) <= LAYERS[layer]
 
@@ -73,16 +78,19 @@ def test_only_one_file_imports_flint_and_only_its_target_a_framework() -> None:
     for name, path in _files(oracle).items():
         roots = {i.split(".")[0] for i in _imports(path, name.rpartition(".")[0])}
         assert "flint" not in roots or name == "oracle.ball"
-        assert "torch" not in roots or name == "oracle.targets.pytorch"
+        for framework, files in FRAMEWORKS.items():
+            assert framework not in roots or name in files
 
 
 @pytest.mark.parametrize("statement", [
-    "import reference", "import reference.losses, reference.optim, reference.init", "import oracle.cli",
-    "import oracle.pytest_plugin"])
+    "import reference", "import reference.losses, reference.optim, reference.init", "import oracle",
+    "import oracle.cli", "import oracle.checking, oracle.suite", "import oracle.pytest_plugin"])
 def test_an_import_brings_in_no_framework(statement: str) -> None:
     heavy = ["torch", "flint", "ml_dtypes", "rich.progress"] if "reference" not in statement else ["torch", "flint"]
-    if statement.endswith("plugin"):
+    if statement.endswith(("plugin", "import oracle")):
         heavy.append("numpy")
+    if "checking" in statement:
+        heavy = ["torch", "jax"]
     code = f"{statement}\nimport sys\nprint(*[m for m in {heavy!r} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
 
