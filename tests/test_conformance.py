@@ -32,7 +32,12 @@ MINE = """
     wrong = {"mse_loss": {**registry["mse_loss"], "implementation": half}}
 """
 ARGUMENTS = ("-p", "no:cacheprovider", "-W", "ignore")
-CONFTEST = "import sys, pathlib\nsys.path.insert(0, str(pathlib.Path(__file__).parent))\nsys.modules.pop('mine', None)\n"
+CONFTEST = """
+    import pathlib
+    import sys
+    sys.path.insert(0, str(pathlib.Path(__file__).parent))
+    sys.modules.pop("mine", None)
+"""
 
 
 @pytest.fixture
@@ -135,7 +140,8 @@ def test_a_registry_on_the_command_line(suite: pytest.Pytester) -> None:
         assert "failed" not in outcomes
     result = suite.runpytest_inprocess(*ARGUMENTS, "--oracle-target", "mine:wrong", "-k", "default")
     assert result.parseoutcomes() == {"failed": 1, "deselected": result.parseoutcomes()["deselected"]}
-    result.stdout.fnmatch_lines(["EXCEEDS half on mse_loss/float32/default", "FAILED oracle::mse_loss/float32/default*"])
+    result.stdout.fnmatch_lines(["EXCEEDS half on mse_loss/float32/default",
+                                 "FAILED oracle::mse_loss/float32/default*"])
 
 
 def test_expected_failures_of_a_registry(suite: pytest.Pytester) -> None:
@@ -149,8 +155,8 @@ def test_expected_failures_of_a_registry(suite: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize(("place", "message"), [
-    ("nowhere_at_all", "nowhere_at_all cannot be imported"), ("mine:mse", "mine:mse is a function; needed is a mapping"),
-    ("mine:nothing", "mine has no 'nothing'")])
+    ("nowhere_at_all", "nowhere_at_all cannot be imported"),
+    ("mine:mse", "mine:mse is a function; needed is a mapping"), ("mine:nothing", "mine has no 'nothing'")])
 def test_a_registry_that_is_none_is_one_clear_line(suite: pytest.Pytester, place: str, message: str) -> None:
     result = suite.runpytest_inprocess(*ARGUMENTS, "--oracle-target", place)
     assert result.ret == pytest.ExitCode.USAGE_ERROR

