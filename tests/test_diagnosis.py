@@ -132,7 +132,8 @@ def test_conditions_name_types_and_magnitudes() -> None:
              if case.options["regime"] == "moderate" and case.options["weight"] in ("none", "random")
              and case.options["shape"] != "0"]
     assert _conditions("l1_loss", lambda case: case.dtype == "bfloat16", cases).conditions == ("only in bfloat16",)
-    cases = [case for case in select(["l1_loss"], ["float32"]) if case.options["regime"] in ("moderate", "huge", "close")]
+    cases = [case for case in select(["l1_loss"], ["float32"])
+             if case.options["regime"] in ("moderate", "huge", "close")]
     told = _conditions("l1_loss", lambda case: diagnosis._magnitudes(case)[1] > 1e4, cases)
     assert told.conditions[0].startswith("only with regime=huge")
 

@@ -21,7 +21,7 @@ __all__ = ["ADAM"]
 
 def _corrections(betas: tuple[Any, Any], t: int, theta: Array, typed: bool) -> tuple[Any, Any]:
     """1 - β₁ᵗ and 1 - β₂ᵗ: from doubles, or from numbers of the parameters' type, where they cancel."""
-    beta1, beta2 = (np.full_like(theta, beta, shape=()) if typed else beta for beta in betas)
+    beta1, beta2 = (np.full_like(theta, beta, shape=()) if typed and float(beta) else beta for beta in betas)
     return 1 - beta1**t, 1 - beta2**t
 
 
@@ -39,7 +39,8 @@ def _adam(direction: Callable[..., Any], largest: Callable[..., Any] = lambda v,
         v = beta2 * v + (1 - beta2) * g * g
         if v_max is not None:
             v_max = np.maximum(v_max, largest(v, c2))
-        theta = end(theta - options["lr"] * direction(m, v if v_max is None else v_max, c1, c2, options["eps"]), options)
+        d = direction(m, v if v_max is None else v_max, c1, c2, options["eps"])
+        theta = end(theta - options["lr"] * d, options)
         return (theta, m, v) if v_max is None else (theta, m, v, v_max)
 
     def states(options: Options) -> Mapping[str, float]:
@@ -169,7 +170,8 @@ _OF_BOTH = tuple(
         ("adam-uncorrected", "no bias correction", "the step is lr m / (√v + ε)",
          "BERT's AdamWeightDecayOptimizer, 2018", _adam(_uncorrected)),
         ("adam-amsgrad-corrected", "AMSGrad's maximum of corrected moments",
-         "v_max = max(v_max, v / (1-β₂ᵗ)), and is not corrected again", "optax 0.2 in 64-bit mode", _amsgrad_corrected(typed=False)),
+         "v_max = max(v_max, v / (1-β₂ᵗ)), and is not corrected again", "optax 0.2 in 64-bit mode",
+         _amsgrad_corrected(typed=False)),
         ("adam-decay-unscaled", "a decay that lr does not scale", "θ is multiplied by 1 - λ, not by 1 - lr λ",
          "Loshchilov & Hutter, algorithm 2 with a schedule of 1", _adam(_corrected, begin=_unscaled_decay)),
         ("adam-decay-last", "decay after the step", "θ = (1 - lr λ)(θ - step): what is decayed has been moved",
@@ -196,7 +198,8 @@ ADAM = (
             "u = max(β₂ u, |g|), and the step is lr m̂ / u: 0/0 for a gradient of 0",
             "Kingma & Ba, algorithm 2", _adamax(lambda size, eps: size, lambda u, eps: u)),
     Dialect("nadam-constant", "NAdam", "a constant momentum",
-            "μ is β₁ at every step: m̂ = β₁ m / (1-β₁ᵗ⁺¹) + (1-β₁) g / (1-β₁ᵗ)", "Dozat 2016, before its schedule; optax 0.2 in 64-bit mode",
+            "μ is β₁ at every step: m̂ = β₁ m / (1-β₁ᵗ⁺¹) + (1-β₁) g / (1-β₁ᵗ)",
+            "Dozat 2016, before its schedule; optax 0.2 in 64-bit mode",
             _nadam(lambda beta1, t: beta1)),
     Dialect("nadam-fast-schedule", "NAdam", "a momentum that rises at once", "μ of step t is β₁ (1 - 0.96ᵗ / 2), "
             "whatever momentum_decay", "tf.keras", _nadam(lambda beta1, t: beta1 * (1 - 0.5 * 0.96**t))),

@@ -1,7 +1,8 @@
 """Keras 3: its optimizers, and what torch's options are called there. The backend is torch unless one is chosen.
 
 Each parameter has an optimizer of its own, so that one without a gradient sits a step out as in torch, and groups
-have options of their own. Who maximizes hands it the gradient with the other sign. Keras keeps learning rates in its ``floatx``, which is that of the case here.
+have options of their own. Who maximizes hands over the gradient with the other sign. Keras keeps learning rates in
+its ``floatx``, which is that of the case here.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from . import Target, TargetError, Unsupported
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
-import keras  # noqa: E402  # it reads the variable when it is imported
+import keras  # it reads the variable when it is imported
 
 __all__ = ["VARIANTS", "default", "make"]
 
@@ -123,7 +124,7 @@ def _trajectory(optimizer: _Optimizer, case: Case) -> Outputs:
     """Every parameter by itself, and what it and its state are after each step."""
     trajectory, spec = case.inputs, case.spec
     assert isinstance(spec, OptimSpec)
-    defaults = spec.optimizer([Parameter(np.zeros(1))], **trajectory.defaults).defaults  # type: ignore[call-arg]
+    defaults = spec.optimizer([Parameter(np.zeros(1))], **trajectory.defaults).defaults
     of_group = [(p, {**defaults, **group.options}) for group in trajectory.groups for p in group.params]
     history: list[dict[str, Array]] = [{} for _ in trajectory.gradients]
     for i, (start, options) in enumerate(of_group):

@@ -17,7 +17,7 @@ import optax
 from jax import numpy as jnp
 
 from reference.optim import Parameter, SparseGrad
-from reference.spec import LossSpec, OptimSpec, Spec
+from reference.spec import OptimSpec, Spec
 
 from ..cases import Case
 from ..evaluate import Outputs, Partial, stack_steps
@@ -105,7 +105,7 @@ class _Optax:
         self.variant, self.name = variant, f"optax:{variant}"
 
     def covers(self, spec: Spec) -> bool:
-        return isinstance(spec, LossSpec | OptimSpec)
+        return isinstance(spec, OptimSpec)
 
     def run(self, case: Case) -> Outputs:
         if case.dtype not in ("float64", "float32"):
