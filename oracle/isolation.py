@@ -11,6 +11,7 @@ then what raises is still a verdict, and what hangs, hangs.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import importlib
 import importlib.util
 import io
@@ -81,12 +82,13 @@ def _module(source: str) -> ModuleType:
         path = Path(source).resolve()
         if not path.exists():
             raise TargetError(f"there is no file {source}")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        name = f"_target_{path.stem}"  # a file may be called as a module that others need
+        spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.path.insert(0, str(path.parent))
-        sys.modules[path.stem] = module
+        sys.modules[name] = module
         spec.loader.exec_module(module)
     except TargetError:
         raise
@@ -100,6 +102,7 @@ def _module(source: str) -> ModuleType:
 
 def _serve(connection: Connection, make: Callable[[], Target], memory: int | None) -> None:
     """Answer case ids with outputs until there are no more."""
+    faulthandler.disable()  # it may write to where the parent reports
     with tempfile.TemporaryFile() as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for stream in (1, 2):

@@ -400,7 +400,7 @@ def test_the_command_ends_with_0_or_1(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["mine", "--as", "mse_loss"], "oracle: 'mine' names no object; needed is pkg.module:attribute"),
-    (["mine:mse", "--as", "mse_loss"], "oracle: mine cannot be imported: ModuleNotFoundError"),
+    (["nowhere_at_all:mse", "--as", "mse_loss"], "oracle: nowhere_at_all cannot be imported: ModuleNotFoundError"),
     (["math:sqrt", "--as", "msel"], "oracle: unknown op 'msel'"),
     (["math:sqrt"], "oracle: Missing option '--as'"),
     (["math:sqrt", "--as", "mse_loss", "--mode", "reduction"], "oracle: --mode needs NAME=VALUE"),
