@@ -16,7 +16,7 @@ from oracle.dialects import DIALECTS, Dialect
 from oracle.evaluate import FLOATS, Outputs, evaluate
 from reference.spec import DTYPES, Spec
 
-FAILURES = 6  #: of a target are enough to tell what it is, and so is the double of it in cases that pass
+FAILURES = 16  #: of a target are enough to tell what it is, and so is the double of it in cases that pass
 
 
 class _Target:
@@ -69,11 +69,15 @@ def _speaking(dialect: Dialect) -> Callable[[Case], Outputs]:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
 def test_a_dialect_is_told_by_its_name(dialect: Dialect) -> None:
-    """At float32, or where nothing differs there in the first other type where something does."""
+    """At float32, or where nothing differs there in the first other type where something does.
+
+    It is the first that is named. Behind it may stand one with the same rule and a wider bound, which explains
+    as much.
+    """
     dtypes = ["float32", *(dtype for dtype in DTYPES if dtype != "float32")]
     found = (_diagnosed(_speaking(dialect), dialect.op, dtype) for dtype in dtypes)
     told = next(one for one in found if one.smallest is not None)
-    assert [match.dialect.name for match in told.matches] == [dialect.name]
+    assert told.matches[0].dialect.name == dialect.name, [match.dialect.name for match in told.matches]
     assert str(told).startswith(("matches ", "may be ")) and str(dialect) in str(told)  # noqa: PT018
 
 
@@ -165,7 +169,7 @@ def test_a_dialect_that_passing_cases_contradict_is_not_named() -> None:
     failing, passing = ([s for s in mixed if s.record.fails is fails] for fails in (True, False))
     assert failing
     assert passing
-    assert [m.dialect.name for m in diagnose(failing, []).matches] == ["adam-eps-hat"]
+    assert [m.dialect.name for m in diagnose(failing, []).matches] [:1] == ["adam-eps-hat"]
     assert not diagnose(failing, passing).matches
 
 

@@ -31,7 +31,7 @@ RULES: dict[str, dict[str, str | None]] = {
               "Adagrad": "adagrad-optax", "Adadelta": None, "Adamax": None, "NAdam": "nadam-optax",
               "RAdam": "radam-optax", "Rprop": "rprop-late"},
     "keras": {"Adam": "adam-keras", "AdamW": "adamw-keras", "SGD": "sgd-velocity", "RMSprop": "rmsprop-keras",
-              "Adagrad": "adagrad-eps-inside", "Adadelta": None, "Adamax": "adamax-keras", "NAdam": "nadam-keras"},
+              "Adagrad": "adagrad-eps-inside", "Adadelta": None, "Adamax": "adamax-eps-divisor", "NAdam": "nadam-keras"},
 }
 ALL = [(framework, op, dialect) for framework, rules in RULES.items() for op, dialect in rules.items()]
 

@@ -105,16 +105,15 @@ def _decay_last(theta: Array, options: Options) -> Array:
 
 # --- its relatives -------------------------------------------------------------------------------
 
-def _adamax(norm: Callable[..., Any], divisor: Callable[..., Any], typed: bool = False) -> Change:
+def _adamax(norm: Callable[..., Any], divisor: Callable[..., Any]) -> Change:
     """u = max(β₂ u, norm), and the step m̂ / divisor."""
 
     def update(theta: Array, g: Array, m: Array, u: Array, *, t: int, **options: Any) -> tuple[Array, ...]:
         (beta1, beta2), eps = options["betas"], options["eps"]
-        c1, _ = _corrections(options["betas"], t, theta, typed)
         theta, g = decayed(theta, g, options)
         m = beta1 * m + (1 - beta1) * g
         u = np.maximum(beta2 * u, norm(np.abs(g), eps))
-        return theta - options["lr"] / c1 * m / divisor(u, eps), m, u
+        return theta - options["lr"] / (1 - beta1**t) * m / divisor(u, eps), m, u
 
     return rule(update, starting_at_zero("exp_avg", "exp_inf"))
 
@@ -193,7 +192,7 @@ ADAM = (
             "AdamW", "Keras's weight_decay of every optimizer, optax's adamw",
             with_options(lambda o: {"decoupled_weight_decay": True})),
     Dialect("adamax-eps-divisor", "Adamax", "eps in the divisor", "u = max(β₂ u, |g|), and the step is lr m̂ / (u + ε)",
-            "TensorFlow", _adamax(lambda size, eps: size, lambda u, eps: u + eps)),
+            "TensorFlow, Keras", _adamax(lambda size, eps: size, lambda u, eps: u + eps)),
     Dialect("adamax-no-eps", "Adamax", "no eps",
             "u = max(β₂ u, |g|), and the step is lr m̂ / u: 0/0 for a gradient of 0",
             "Kingma & Ba, algorithm 2", _adamax(lambda size, eps: size, lambda u, eps: u)),
@@ -212,9 +211,6 @@ ADAM = (
     Dialect("radam-optax", "RAdam", "eps beside the corrected root, and bias corrections in the parameters' type",
             "the step is lr r m̂ / (√v̂ + ε); ρ, r and 1 - βᵗ come from a β of the parameters' type", "optax 0.2",
             _radam(corrected=True, typed=True)),
-    Dialect("adamax-keras", "Adamax", "eps in the divisor, and a bias correction in the parameters' type",
-            "u = max(β₂ u, |g|), the step is lr m̂ / (u + ε), and 1 - β₁ᵗ comes from a β₁ of the parameters' type",
-            "Keras 3", _adamax(lambda size, eps: size, lambda u, eps: u + eps, typed=True)),
     Dialect("radam-threshold-4", "RAdam", "rectification from ρ = 4 on", "steps are rectified where ρ > 4, not 5",
             "Liu et al., algorithm 2", _radam(threshold=4)),
     Dialect("radam-eps-corrected", "RAdam", "eps beside the corrected root", "the step is lr r m̂ / (√v̂ + ε)",
