@@ -83,14 +83,8 @@ def test_only_one_file_imports_flint_and_only_its_target_a_framework() -> None:
     for name, path in _files(oracle).items():
         roots = {i.split(".")[0] for i in _imports(path, name.rpartition(".")[0])}
         assert "flint" not in roots or name == "oracle.ball"
-<<<<<<< HEAD
         for framework, files in FRAMEWORKS.items():
             assert framework not in roots or name in files
-=======
-        homes = {"torch": "pytorch", "jax": "optax_jax", "optax": "optax_jax", "keras": "keras3"}
-        for framework, target in homes.items():
-            assert framework not in roots or name == f"oracle.targets.{target}"
->>>>>>> dialects
 
 
 @pytest.mark.parametrize("statement", [
