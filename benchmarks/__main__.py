@@ -13,8 +13,8 @@ from pathlib import Path
 from rich.console import Console
 
 from oracle.cases import BadCaseError, chosen_specs
-from reference.spec import LossSpec
 
+from .draws import SLOWER
 from .table import ratios, table
 
 _POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks", description="Time every op against torch with pytest-benchmark; then a "
         "table of ratios. Above 1 the reference is faster.",
         epilog="Example: python -m benchmarks losses Adam --sizes 100 1e6 --threads 1 --time 0.5")
-    parser.add_argument("ops", nargs="*", help="ops, or losses, optim, init; all by default")
+    parser.add_argument("ops", nargs="*", help="ops, or losses, optim, init, draws; all by default")
     parser.add_argument("--sizes", nargs="+", type=_number, default=[10**2, 10**4, 10**6], metavar="N",
                         help="numbers of elements; default 1e2 1e4 1e6")
     parser.add_argument("--threads", nargs="+", type=_number, default=[1, 2], metavar="T",
@@ -51,9 +51,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     try:
-        specs = list(chosen_specs(options.ops))
+        named = [op for op in options.ops if op != "draws"]
+        specs = chosen_specs(named) if named or not options.ops else []
     except BadCaseError as error:
         parser.error(str(error))
+    slower = {spec.name: spec.slower for spec in specs}
+    ops = [spec.name for spec in specs]
+    if "draws" in options.ops or not options.ops:
+        ops.append("draws")
+        slower |= SLOWER
     status, console = 0, Console(width=None if sys.stdout.isatty() else 160)
     options.out.mkdir(parents=True, exist_ok=True)
     documents = []
@@ -65,15 +71,14 @@ def main(argv: Sequence[str] | None = None) -> int:
                    "-p", "no:cacheprovider", "--benchmark-only", "--benchmark-quiet",
                    f"--benchmark-json={results}", "--benchmark-min-time=0.001",
                    f"--benchmark-max-time={options.time}", f"--benchmark-min-rounds={options.rounds}",
-                   f"--bench-ops={','.join(spec.name for spec in specs)}",
-                   f"--bench-sizes={','.join(map(str, options.sizes))}", f"--bench-threads={threads}"]
+                   f"--bench-ops={','.join(ops)}", f"--bench-sizes={','.join(map(str, options.sizes))}",
+                   f"--bench-threads={threads}"]
         environment = os.environ | dict.fromkeys(_POOLS, str(threads))
         status = subprocess.run(command, env=environment, check=False).returncode or status
         if results.exists():
             documents.append(json.loads(results.read_text(encoding="utf-8")))
             console.print(f"results: {results}")
     if documents:
-        slower = {spec.name: spec.slower for spec in specs}
         console.print(table(ratios(documents), documents[0]["machine_info"], slower))
     return status
 

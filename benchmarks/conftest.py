@@ -13,7 +13,7 @@ from reference import registry
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options that ``python -m benchmarks`` sets; lists are separated by commas."""
     group = parser.getgroup("benchmarks")
-    group.addoption("--bench-ops", default="", help="ops; all by default")
+    group.addoption("--bench-ops", default="", help="ops, and draws for the generator's; all by default")
     group.addoption("--bench-sizes", default="100", help="numbers of elements")
     group.addoption("--bench-threads", type=int, default=1, help="threads that torch may use")
 
@@ -22,13 +22,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Reference and torch follow each other directly, so that a busy machine is as unkind to both."""
     if "workload" not in metafunc.fixturenames:
         return
+    from .draws import draws
     from .workloads import workloads
 
     ops = [op for op in metafunc.config.getoption("--bench-ops").split(",") if op]
     sizes = [int(n) for n in metafunc.config.getoption("--bench-sizes").split(",")]
-    specs = map(registry.get, ops) if ops else registry.specs().values()
+    specs = [registry.get(op) for op in ops if op != "draws"] if ops else registry.specs().values()
     parts: dict[tuple[str, str], list[Any]] = {}
-    for workload in (workload for spec in specs for workload in workloads(spec)):
+    timed = [workload for spec in specs for workload in workloads(spec)]
+    for workload in timed + (draws() if "draws" in ops or not ops else []):
         parts.setdefault((workload.op, workload.part), []).append(workload)
     chosen = [(workload, n) for part in parts.values() for n in sizes for workload in part]
     metafunc.parametrize(("workload", "n"), chosen,

@@ -313,7 +313,7 @@ class BallArray(np.ndarray[Any, Any]):
         if isinstance(value, Double) and _active.unit and self.stands_for is not None:
             value = _stored(value.value, self.stands_for.name)
         elif value.__class__ is BallArray:
-            super().__setitem__(key, value.view(np.ndarray))
+            super().__setitem__(key, value.view(np.ndarray) if value.ndim else value.view(np.ndarray).item())
             return
         super().__setitem__(key, _to_arb(np.asarray(_plain(value), dtype=object)))
 

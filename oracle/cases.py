@@ -24,11 +24,12 @@ from reference import registry
 from reference.optim import SparseGrad
 from reference.spec import DTYPES, InitSpec, Limits, LossSpec, OptimSpec, Options, ParamGroup, Spec, Trajectory
 
+from . import sweeps
 from .ball import FORMATS
 from .ulp import numpy_dtype
 
-__all__ = ["BadCaseError", "Case", "cases", "chosen_specs", "leaf", "leaves", "parse", "select", "storage",
-           "with_leaf"]
+__all__ = ["BadCaseError", "Case", "cases", "chosen_specs", "leaf", "leaves", "parse", "select", "select_sweeps",
+           "storage", "with_leaf"]
 
 Array = np.ndarray[Any, Any]
 
@@ -82,7 +83,7 @@ class Case:
         with np.errstate(all="ignore"):
             result = self.spec.function(**self.inputs)
         rng = self.rng("grad_output")
-        drawn = tuple(storage(rng.uniform(0.5, 2.0, np.shape(one)), self.dtype)
+        drawn = tuple(storage(rng.uniform(*self.spec.upstream, np.shape(one)), self.dtype)
                       for one in (result if isinstance(result, tuple) else (result,)))
         return drawn if isinstance(result, tuple) else drawn[0]
 
@@ -251,6 +252,17 @@ def select(ops: Sequence[str] = (), dtypes: Sequence[str] = ()) -> list[Case]:
             for case in cases(spec, dtype)]
 
 
+def select_sweeps(ops: Sequence[str] = (), dtypes: Sequence[str] = ()) -> list[Case]:
+    """Cases that are not shipped: all numbers of the half types through elementwise losses, all by default."""
+    if unknown := [dtype for dtype in dtypes if dtype not in sweeps.DTYPES]:
+        raise BadCaseError(f"only numbers of {' and '.join(sweeps.DTYPES)} can all be tried, not of {unknown[0]}")
+    whole = {spec.name: spec for spec in map(sweeps.sweep, registry.specs().values()) if spec is not None}
+    if strangers := [op for op in ops if op not in whole and op != "losses"]:
+        raise BadCaseError(f"{strangers[0]!r} is no elementwise loss; these are {', '.join(whole)}")
+    return [Case(spec, dtype, options) for name, spec in whole.items() if not ops or name in ops or "losses" in ops
+            for dtype in spec.dtypes if dtype in (dtypes or DTYPES) for options in sweeps.rows(spec, dtype)]
+
+
 _KINDS = {"losses": LossSpec, "optim": OptimSpec, "init": InitSpec}
 
 
@@ -278,6 +290,7 @@ def parse(case_id: str) -> Case:
         raise BadCaseError(f"malformed case id {case_id!r}; needed is OP/DTYPE/AXIS=VALUE,... "
                            "such as mse_loss/float32/reduction=sum or mse_loss/float32/default")
     (spec,) = chosen_specs([parts[0]]) if parts[0] not in _KINDS else chosen_specs([parts[0] + " (a kind, not an op)"])
+    spec = (sweeps.sweep(spec) if "every=" in parts[2] else None) or spec
     if parts[1] not in spec.dtypes:
         raise BadCaseError(f"unknown dtype {parts[1]!r} in {case_id!r}; {spec.name} has {', '.join(spec.dtypes)}")
     options = spec.defaults

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from typer.exceptions import TyperException
@@ -13,7 +14,16 @@ from typer.exceptions import TyperException
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from .cases import Case
+    from .report.digest import Digest
+    from .run import Record
+    from .targets import Target
+
 __all__ = ["app", "main"]
+
+Form = Literal["html", "markdown", "junit"]
+ListForm = Literal["html", "markdown"]
+_ENDINGS = {"html": "html", "markdown": "md", "junit": "xml"}
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
                   help="Judge implementations of torch's losses, optimizers and initializers by proven bounds.\n\n"
@@ -51,7 +61,10 @@ def list_(ops: Annotated[list[str] | None, typer.Argument(help="ops, or losses, 
 
 @app.command(help="Audit implementations on every case of the ops: a table, disagreements, counts.\n\n"
                   "Exit status 0 only without an unwaived disagreement, 1 with one, 2 for bad use.\n\n"
-                  "Example: oracle audit losses Adam --dtype float32 --target torch:fused -j 2 --out runs/today")
+                  "Example: oracle audit losses Adam --dtype float32 --target torch:fused -j 2 --out runs/today\n\n"
+                  "Example: oracle audit losses Adam --dtype float32 --target torch:fused -j 2 --out runs/today "
+                  "--resume\n\n"
+                  "Example: oracle audit huber_loss --exhaustive --executor dask://10.0.0.1:8786")
 def audit(
     ops: Annotated[list[str] | None, typer.Argument(help="ops, or losses, optim, init; all by default")] = None,
     target: Annotated[list[str] | None, typer.Option(help="target such as torch, torch:fused, torch:compile, "
@@ -61,45 +74,138 @@ def audit(
     device: Annotated[str, typer.Option(help="device of the torch targets, e.g. cuda")] = "cpu",
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="processes; one for each core by "
                                                                          "default")] = None,
-    out: Annotated[Path, typer.Option(help="folder for records.jsonl")] = Path("oracle-results"),
+    executor: Annotated[str | None, typer.Option(help="where to run instead: dask://host:port")] = None,
+    out: Annotated[Path, typer.Option(help="folder for records.jsonl, or exhaustive.jsonl")] = Path("oracle-results"),
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the records that are in --out, of the same "
+                                                          "command that was interrupted")] = False,
+    exhaustive: Annotated[bool, typer.Option("--exhaustive", help="every number of float16 and of bfloat16 through "
+                                                                  "elementwise losses and their gradients")] = False,
 ) -> None:
     """Run cases on targets."""
-    import json
-
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from . import run
-    from .cases import BadCaseError, select
+    from .cases import BadCaseError, select, select_sweeps
+    from .executors import ExecutorError
+    from .journal import JournalError
+    from .report.sweeps import show_sweeps
     from .report.table import show
-    from .targets import TargetError, load
+    from .targets import TargetError, load, paths
 
+    path = out / ("exhaustive.jsonl" if exhaustive else "records.jsonl")
     try:
-        cases = select(ops or (), dtype or ())
-        names = [t.name for t in load(target or ["reference", "torch"], device)]
-        out.mkdir(parents=True, exist_ok=True)
-        file = (out / "records.jsonl").open("w", encoding="utf-8")
-    except (BadCaseError, TargetError) as error:
+        cases = (select_sweeps if exhaustive else select)(ops or (), dtype or ())
+        targets = load(target or ["reference", "torch"], device)
+        records = _recorded(path, cases, targets, device, jobs, executor, resume=resume, elements=exhaustive)
+    except (BadCaseError, TargetError, JournalError, ExecutorError) as error:
         raise UsageError(str(error)) from None
-    except OSError as error:
-        raise UsageError(f"cannot write to {out}: {error.strerror}") from None
-    records = []
     console = _console()
-    columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TextColumn("cases"), TimeRemainingColumn())
-    command = ["oracle", *sys.argv[1:]]
-    with file, Progress(*columns, console=_console(stderr=True), transient=True) as progress:
-        file.write(json.dumps(run.header(command, device)) + "\n")
-        task = progress.add_task("", total=len(cases))
-        for record in run.audit(cases, names, device=device, jobs=jobs or _processes(len(cases)),
-                                on_case=lambda: progress.advance(task)):
-            file.write(record.to_json() + "\n")
-            file.flush()
-            records.append(record)
-    show(records, console)
-    stale = run.stale_waivers(records, cases, names)
+    if exhaustive:
+        show_sweeps(records, console)
+    else:
+        show(records, console)
+    stale = run.stale_waivers(records, cases, [t.name for t in targets],
+                              (lambda ops: select_sweeps()) if exhaustive else select)
     for name in stale:
         typer.echo(f"STALE waiver {name!r}: no case needs it any more; delete it from oracle/waivers.toml")
-    typer.echo(f"records: {out / 'records.jsonl'}")
+    for framework, cpu_path in paths().items():
+        typer.echo(f"CPU path of {framework}: {cpu_path}")
+    typer.echo(f"records: {path}")
     raise typer.Exit(1 if stale or any(record.fails for record in records) else 0)
+
+
+@app.command(help="Compare two runs: what got worse, better, new and gone, by op and target.\n\n"
+                  "Exit status 1 when something got worse beyond the bound: a verdict that now disagrees.\n\n"
+                  "Example: oracle diff runs/torch-2.12 runs/torch-2.13 --format markdown")
+def diff(
+    old: Annotated[Path, typer.Argument(help="a record file, or the folder of an audit")],
+    new: Annotated[Path, typer.Argument(help="the same of the run to judge")],
+    format: Annotated[str, typer.Option(help="text or markdown")] = "text",
+) -> None:
+    """Two record files."""
+    from .report.diff import Change, changes, markdown, show_diff
+    from .run import read_records
+
+    if format not in ("text", "markdown"):
+        raise UsageError(f"unknown format {format!r}; known are text, markdown")
+    try:
+        (old_head, before), (new_head, after) = (
+            read_records(path / "records.jsonl" if path.is_dir() else path) for path in (old, new))
+    except OSError as error:
+        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    found = changes(before, after)
+    if format == "markdown":
+        typer.echo(markdown(old_head, new_head, found))
+    else:
+        show_diff(old_head, new_head, found, _console())
+    raise typer.Exit(1 if any(d.change is Change.BROKEN for d in found) else 0)
+
+
+vectors = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
+                      help="Cases, truths and bounds as files, for implementations in any language.\n\n"
+                           "Example: oracle vectors export vectors")
+app.add_typer(vectors, name="vectors")
+
+
+@vectors.command(help="Write cases, truths and bounds: for each op a safetensors file, and JSON by a schema.\n\n"
+                      "A selection of the cases in which every axis value occurs in every type; the same bytes each "
+                      "time.\n\nExample: oracle vectors export vectors cross_entropy optim")
+def export(
+    folder: Annotated[Path, typer.Argument(help="a new or empty folder")],
+    ops: Annotated[list[str] | None, typer.Argument(help="ops, or losses, optim, init; all by default")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="every case of the audit")] = False,
+) -> None:
+    """Vectors of ops."""
+    from rich.progress import Progress
+
+    from .cases import BadCaseError, chosen_specs
+    from .vectors import VectorsError
+    from .vectors import export as write
+
+    screen = _console(stderr=True)
+    try:
+        specs = chosen_specs(ops or ())
+        with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+            task = progress.add_task("exporting", total=None)
+            count = write(folder, specs, everything=everything,
+                          on_case=lambda total: progress.update(task, total=total, advance=1))
+    except (BadCaseError, VectorsError) as error:
+        raise UsageError(str(error)) from None
+    except ModuleNotFoundError as error:
+        raise _without_safetensors(error) from None
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    typer.echo(f"{count} cases of {len(specs)} ops in {folder}, {size / 1e6:.1f} MB")
+
+
+@vectors.command(help="Judge results: tensors called CASE-ID:OUTPUT in a safetensors file, or a folder of them.\n\n"
+                      "Exit status 0 only without a disagreement; results that are not there are counted.\n\n"
+                      "Example: oracle vectors verify vectors results.safetensors")
+def verify(
+    folder: Annotated[Path, typer.Argument(help="what was exported")],
+    results: Annotated[Path, typer.Argument(help="a safetensors file or a folder of them")],
+) -> None:
+    """Verdicts on results."""
+    from .report.table import show
+    from .vectors import VectorsError
+    from .vectors import verify as judge
+
+    try:
+        records, missing = judge(folder, results)
+    except VectorsError as error:
+        raise UsageError(str(error)) from None
+    except ModuleNotFoundError as error:
+        raise _without_safetensors(error) from None
+    show(records, _console())
+    if missing:
+        typer.echo(f"no results for {len(missing)} outputs, such as {missing[0]}")
+    raise typer.Exit(1 if any(record.fails for record in records) else 0)
+
+
+def _without_safetensors(error: ModuleNotFoundError) -> Exception:
+    """Bad use, if it is safetensors that is missing."""
+    if (error.name or "").partition(".")[0] != "safetensors":
+        return error
+    return UsageError("safetensors is not installed; pip install 'torch-oracle[vectors]'")
 
 
 @app.command(help="Explain a case: inputs, truth, answers, the bound and where it comes from, and a script.\n\n"
@@ -121,6 +227,120 @@ def explain(
     except (BadCaseError, TargetError) as error:
         raise UsageError(str(error)) from None
     typer.echo(explanation(case, targets))
+
+
+def _recorded(path: Path, cases: Sequence[Case], targets: Sequence[Target], device: str, jobs: int | None,
+              executor: str | None, *, resume: bool, elements: bool) -> list[Record]:
+    """Records of all cases: those that the file has, where it is to be resumed, and the rest, appended to it."""
+    from concurrent.futures import BrokenExecutor
+    from contextlib import nullcontext
+
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from . import executors, journal, run
+
+    names = [t.name for t in targets]
+    header = run.header(["oracle", *sys.argv[1:]], device, cases, names)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write to {path.parent}: {error.strerror}") from None
+    file, records, done = (journal.resume(path, header, cases, targets) if resume
+                           else (journal.start(path, header), [], 0))
+    columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TextColumn("cases"), TimeRemainingColumn())
+    left, screen = cases[done:], _console(stderr=True)
+    with (file, executors.connect(executor) if executor else nullcontext() as pool,
+          Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress):
+        task = progress.add_task("", total=len(cases), completed=done)
+        try:
+            for record in run.audit(left, names, device=device, jobs=jobs or _processes(len(left)), executor=pool,
+                                    elements=elements, on_case=lambda: progress.advance(task)):
+                file.append(record)
+                records.append(record)
+        except BrokenExecutor:
+            raise UsageError("a worker process died, of too little memory perhaps; go on with --resume") from None
+    return records
+
+
+@app.command(help="Report on a run: one HTML file that needs nothing else, or Markdown, or JUnit XML.\n\n"
+                  "Example: oracle report runs/today --out today.html")
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="folder of oracle audit, or its records.jsonl")],
+    out: Annotated[Path | None, typer.Option(help="file to write, - for standard output; by default report.html, "
+                                                  "report.md or report.xml beside the records")] = None,
+    form: Annotated[Form, typer.Option("--format", help="html, markdown or junit")] = "html",
+    benchmarks: Annotated[Path | None, typer.Option(metavar="DIR", help="folder of the benchmarks' results, to be "
+                                                                        "shown in the HTML")] = None,
+) -> None:
+    """Show a run."""
+    from .report import digest as digests
+
+    try:
+        digest = digests.read(run)
+        if form == "html":
+            page = _html(digest, benchmarks)
+        elif form == "markdown":
+            from .report import markdown
+
+            page = markdown.render(digest)
+        else:
+            from .report import junit
+
+            page = junit.render(digest)
+    except OSError as error:
+        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    _write(page, out or (run if run.is_dir() else run.parent) / f"report.{_ENDINGS[form]}")
+
+
+@app.command(help="List the defects of torch that are known, with what runs show of each.\n\n"
+                  "Example: oracle defects runs/today --format markdown --out -")
+def defects(
+    runs: Annotated[list[Path] | None, typer.Argument(metavar="[RUN]...", help="folders of oracle audit: sizes, "
+                                                      "versions and scripts are theirs")] = None,
+    out: Annotated[Path, typer.Option(help="file to write, - for standard output")] = Path("-"),
+    form: Annotated[ListForm, typer.Option("--format", help="html or markdown")] = "markdown",
+) -> None:
+    """The list of defects."""
+    from .report import defects as known
+    from .report import digest as digests
+
+    try:
+        found = known.defects([digests.read(run) for run in runs or ()])
+    except OSError as error:
+        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if form == "html":
+        from .report.html import defects_page
+    else:
+        from .report.markdown import defects_page
+    _write(defects_page(found, "torch"), out)
+
+
+def _html(digest: Digest, benchmarks: Path | None) -> str:
+    from rich.progress import Progress
+
+    from .report import html, timings
+
+    ratios = None if benchmarks is None else timings.read(benchmarks)
+    console = _console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reporting", total=len(digest.specs))
+        return html.render(digest, ratios, lambda: progress.advance(task))
+
+
+def _write(page: str, out: Path) -> None:
+    """To a file, whose name is then said, or to standard output."""
+    if out == Path("-"):
+        typer.echo(page, nl=False)
+        return
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {out}: {error.strerror}") from None
+    typer.echo(f"report: {out}")
 
 
 def _processes(cases: int) -> int:

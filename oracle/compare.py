@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -14,7 +14,7 @@ from .evaluate import Partial
 from .truth import VACUOUS, Truth
 from .ulp import numpy_dtype, spacing
 
-__all__ = ["Finding", "Verdict", "compare", "judge", "worst"]
+__all__ = ["Finding", "Tally", "Verdict", "compare", "judge", "tally", "worst"]
 
 Array = np.ndarray[Any, Any]
 
@@ -55,6 +55,25 @@ class Finding:
     truth: float | None = None
     bound: float | None = None
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What was found over all elements of one output; the worst errors are of those that the bound accepts."""
+
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    ulp: float = 0.0
+    ulp_at: tuple[int, ...] | None = None
+    share: float = 0.0
+    share_at: tuple[int, ...] | None = None
+
+    @classmethod
+    def of(cls, verdicts: Mapping[str, int], ulp: float, ulp_at: list[int] | None, share: float,
+           share_at: list[int] | None) -> Tally:
+        """The same from what JSON has of it."""
+        return cls({Verdict(v).value: int(n) for v, n in verdicts.items()}, float(ulp),
+                   None if ulp_at is None else tuple(map(int, ulp_at)), float(share),
+                   None if share_at is None else tuple(map(int, share_at)))
 
 
 def worst(findings: list[Finding]) -> Finding:
@@ -107,7 +126,49 @@ def _judge_discrete(name: str, got: Array, truth: Truth) -> Finding:
                    "has to be equal")
 
 
+@dataclass(frozen=True)
+class _Elements:
+    """Element by element: the value, its error in ULP and as a share of what is allowed, the verdict's rank."""
+
+    value: Array
+    ulp: Array
+    share: Array
+    allowed: Array
+    rank: Array
+
+
 def _judge(name: str, got: Array, truth: Truth) -> Finding:
+    e = _elements(got, truth)
+    verdict = list(Verdict)[int(e.rank.max())]
+    index = _largest(e.share, e.rank == e.rank.max())
+    note = {Verdict.RANGE: "overflow or underflow on the way to a representable value",
+            Verdict.UNDECIDED: "an evaluation in this type may end anywhere: a branch is open, or a divisor may be 0",
+            Verdict.VACUOUS: _vacuous(truth.bound, truth.scale, e.rank == Verdict.VACUOUS.rank)}.get(verdict, "")
+    return Finding(name, verdict, float(e.ulp[index]), float(e.share[index]), index, float(e.value[index]),
+                   float(truth.hi[index]), float(e.allowed[index]), note)
+
+
+def tally(got: Any, truth: Truth) -> Tally | None:
+    """What :func:`judge` finds in each element; None for what cannot be compared element by element."""
+    if not isinstance(got, np.ndarray) or truth.discrete or judge("", got, truth).index is None:
+        return None
+    with np.errstate(all="ignore"):
+        e = _elements(got, truth)
+    verdicts = {v.value: n for v in Verdict if (n := int(np.count_nonzero(e.rank == v.rank)))}
+    sound = e.rank <= Verdict.WITHIN.rank
+    if not np.any(sound):
+        return Tally(verdicts)
+    by_ulp, by_share = _largest(e.ulp, sound), _largest(e.share, sound)
+    return Tally(verdicts, float(e.ulp[by_ulp]), by_ulp, float(e.share[by_share]), by_share)
+
+
+def _largest(figures: Array, where: Array) -> tuple[int, ...]:
+    """The index of the largest figure among some elements."""
+    among = np.where(where, figures, -1.0)
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(among)), among.shape))
+
+
+def _elements(got: Array, truth: Truth) -> _Elements:
     hi, bound = truth.hi, truth.bound
     value = got.astype(np.float64)
     rounded = hi.astype(got.dtype).astype(np.float64)
@@ -115,7 +176,8 @@ def _judge(name: str, got: Array, truth: Truth) -> Finding:
     # What exceeds the largest number by half a unit rounds to infinity, and a result that near to it may.
     fmt = FORMATS[truth.dtype]
     overflow = fmt.max + spacing(np.asarray(fmt.max), truth.dtype) / 2
-    may_overflow = np.isfinite(hi) & (np.abs(hi) + np.where(np.isfinite(bound), bound, 0.0) >= overflow)
+    reach = np.where(np.isfinite(bound), bound, np.where(np.isfinite(truth.precise), truth.precise, 0.0))
+    may_overflow = np.isfinite(hi) & (np.abs(hi) + reach >= overflow)
     error = np.where(may_overflow & np.isinf(value) & (np.signbit(value) == np.signbit(hi)), 0.0, error)
     # No enclosure: NaN, an infinity and its sign, a zero and its sign are compared as classes.
     special = truth.special | (np.isinf(rounded) & (np.abs(hi) - bound > overflow))
@@ -141,14 +203,7 @@ def _judge(name: str, got: Array, truth: Truth) -> Finding:
         [Verdict.EXACT.rank, Verdict.WITHIN.rank, Verdict.RANGE.rank, Verdict.UNDECIDED.rank,
          np.where(lost, Verdict.RANGE.rank, Verdict.EXCEEDS.rank), Verdict.VACUOUS.rank],
         Verdict.WITHIN.rank)
-    verdict = list(Verdict)[int(rank.max())]
-    among = np.where(rank == rank.max(), share, -1.0)
-    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(among)), among.shape))
-    note = {Verdict.RANGE: "overflow or underflow on the way to a representable value",
-            Verdict.UNDECIDED: "an evaluation in this type may end anywhere: a branch is open, or a divisor may be 0",
-            Verdict.VACUOUS: _vacuous(bound, truth.scale, rank == Verdict.VACUOUS.rank)}.get(verdict, "")
-    return Finding(name, verdict, float(ulp[index]), float(share[index]), index, float(value[index]),
-                   float(hi[index]), float(allowed[index]), note)
+    return _Elements(value, ulp, share, allowed, rank)
 
 
 def _vacuous(bound: Array, scale: Array, where: Array) -> str:

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import multiprocessing
 import os
 import platform
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from reference import registry
+
 from . import targets as target_modules
 from . import waivers as waiver_module
 from .cases import Case, parse, select
-from .compare import Finding, Verdict, compare, judge, worst
+from .compare import Finding, Tally, Verdict, compare, judge, tally, worst
 from .dialects import DIALECTS
 from .evaluate import Outputs
 from .targets import Target, Unsupported
 from .truth import Truth, prove
 
-__all__ = ["FORMAT", "Record", "audit", "header", "read_records",
-           "record_of", "run_case", "stale_waivers", "truth_of"]
+__all__ = ["FORMAT", "Record", "audit", "header", "parse_header", "parse_record", "read_records", "record_of",
+           "run_case", "stale_waivers", "summarized", "truth_of", "versions"]
 
 FORMAT = "torch-oracle records 1"
 
@@ -53,6 +59,10 @@ class Record:
     waiver: str | None = None
     outputs: Mapping[str, tuple[str, float, float]] = field(default_factory=dict)
     """Verdict, ULP and share of the bound for each output."""
+    also: tuple[str, ...] = ()
+    """The waivers that accept what is found on other outputs."""
+    elements: Mapping[str, Tally] | None = None
+    """Of a run that looks at each element: what was found, for each output."""
 
     @property
     def fails(self) -> bool:
@@ -61,16 +71,36 @@ class Record:
 
     def to_json(self) -> str:
         """One line; infinite figures are the string ``"inf"``, since JSON has no number for them."""
-        return json.dumps(_finite(asdict(self)), allow_nan=False, ensure_ascii=False)
+        values = asdict(self)
+        for name in ("also", "elements"):
+            if not values[name]:
+                del values[name]
+        return json.dumps(_finite(values), allow_nan=False, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, line: str) -> Record:
-        """The record of a line that :meth:`to_json` wrote."""
-        values = json.loads(line)
-        values["index"] = None if values["index"] is None else tuple(values["index"])
-        values["ulp"], values["share"] = float(values["ulp"]), float(values["share"])
-        values["outputs"] = {k: (v, float(u), float(s)) for k, (v, u, s) in values["outputs"].items()}
-        return cls(**values)
+        """The record of a line that :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: the line is anything else.
+        """
+        try:
+            values = json.loads(line)
+            Verdict(values["verdict"])
+            if not all(isinstance(values[name], str) for name in ("case", "op", "dtype", "target", "output", "note")):
+                raise TypeError
+            for name in ("got", "truth", "bound"):
+                float.fromhex(values[name] or "0")
+            values["index"] = None if values["index"] is None else tuple(map(int, values["index"]))
+            values["ulp"], values["share"] = float(values["ulp"]), float(values["share"])
+            values["outputs"] = {k: (Verdict(v).value, float(u), float(s))
+                                 for k, (v, u, s) in values["outputs"].items()}
+            values["also"] = tuple(map(str, values.get("also", ())))
+            if "elements" in values:
+                values["elements"] = {k: Tally.of(**v) for k, v in values["elements"].items()}
+            return cls(**values)
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
+            raise ValueError("damaged record") from None
 
 
 def _finite(value: Any) -> Any:
@@ -94,8 +124,11 @@ def truth_of(case: Case) -> dict[str, Truth]:
 
 
 def run_case(case: Case, target: Target, waivers: Iterable[waiver_module.Waiver] = (),
-             truths: Mapping[str, Truth] | None = None) -> Record:
-    """Run a target on a case and judge what it gives. Whatever the target raises becomes a verdict."""
+             truths: Mapping[str, Truth] | None = None, *, elements: bool = False) -> Record:
+    """Run a target on a case and judge what it gives. Whatever the target raises becomes a verdict.
+
+    With ``elements`` the record also says what was found element by element.
+    """
     outputs: Outputs = {}
     try:
         with warnings.catch_warnings():
@@ -106,7 +139,12 @@ def run_case(case: Case, target: Target, waivers: Iterable[waiver_module.Waiver]
     except Exception as error:  # a target may raise anything at all
         findings = [Finding("", Verdict.CRASHED, math.inf, math.inf, note=f"{type(error).__name__}: {error}")]
     else:
-        findings = compare(outputs, truth_of(case) if truths is None else truths)
+        truths = truth_of(case) if truths is None else truths
+        findings = compare(outputs, truths)
+        if elements:
+            record = record_of(case, target.name, outputs, findings, waivers)
+            return replace(record, elements={name: found for name, truth in truths.items()
+                                             if (found := tally(outputs.get(name), truth)) is not None})
     return record_of(case, target.name, outputs, findings, waivers)
 
 
@@ -119,10 +157,19 @@ def record_of(case: Case, target: str, outputs: Outputs, findings: list[Finding]
     open_ones = [f for f in findings if f.verdict.disagrees and accepted[f.output] is None]
     chief = worst(open_ones or findings)
     waiver = None if open_ones else accepted.get(chief.output)
+    others = {w.name for w in accepted.values() if w is not None and w is not waiver}
+    return replace(summarized(case.id, case.spec.name, case.dtype, target, findings, chief),
+                   waiver=waiver.name if waiver else None, also=tuple(sorted(others)))
+
+
+def summarized(case_id: str, op: str, dtype: str, target: str, findings: list[Finding],
+               chief: Finding | None = None) -> Record:
+    """The record of findings that no waiver is asked about; the worst, or ``chief``, stands for all."""
+    chief = chief or worst(findings)
     return Record(
-        case.id, case.spec.name, case.dtype, target, chief.verdict.value, chief.ulp, chief.share, chief.output,
-        chief.index, _hex(chief.got), _hex(chief.truth), _hex(chief.bound), chief.note,
-        waiver.name if waiver else None, {f.output: (f.verdict.value, f.ulp, f.share) for f in findings if f.output})
+        case_id, op, dtype, target, chief.verdict.value, chief.ulp, chief.share, chief.output, chief.index,
+        _hex(chief.got), _hex(chief.truth), _hex(chief.bound), chief.note,
+        outputs={f.output: (f.verdict.value, f.ulp, f.share) for f in findings if f.output})
 
 
 def follows(case: Case, outputs: Outputs, output: str, dialect: str) -> bool:
@@ -147,16 +194,26 @@ def _hex(value: float | None) -> str | None:
     return None if value is None else float(value).hex()
 
 
-def header(command: Sequence[str], device: str) -> dict[str, Any]:
-    """The first line of a record file: what ran, with which versions, on which machine."""
-    packages = ("torch-oracle", "torch", "numpy", "python-flint", "ml_dtypes", "optax", "jax", "keras")
-    versions = {"python": platform.python_version()}
-    for package in packages:
+@lru_cache(maxsize=1)
+def versions() -> Mapping[str, str]:
+    """Of Python and of each package that a verdict depends on."""
+    found = {"python": platform.python_version()}
+    for package in ("torch-oracle", "torch", "numpy", "python-flint", "ml_dtypes", "optax", "jax", "keras"):
         try:
-            versions[package] = metadata.version(package)
+            found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return {"format": FORMAT, "command": list(command), "device": device, "versions": versions,
+            found[package] = "not installed"
+    return MappingProxyType(found)
+
+
+def header(command: Sequence[str], device: str, cases: Iterable[Case] = (),
+           target_names: Sequence[str] = ()) -> dict[str, Any]:
+    """The first line of a record file: what ran on what, with which versions, on which machine."""
+    ids = [case.id for case in cases]
+    digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
+    return {"format": FORMAT, "command": list(command), "device": device, "targets": list(target_names),
+            "cases": {"count": len(ids), "digest": digest},
+            "versions": dict(versions()), "paths": target_modules.paths(),
             "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}}
 
 
@@ -167,69 +224,139 @@ def _processor() -> str:
                 platform.processor() or "unknown")
 
 
+def parse_header(line: str | bytes, path: Path) -> dict[str, Any]:
+    """The header of a record file from its first line.
+
+    Raises:
+        ValueError: it is no header of this version.
+    """
+    try:
+        head = json.loads(line)
+        if head["format"] != FORMAT:
+            raise KeyError
+        if not isinstance(head["versions"], dict) or not isinstance(head["command"], list):
+            raise TypeError
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise ValueError(f"{path} is not a record file of this version ({FORMAT!r})") from None
+    return head  # type: ignore[no-any-return]
+
+
+def parse_record(line: bytes, path: Path, number: int) -> Record:
+    """The record of a line; ``ValueError`` names the line."""
+    try:
+        return Record.from_json(line.decode())
+    except ValueError:
+        raise ValueError(f"{path}, line {number}: damaged record") from None
+
+
 def read_records(path: Path) -> tuple[dict[str, Any], list[Record]]:
     """Header and records of a file.
 
     Raises:
         ValueError: the file is not one of ours, or a line is damaged; the message says which.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
-    try:
-        head = json.loads(lines[0])
-        if head["format"] != FORMAT:
-            raise KeyError
-    except (IndexError, KeyError, TypeError, json.JSONDecodeError):
-        raise ValueError(f"{path} is not a record file of this version ({FORMAT!r})") from None
-    records = []
-    for number, line in enumerate(lines[1:], start=2):
-        try:
-            records.append(Record.from_json(line))
-        except (KeyError, TypeError, ValueError):
-            raise ValueError(f"{path}, line {number}: damaged record") from None
-    return head, records
+    lines = path.read_bytes().splitlines()
+    head = parse_header(lines[0] if lines else b"", path)
+    return head, [parse_record(line, path, number) for number, line in enumerate(lines[1:], start=2)]
 
 
 # --- many cases ----------------------------------------------------------------------------------
 
-_worker: dict[str, Any] = {}
+#: Cases that a process takes at once.
+CHUNK = 4
+
+#: The active arithmetic, torch's default generator and the filters of warnings are those of a process: one case
+#: at a time, also in an executor whose workers are threads.
+_one_at_a_time = threading.Lock()
 
 
-def _start_worker(target_names: Sequence[str], device: str) -> None:
+@lru_cache(maxsize=8)
+def _loaded(target_names: tuple[str, ...], device: str) -> tuple[list[Target], list[waiver_module.Waiver]]:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    _worker["targets"] = target_modules.load(target_names, device)
-    _worker["waivers"] = waiver_module.load()
+    return target_modules.load(target_names, device), waiver_module.load()
 
 
-def _work(case_id: str) -> list[Record]:
-    case = parse(case_id)
-    return [run_case(case, target, _worker["waivers"]) for target in _worker["targets"]
-            if target.covers(case.spec)]
+def _work(case_ids: Sequence[str], target_names: tuple[str, ...], device: str, elements: bool,
+          wanted: Mapping[str, str]) -> list[list[Record]]:
+    """The records of some cases, on whatever machine this is."""
+    if wanted != dict(versions()):
+        differing = ", ".join(f"{k} {v} instead of {wanted[k]}" for k, v in versions().items() if v != wanted[k])
+        raise target_modules.TargetError(f"a worker on {platform.node()} has {differing}")
+    with _one_at_a_time:
+        targets, waivers = _loaded(target_names, device)
+        return [[run_case(case, target, waivers, elements=elements) for target in targets if target.covers(case.spec)]
+                for case in map(parse, case_ids)]
+
+
+def _end_with_parent() -> None:
+    """Let a worker process end when the one that started it does, by whatever signal."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def audit(cases: Sequence[Case], target_names: Sequence[str], *, device: str = "cpu", jobs: int = 1,
+          executor: Executor | None = None, elements: bool = False,
           on_case: Callable[[], None] = lambda: None) -> Iterator[Record]:
-    """Records of every case on every target, in the order of the cases however many processes work.
+    """Records of every case on every target, in the order of the cases whoever works on them.
 
     A variant that has no meaning for an op (``foreach`` for a loss) gives no record.
+
+    Args:
+        cases, target_names, device: what is to run.
+        jobs: processes on this machine.
+        executor: whatever has the ``submit`` of :mod:`concurrent.futures` works instead of processes of one's own,
+            on other machines too: tasks are picklable, and their workers need the versions that are here.
+        elements: look at each element, see :attr:`Record.elements`.
+        on_case: called when the records of a case have been taken.
     """
+    names = tuple(target.name for target in target_modules.load(target_names, device))  # fails here, not in a worker
+    work = partial(_work, target_names=names, device=device, elements=elements, wanted=dict(versions()))
+    if executor is None and jobs > 1:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(jobs, context, _end_with_parent) as pool:
+            yield from _collected(_submitted(cases, work, pool), on_case)
+    else:
+        yield from _collected(_submitted(cases, work, executor) if executor is not None else
+                              ([one] for case in cases for one in work([case.id])), on_case)
+
+
+def _submitted(cases: Sequence[Case], work: Callable[[Sequence[str]], list[list[Record]]],
+               executor: Executor) -> Iterator[list[list[Record]]]:
+    """The results of chunks, in order."""
     ids = [case.id for case in cases]
-    names = [target.name for target in target_modules.load(target_names, device)]  # fails here, not in a worker
-    if jobs == 1:
-        _start_worker(names, device)
-        for case_id in ids:
-            yield from _work(case_id)
-            on_case()
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _start_worker, (names, device)) as pool:
-        for records in pool.map(_work, ids, chunksize=4):
+    futures: list[Future[list[list[Record]]]] = [executor.submit(work, ids[i:i + CHUNK])
+                                                 for i in range(0, len(ids), CHUNK)]
+    try:
+        for i, future in enumerate(futures):
+            yield future.result()
+            futures[i] = Future()  # what was taken need not be kept
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _collected(chunks: Iterable[list[list[Record]]], on_case: Callable[[], None]) -> Iterator[Record]:
+    for chunk in chunks:
+        for records in chunk:
             yield from records
             on_case()
 
 
-def stale_waivers(records: Iterable[Record], cases: Sequence[Case], target_names: Sequence[str]) -> list[str]:
-    """Names of the waivers that a run should have needed and did not."""
-    used = {record.waiver for record in records if record.waiver}
-    stale = waiver_module.stale(waiver_module.load(), used, [case.id for case in select()],
-                                {case.id for case in cases}, target_names)
-    return [waiver.name for waiver in stale]
+def stale_waivers(records: Iterable[Record], cases: Sequence[Case], target_names: Sequence[str],
+                  shipped: Callable[[Sequence[str]], Sequence[Case]] = select) -> list[str]:
+    """Names of the waivers that a run should have needed and did not, of those for an op that took part.
+
+    ``shipped`` gives all cases of some ops, of the kind that ran.
+    """
+    used = {name for record in records for name in (record.waiver, *record.also) if name is not None}
+    ran = {case.spec.name for case in cases}
+    near = [w for w in waiver_module.load() if w.name not in used and any(fnmatchcase(op, w.op) for op in ran)]
+    ops = [op for op in registry.specs() if any(fnmatchcase(op, w.op) for w in near)]
+    everything = [case.id for case in shipped(ops)] if ops else []
+    return [w.name for w in waiver_module.stale(near, used, everything, {case.id for case in cases}, target_names)]

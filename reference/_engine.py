@@ -13,6 +13,7 @@ __all__ = ["Engine"]
 Array = np.ndarray[Any, Any]
 
 _WORDS = 624  # of MT19937's state
+_FEW = 8192  # below, a call that gives single words costs less; from there on one that gives two at a time
 _DEFAULT_SEED = 67280421310721
 _STATE = np.dtype([("seed", "u8"), ("left", "i4"), ("seeded", "i4"), ("next", "u8"), ("key", "u8", _WORDS),
                    ("normal_x", "f8"), ("normal", "f8"), ("normal_rho", "f8"), ("has_normal", "i4"),
@@ -30,8 +31,9 @@ class Engine:
 
     def __init__(self) -> None:
         self._engine = np.random.MT19937(0)
-        self._words = np.random.RandomState(self._engine)  # its full-range uint32 are the raw words, in bulk
+        self._words = np.random.RandomState(self._engine)  # its full-range uint64 are the raw words, in bulk
         self._record = np.zeros((), _STATE)
+        self._drawn = False  # since the record was made
         self.manual_seed(_DEFAULT_SEED)
 
     def manual_seed(self, seed: int) -> Self:
@@ -72,7 +74,10 @@ class Engine:
         >>> Engine().get_state().shape
         (5056,)
         """
-        self._record["key"] = self._engine.state["state"]["key"]
+        if self._drawn:
+            now = self._engine.state["state"]
+            self._record["key"], self._record["next"] = now["key"], now["pos"]
+            self._record["left"] = _WORDS + 1 - now["pos"]
         return np.frombuffer(self._record.tobytes(), np.uint8).copy()
 
     def set_state(self, new_state: Array) -> Self:
@@ -109,10 +114,15 @@ class Engine:
         >>> Engine().manual_seed(0).random_words(3)
         array([2357136044, 2546248239, 3071714933], dtype=uint32)
         """
-        if n:
-            place = (int(self._record["next"]) + n - 1) % _WORDS + 1
-            self._record["next"], self._record["left"] = place, _WORDS + 1 - place
-        return self._words.randint(0, 2**32, n, dtype=np.uint32)
+        if n < _FEW:
+            self._drawn |= n > 0
+            return np.asarray(self._engine.random_raw(n).astype(np.uint32))
+        pairs = self.random_double_words(n // 2)
+        second = pairs << np.uint64(32)  # goes first in the memory of a little-endian machine
+        pairs >>= np.uint64(32)
+        pairs |= second
+        words = pairs.view(np.uint32)
+        return np.append(words, self.random_words(1)) if n % 2 else words
 
     def random_double_words(self, n: int) -> Array:
         """Draw n numbers of 64 bits, a uint64 array: two words each, the high one first.
@@ -120,11 +130,14 @@ class Engine:
         >>> Engine().manual_seed(0).random_double_words(1) == (2357136044 << 32) + 2546248239
         array([ True])
         """
-        high, low = self.random_words(2 * n).reshape(n, 2).T
-        return np.asarray(high.astype(np.uint64) << np.uint64(32) | low)
+        self._drawn |= n > 0
+        if 2 * n >= _FEW:
+            return self._words.randint(0, 2**64, n, dtype=np.uint64)
+        words = self._engine.random_raw(2 * n)
+        return np.asarray(words[::2] << np.uint64(32) | words[1::2])
 
     def _adopt(self, record: Array) -> None:
         place = int(record["next"]) if record["left"] > 1 else _WORDS
         key = record["key"].astype(np.uint32)
         self._engine.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": place}}
-        self._record = record
+        self._record, self._drawn = record, False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import numbers
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,16 +10,28 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["HALF", "LARGEST", "SINGLE", "check_interval", "check_numbers", "fill", "in_memory_order", "storage_of"]
+__all__ = ["HALF", "LARGEST", "SINGLE", "check_interval", "check_numbers", "fill", "in_memory_order", "name_of",
+           "storage_of"]
 
 Array = np.ndarray[Any, Any]
 
 HALF = frozenset({"float16", "bfloat16"})
 SINGLE = HALF | {"float32"}  #: one word a uniform number, computed with in float32
 DOUBLE = frozenset({"float64", np.dtype(np.longdouble).name})  #: two words
+_DRAWN = SINGLE | DOUBLE
 #: The largest finite number of a storage type.
 LARGEST = {"float16": 65504.0, "bfloat16": 255 * 2.0**120, "float32": (2**24 - 1) * 2.0**104,
            "float64": float(np.finfo(np.float64).max)}
+
+
+@functools.cache
+def name_of(dtype: np.dtype[Any]) -> str:
+    """``dtype.name``, which NumPy puts together anew each time that it is asked.
+
+    >>> name_of(np.dtype("f4"))
+    'float32'
+    """
+    return dtype.name
 
 
 def storage_of(array: Array, method: str) -> np.dtype[Any]:
@@ -28,7 +41,7 @@ def storage_of(array: Array, method: str) -> np.dtype[Any]:
     dtype('float16')
     """
     storage: Any = getattr(array, "stands_for", array.dtype)
-    if storage.name not in SINGLE | DOUBLE:
+    if name_of(storage) not in _DRAWN:
         raise NotImplementedError(f"{method} needs a floating or complex array, got {storage.name}")
     return storage  # type: ignore[no-any-return]
 
@@ -39,7 +52,7 @@ def check_numbers(**arguments: Any) -> None:
     >>> check_numbers(gain=1.0, std=2)
     """
     for name, value in arguments.items():
-        if not isinstance(value, numbers.Real):
+        if not isinstance(value, float | int | numbers.Real):
             raise TypeError(f"{name} must be a real number, got {type(value).__name__}")
 
 
@@ -51,12 +64,13 @@ def check_interval(storage: np.dtype[Any], low: Any, high: Any) -> None:
     RuntimeError: high - low must be within [0, 65504.0] for float16, got low=-40000.0, high=40000.0
     """
     check_numbers(low=low, high=high)
-    largest = LARGEST.get(storage.name, LARGEST["float64"])
+    largest = LARGEST.get(name_of(storage), LARGEST["float64"])
+    if -largest <= low <= high <= largest and high - low <= largest:
+        return
     got = f"for {storage.name}, got low={float(low)}, high={float(high)}"
     if not (-largest <= low <= largest and -largest <= high <= largest):
         raise RuntimeError(f"low and high must be within +-{largest} {got}")
-    if low > high or high - low > largest:
-        raise RuntimeError(f"high - low must be within [0, {largest}] {got}")
+    raise RuntimeError(f"high - low must be within [0, {largest}] {got}")
 
 
 @contextmanager
@@ -70,6 +84,9 @@ def in_memory_order(array: Array) -> Iterator[Array]:
     array([[0., 2., 4.],
            [1., 3., 5.]])
     """
+    if array.flags.c_contiguous:
+        yield array.reshape(-1)
+        return
     view = array.transpose(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
     if view.flags.c_contiguous:
         yield view.reshape(-1)

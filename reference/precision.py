@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["fma", "lift", "outcomes", "pi_like", "rounded", "working"]
+__all__ = ["fma", "libm", "lift", "outcomes", "pi_like", "rounded", "working"]
 
 Array = np.ndarray[Any, Any]
 
@@ -99,6 +99,23 @@ def lift(like: Array, values: Any) -> Array:
     return lifted
 
 
+def libm(function: Callable[[float], float], x: Array) -> Array:
+    """A function of :mod:`math` for each number: the C library's own, as torch calls it.
+
+    NumPy has vector functions of its own for some processors, which differ in the last bit now and then.
+
+    Args:
+        function: of which NumPy has one of the same name, for arrays of another kind than float64.
+        x: array with one axis.
+
+    >>> libm(math.log, np.array([1.0, math.e]))
+    array([0., 1.])
+    """
+    if x.dtype == np.float64:
+        return np.fromiter(map(function, x.tolist()), np.float64, x.size)
+    return np.asanyarray(getattr(np, function.__name__)(x))
+
+
 def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
     s = a + b
     t = s - a
@@ -145,11 +162,14 @@ def fma(x: Array, y: Array, z: Array) -> Array:
     57 (2008), 462-471, figure 3; T. Dekker, Numer. Math. 18 (1971), for product and sum.
     """
     if x.dtype == np.float32:
-        product, z64 = np.broadcast_arrays(x.astype(np.float64) * y, z.astype(np.float64))
+        product, z64 = x.astype(np.float64), z.astype(np.float64)
+        product *= y
         s = np.asarray(product + z64)
-        midway = (s.view(np.int64) & 0x1FFFFFFF == 0x10000000) | ((s != 0) & (np.abs(s) < 2.0**-125))
+        midway = s.view(np.int64) & 0x1FFFFFFF == 0x10000000
+        if np.abs(s).min(initial=np.inf) < 2.0**-125:
+            midway |= (s != 0) & (np.abs(s) < 2.0**-125)
         if midway.any():
-            s[midway] = _sum_to_odd(product[midway], z64[midway])
+            s[midway] = _sum_to_odd(product[midway], np.broadcast_to(z64, s.shape)[midway])
         return np.asarray(s.astype(np.float32))
     plain = x * y + z
     if x.dtype != np.float64:

@@ -22,24 +22,37 @@ and half normals take that path's own logarithm, sine and cosine: see :mod:`refe
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ._box_muller import box_muller
 from ._engine import Engine
-from ._storage import HALF, LARGEST, SINGLE, check_interval, check_numbers, fill, in_memory_order, storage_of
-from .precision import fma, lift, pi_like, working
+from ._integers import DIGITS, exchanged, range_within
+from ._storage import (
+    HALF,
+    SINGLE,
+    check_interval,
+    check_numbers,
+    fill,
+    in_memory_order,
+    name_of,
+    storage_of,
+)
+from .precision import fma, libm, lift, pi_like, working
 
 __all__ = ["Generator", "check_generator", "default_generator", "manual_seed"]
 
 Array = np.ndarray[Any, Any]
 
-_BLOCK = 32768  # numbers at a time, so that what is made of them on the way stays in the cache
+_BLOCK = 131072  # numbers at a time, so that what is made of them on the way stays in the cache
+# For the words of one number: the bits that count, their unit, and what to read them as.
+_FROM_WORDS: tuple[Array, Array, np.dtype[Any]] = (
+    np.array(2**24 - 1, np.uint32), np.array(2.0**-24, np.float32), np.dtype(np.int32))
+_FROM_PAIRS: tuple[Array, Array, np.dtype[Any]] = (
+    np.array(2**53 - 1, np.uint64), np.array(2.0**-53), np.dtype(np.int64))
 _LARGE = (2**32 - 1) // 20  # randperm takes 64 bits a number from here on
-_DIGITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
 
 
 class Generator(Engine):
@@ -90,18 +103,10 @@ class Generator(Engine):
         storage = storage_of(array, "uniform_")
         check_interval(storage, low, high)
 
-        floats = working(np.empty(0, storage), np.float32)
-        a, b = lift(floats, low), lift(floats, high)
-        first, last = lift(array, low), lift(array, high)
-        with in_memory_order(array) as flat, np.errstate(all="ignore"):
+        fill_part = self._uniform_balls if array.dtype == object else self._uniform_part
+        with in_memory_order(array) as flat:
             for part in _blocks(array.size):
-                u = self._uniform(part.stop - part.start, storage)
-                exact = lift(array, u) if array.dtype == object else None
-                x = _stretched(u, a, b).astype(storage, copy=False)
-                lifted = x == b.astype(storage)  # a decision about rounded numbers, so in floats
-                if exact is not None:
-                    x = fma(exact, last - first, first)
-                flat[part] = np.where(lifted, first, x) if lifted.any() else x
+                fill_part(flat[part], storage, low, high)
         return array
 
     def normal_(self, array: Array, mean: float = 0.0, std: float = 1.0) -> Array:
@@ -157,14 +162,14 @@ class Generator(Engine):
         array([4, 9, 3, 0])
         """
         kind, name = array.dtype.kind, array.dtype.name
-        largest = 2 ** _DIGITS[name] if name in _DIGITS else 1 if kind == "b" else np.iinfo(array.dtype).max
+        largest = 2 ** DIGITS[name] if name in DIGITS else 1 if kind == "b" else np.iinfo(array.dtype).max
         low, high = (0, *bounds)[-2:] if bounds else (0, None)
         if low == -(2**63) and high is None:
             if array.size and name not in ("int64", "float64", "float32", "bfloat16"):
                 raise RuntimeError(f"low=-2**63 without high needs an array that can hold it, got {name}")
             values = self.random_double_words(array.size).view(np.int64)
         elif bounds:
-            low, high = _range(array.dtype, low or 0, high, largest)
+            low, high = range_within(array.dtype, low or 0, high, largest)
             values = self._integers(array.size, low, high, wide=high - low >= 2**28)
         else:
             values = self._integers(array.size, 0, largest + 1, wide=name in ("float64", "int64"))
@@ -196,11 +201,9 @@ class Generator(Engine):
             raise RuntimeError(f"n must be at least 0, got {n}")
         draws = max(n - 1, 0)
         words = self.random_words(draws) if n < _LARGE else self.random_double_words(draws)
-        places = np.arange(draws) + (words % np.arange(n, n - draws, -1, dtype=np.uint64)).astype(np.int64)
-        order = list(range(n))
-        for i, j in enumerate(places.tolist()):
-            order[i], order[j] = order[j], order[i]
-        return np.array(order, dtype)
+        places = np.arange(n)
+        places[:draws] += (words % np.arange(n, n - draws, -1, dtype=words.dtype)).astype(np.int64)
+        return exchanged(places).astype(dtype, copy=False)
 
     def bernoulli_(self, array: Array, p: Any = 0.5) -> Array:
         """Fill an array with 1 where a uniform number is below p, and 0 elsewhere.
@@ -222,10 +225,19 @@ class Generator(Engine):
         chances = np.asarray(p)
         if not ((chances >= 0) & (chances <= 1)).all():
             raise RuntimeError(f"p must be within [0, 1], got {p}")
-        single = isinstance(p, np.ndarray) and p.dtype != np.float64
-        u = np.empty_like(array, np.float32 if single else np.float64)
-        fill(u, self._uniform(array.size, u.dtype))
-        array[...] = u < (chances.astype(np.float32) if single else chances)
+        bits = 24 if isinstance(p, np.ndarray) and p.dtype != np.float64 else 53
+        first_above = np.ceil(chances.astype(np.float64) * 2.0**bits).astype(np.uint64)
+        if first_above.ndim:  # in the order of memory, as the words are
+            whole = np.empty_like(array, np.uint64)
+            whole[...] = first_above
+            with in_memory_order(whole) as flat:
+                first_above = flat.copy()
+        with in_memory_order(array) as flat:
+            for part in _blocks(array.size):
+                n = part.stop - part.start
+                words: Array = self.random_words(n) if bits == 24 else self.random_double_words(n)
+                words &= words.dtype.type(2**bits - 1)
+                flat[part] = words < (first_above[part] if first_above.ndim else first_above)
         return array
 
     def exponential_(self, array: Array, lambd: float = 1.0) -> Array:
@@ -245,44 +257,75 @@ class Generator(Engine):
         """
         if not lambd > 0:
             raise RuntimeError(f"lambd must be above 0, got {lambd}")
-        if array.dtype.name not in _DIGITS:
+        if array.dtype.name not in DIGITS:
             raise RuntimeError(f"exponential_ needs a floating array, got {array.dtype.name}")
-        fill(array, -1.0 / lambd * np.log1p(-self._uniform(array.size, np.dtype(np.float64))))
+        with in_memory_order(array) as flat:
+            for part in _blocks(array.size):
+                u = self._uniform(part.stop - part.start, np.dtype(np.float64))
+                np.negative(u, out=u)
+                x = libm(math.log1p, u) if array.dtype == np.float64 else np.log1p(u, out=u)
+                x *= -1.0 / lambd
+                flat[part] = x
         return array
 
     def _integers(self, n: int, low: int, high: int, wide: bool) -> Array:
-        words = self.random_double_words(n) if wide else self.random_words(n).astype(np.uint64)
-        return np.asarray((words % np.uint64(high - low)).view(np.int64) + low)
+        words: Array = self.random_double_words(n) if wide else self.random_words(n)
+        width = words.dtype.type(high - low)
+        quotient = words // width  # by a multiplication, where a remainder takes a division for each
+        quotient *= width
+        words -= quotient
+        return words.astype(np.int64) + low if low else words
 
-    def _uniform(self, n: int, storage: np.dtype[Any]) -> Array:
+    def _uniform(self, n: int, storage: np.dtype[Any], out: Array | None = None) -> Array:
         """n numbers on [0, 1) as float32 or float64, which holds each of them exactly."""
-        if storage.name in SINGLE:
-            words = self.random_words(n)
-            words &= np.uint32(2**24 - 1)
-            u = words.view(np.int32).astype(np.float32)
-            u *= np.float32(2.0**-24)
-            return u
-        high, low = self.random_words(2 * n).reshape(n, 2).T
-        return np.asarray(((high & np.uint32(2**21 - 1)) * 2.0**32 + low) * 2.0**-53)
+        single = name_of(storage) in SINGLE
+        words: Array = self.random_words(n) if single else self.random_double_words(n)
+        low_bits, unit, signed = _FROM_WORDS if single else _FROM_PAIRS
+        words &= low_bits
+        u = np.empty(n, unit.dtype) if out is None else out
+        u[...] = words.view(signed)  # processors convert signed integers faster
+        u *= unit
+        return u
+
+    def _uniform_part(self, part: Array, storage: np.dtype[Any], low: Any, high: Any) -> None:
+        half = name_of(storage) in HALF
+        u = self._uniform(part.size, storage, None if half else part)
+        a, b = u.dtype.type(low), u.dtype.type(high)
+        x = _stretched(u, a, b)
+        if half:
+            x = x.astype(storage)
+        if half or np.maximum.reduce(x) == b:
+            x[x == b.astype(storage)] = a
+        if x is not part:
+            part[...] = x
+
+    def _uniform_balls(self, part: Array, storage: np.dtype[Any], low: Any, high: Any) -> None:
+        """What rounding lifts to high is a matter of rounded numbers, and so it is decided in these."""
+        u = self._uniform(part.size, storage)
+        exact, first, last = lift(part, u), lift(part, low), lift(part, high)
+        a, b = u.dtype.type(float(low)), u.dtype.type(float(high))
+        lifted = _stretched(u, a, b).astype(storage) == b.astype(storage)
+        x = fma(exact, last - first, first)
+        part[...] = np.where(lifted, first, x) if lifted.any() else x
 
     def _normal_blocks(self, flat: Array, storage: np.dtype[Any], mean: Any, std: Any) -> None:
         work = working(flat, np.float32)
         shift, scale = +lift(work, mean), +lift(work, std)
-
-        def draw(part: slice) -> None:
-            u = self._uniform(part.stop - part.start, storage).reshape(-1, 2, 8)
-            z = _normals(work, u[:, 0].reshape(-1), u[:, 1].reshape(-1))
-            block = flat[part].reshape(-1, 2, 8)
-            for half, normals in enumerate(z):
-                block[:, half] = _scaled(normals, scale, shift).reshape(-1, 8)
-
         rest = flat.size % 16
-        for part in _blocks(flat.size - rest):
-            draw(part)
-        if rest:
-            if storage.name not in HALF:
-                self._uniform(rest, storage)
-            draw(slice(flat.size - 16, flat.size))
+        whole = flat.size - rest
+        for part in _blocks(whole, _BLOCK // 2):  # more is made of these on the way
+            u = self._uniform(part.stop - part.start, storage)
+            ragged = rest > 0 and part.stop == whole
+            if ragged:
+                if name_of(storage) not in HALF:
+                    self._uniform(rest, storage)
+                u = np.append(u, self._uniform(16, storage))
+            u = u.reshape(-1, 2, 8)
+            block = np.empty_like(flat, shape=u.shape) if ragged else flat[part].reshape(u.shape)
+            for half, z in enumerate(_normals(work, u[:, 0].reshape(-1), u[:, 1].reshape(-1), _log_of_rest)):
+                block[:, half] = _scaled(z, scale, shift).reshape(-1, 8)
+            if ragged:
+                flat[part], flat[-16:] = block[:-1].reshape(-1), block[-1].reshape(-1)
 
     def _normal_pairs(self, n: int, work: Array) -> Array:
         record = self._record
@@ -290,18 +333,18 @@ class Generator(Engine):
         if len(z) < n:
             pairs = (n - len(z) + 1) // 2
             u_angle, u_radius = self._uniform(2 * pairs, np.dtype(np.float64)).reshape(pairs, 2).T
-            z = np.concatenate([z, np.stack(_normals(work, u_radius, u_angle), 1).reshape(-1)])
+            z = np.concatenate([z, np.stack(_normals(work, u_radius, u_angle, _log1p), 1).reshape(-1)])
             spare = math.sqrt(-2 * math.log1p(-u_radius[-1])) * math.sin(2 * math.pi * u_angle[-1])
         record["has_normal"] = len(z) > n
         record["normal"] = spare if len(z) > n else 0.0
         return z[:n]
 
 
-def _blocks(n: int) -> Iterator[slice]:
-    return (slice(i, min(i + _BLOCK, n)) for i in range(0, n, _BLOCK))
+def _blocks(n: int, size: int = _BLOCK) -> Iterator[slice]:
+    return (slice(i, min(i + size, n)) for i in range(0, n, size))
 
 
-def _stretched(u: Array, low: Array, high: Array) -> Array:
+def _stretched(u: Array, low: Any, high: Any) -> Array:
     """u * (high - low) + low, rounded once; from -high and from 0 on that is one product. Overwrites u."""
     if low == -high:
         u *= 2  # exact, as is the difference
@@ -323,50 +366,21 @@ def _scaled(x: Array, scale: Array, shift: Array) -> Array:
     return x
 
 
-def _normals(work: Array, u_radius: Array, u_angle: Array) -> tuple[Array, Array]:
+def _normals(work: Array, u_radius: Array, u_angle: Array, log: Callable[[Array], Array]) -> tuple[Array, Array]:
     """Cosines and sines of Box and Muller; in float32 with torch's own functions."""
     if work.dtype == np.float32:
         return box_muller(u_radius, u_angle)
-    radius = np.sqrt(-2 * np.log1p(-lift(work, u_radius)))
+    radius = np.sqrt(-2 * log(lift(work, u_radius)))
     angle = 2 * pi_like(work) * lift(work, u_angle)
     return radius * np.cos(angle), radius * np.sin(angle)
 
 
-def _range(dtype: np.dtype[Any], low: int, high: int | None, largest: int) -> tuple[int, int]:
-    """The integers within [low, high) that a dtype can hold; RuntimeError where it cannot hold the bounds."""
-    if high is not None and low >= high:
-        raise RuntimeError(f"low must be below high, got low={low}, high={high}")
-    end = largest + 1 if high is None else high
-    if dtype.name in _DIGITS:
-        digits = _DIGITS[dtype.name]
-        if (near := _rounded(low + 1, dtype)) < low:
-            low = near + 2 ** (abs(low + 1).bit_length() - digits)
-        if high is not None and (near := _rounded(high - 1, dtype)) >= high:
-            end = near - 2 ** (abs(high - 1).bit_length() - digits)
-        if low >= end:
-            raise RuntimeError(f"low must be below high in {dtype.name}, got low={low}, high={end}")
-        for name, bound in (("low", low), ("high - 1", end - 1)):
-            if abs(bound) > 2**digits:
-                warnings.warn(f"{name} is beyond 2**{digits}, to which {dtype.name} holds every integer: {bound}",
-                              UserWarning, stacklevel=4)
-    smallest, most = _limits(dtype)
-    if not (smallest <= low <= most and smallest <= end - 1 <= most):
-        raise RuntimeError(f"low and high - 1 must be within [{smallest}, {most}] for {dtype.name}, "
-                           f"got low={low}, high={end}")
-    return low, end
+def _log1p(u: Array) -> Array:
+    return libm(math.log1p, -u)
 
 
-def _rounded(number: int, dtype: np.dtype[Any]) -> float:
-    with np.errstate(over="ignore"):
-        rounded = float(np.float32(number).astype(dtype) if dtype.name in HALF else dtype.type(number))
-    return int(rounded) if math.isfinite(rounded) else rounded
-
-
-def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
-    if dtype.name in _DIGITS:
-        most = float(LARGEST[dtype.name])
-        return -most, most
-    return (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+def _log_of_rest(u: Array) -> Array:
+    return libm(math.log, 1 - u)  # without error, and yet the two functions differ in the last bit
 
 
 def _parts(array: Array) -> Array:

@@ -8,6 +8,7 @@ formula lives. Cases, tests, benchmarks and tables are made from it and from not
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -175,6 +176,11 @@ class LossSpec(Spec):
     held: Callable[[Mapping[str, Any]], tuple[dict[str, Any], dict[str, str]]] | None = None
     """Of a module with parameters: from a call's arguments those of its constructor, and which parameter (by torch's
     name) holds which array (by its path, such as ``tail[0][1]``)."""
+    elementwise: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of a loss with one element for each of its first array: further arguments to go through all of a type's numbers
+    with, by a label. Numbers stand for whole arrays."""
+    domain: tuple[float, float] = (-math.inf, math.inf)  #: the numbers that its first array may hold
+    upstream: tuple[float, float] = (0.5, 2.0)  #: the interval that gradients from above are drawn from
     omitted: tuple[str, ...] = ()  #: arguments of torch that choose an implementation, a device, and no rule
     older_modules: tuple[str, ...] = ()  #: further classes of ``torch.nn``, deprecated ones
 
@@ -207,7 +213,9 @@ class InitSpec(Spec):
     draw: Callable[[Options, np.random.Generator, Limits], dict[str, Any]]
     """Keyword arguments of one case; ``shape`` stands for the array, which the case makes."""
     sized: Callable[[int], dict[str, Any]]  #: arguments for about n elements, ``shape`` among them
-    bitwise: tuple[str, ...] = DTYPES  #: the types in which its numbers are torch's to the last bit
+    bitwise: tuple[str, ...] = DTYPES
+    """The types in which its numbers are torch's to the last bit: on torch's path for x86 CPUs with AVX2 or more, and
+    in float64 where NumPy's sine and cosine are the C library's."""
 
     @property
     def implementation(self) -> Callable[..., Any]:

@@ -22,12 +22,13 @@ ROOT = Path(__file__).parent.parent
 
 #: What each layer of the oracle may import of the oracle. A module that is not here is a view or a target.
 LAYERS = {
-    "ball": set(), "ulp": {"ball"}, "cases": {"ball", "ulp"}, "evaluate": {"cases", "ulp"},
+    "ball": set(), "ulp": {"ball"}, "sweeps": {"ulp"}, "cases": {"ball", "sweeps", "ulp"}, "evaluate": {"cases", "ulp"},
     "dialects": set(), "waivers": {"dialects"}, "distribution": {"ulp"},
     "truth": {"ball", "cases", "evaluate", "ulp"}, "compare": {"ball", "evaluate", "truth", "ulp"},
     "targets": {"cases", "evaluate"},
     "diagnosis": {"ball", "cases", "compare", "dialects", "evaluate", "run", "truth"},
     "run": {"cases", "compare", "dialects", "evaluate", "targets", "truth", "waivers"},
+    "journal": {"cases", "run", "targets"}, "vectors": {"cases", "compare", "run", "truth"}, "executors": set(),
 }
 
 
@@ -80,6 +81,8 @@ def test_only_one_file_imports_flint_and_only_its_target_a_framework() -> None:
         homes = {"torch": "pytorch", "jax": "optax_jax", "optax": "optax_jax", "keras": "keras3"}
         for framework, target in homes.items():
             assert framework not in roots or name == f"oracle.targets.{target}"
+        assert "distributed" not in roots or name == "oracle.executors"
+        assert "safetensors" not in roots or name == "oracle.vectors"
 
 
 @pytest.mark.parametrize("statement", [

@@ -11,6 +11,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from benchmarks.draws import SLOWER, draws
 from benchmarks.table import Column, Row, means, ratios, table
 from benchmarks.workloads import Run, stepper, workloads
 from oracle.cases import leaves
@@ -37,6 +38,15 @@ def test_reference_and_torch_do_the_same_work(spec: Spec) -> None:
         assert {dtype for _, dtype in ours} == {np.dtype(np.float32)}
         for target, theirs in targets.items():
             assert [(a.shape, a.dtype) for a in theirs] == ours, target
+
+
+def test_draws_do_the_same_work() -> None:
+    for ours, theirs in zip(draws()[::2], draws()[1::2], strict=True):
+        assert (ours.op, ours.target, theirs.target) == (theirs.op, "reference", "torch:eager")
+        for n in (7, 40):
+            (x,), (y,) = arrays(ours.prepare(n)), arrays(theirs.prepare(n))
+            assert (x.dtype, x.tolist()) == (y.dtype, y.tolist()), ours.op  # the same seed, and so the same numbers
+    assert {one.op for one in draws()} >= set(SLOWER)
 
 
 def test_every_kind_has_its_parts() -> None:

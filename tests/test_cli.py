@@ -21,7 +21,9 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return int(end.value.code or 0)
 
 
-@pytest.mark.parametrize("command", [[], ["list"], ["audit"], ["explain"]])
+@pytest.mark.parametrize("command", [[], ["list"], ["audit"], ["diff"], ["explain"], ["report"], ["defects"],
+                                     ["vectors"],
+                                     ["vectors", "export"], ["vectors", "verify"]])
 def test_help_shows_an_example_and_imports_nothing_heavy(command: list[str]) -> None:
     code = ("import sys\nfrom oracle.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n"
             "    assert not end.code\nassert not {'torch', 'numpy', 'flint'} & set(sys.modules)")
@@ -139,5 +141,13 @@ def test_explain_shows_why_a_disagreement_is_accepted(
 def test_the_header_is_json_on_the_first_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _run(monkeypatch, "audit", "normal_", "--dtype", "float32", "--target", "reference", "--out", str(tmp_path))
     head = json.loads((tmp_path / "records.jsonl").read_text().splitlines()[0])
-    assert set(head) == {"format", "command", "device", "versions", "machine"}
+    assert set(head) == {"format", "command", "device", "targets", "cases", "versions", "paths", "machine"}
     assert {"python", "torch", "numpy", "python-flint", "torch-oracle"} <= set(head["versions"])
+
+
+def test_an_audit_says_on_which_path_torch_ran(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    monkeypatch.setattr("oracle.targets.pytorch.path", lambda: "SOME PATH")
+    _run(monkeypatch, "audit", "eye_", "--dtype", "float32", "--out", str(tmp_path))
+    assert "CPU path of torch: SOME PATH\n" in capsys.readouterr().out
+    assert json.loads((tmp_path / "records.jsonl").read_text().splitlines()[0])["paths"] == {"torch": "SOME PATH"}

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +16,22 @@ import torch
 
 from reference import precision, random
 from reference.random import Generator
-from tests.twins import DTYPES, assert_same_bits, assert_same_normals, state_of, zeros
+from tests.paths import figures
+from tests.twins import (
+    DTYPES,
+    NAMED_PATH,
+    assert_same_bits,
+    assert_same_normals,
+    bits,
+    same_bits_in,
+    state_of,
+    zeros,
+)
 
+ROOT = Path(__file__).parent.parent
 SEEDS = (0, 1, 2**31, 2**32 + 1, 2**63 + 5, -7)
 SIZES = (0, 1, 2, 3, 7, 15, 16, 17, 31, 32, 40, 640)
-FUSES = pytest.mark.skipif(torch.backends.cpu.get_cpu_capability() == "DEFAULT",
-                           reason="torch's baseline CPU path rounds x * scale + shift twice")
+FUSES = pytest.mark.skipif(not NAMED_PATH, reason="torch's baseline CPU path rounds x * scale + shift twice")
 
 
 def pair(seed: int) -> tuple[Generator, torch.Generator]:
@@ -128,6 +143,76 @@ def test_states_go_both_ways(drawn: int) -> None:
     assert_same_bits(ours.normal_(a), t.normal_(generator=theirs))
 
 
+DRAWS = {
+    "uniform_": lambda x, g: x.uniform_(-1.0, 3.0, **g), "normal_, 3": lambda x, g: x[:1, :3].normal_(1.0, 2.0, **g),
+    "normal_, 35": lambda x, g: x.normal_(1.0, 2.0, **g), "normal_, strides": lambda x, g: x[:, ::2].normal_(**g),
+    "random_": lambda x, g: x.random_(0, 100, **g), "bernoulli_": lambda x, g: x.bernoulli_(0.3, **g),
+    "exponential_": lambda x, g: x.exponential_(2.0, **g), "transposed": lambda x, g: x.T.uniform_(**g),
+}
+
+
+class Draws:
+    """An array with torch's methods, so that one expression draws on both sides."""
+
+    def __init__(self, array: np.ndarray, generator: Generator) -> None:
+        self.array, self.generator = array, generator
+
+    def __getitem__(self, key: object) -> Draws:
+        return Draws(self.array[key], self.generator)
+
+    @property
+    def T(self) -> Draws:
+        return Draws(self.array.T, self.generator)
+
+    def __getattr__(self, name: str):
+        return lambda *arguments: getattr(self.generator, name)(self.array, *arguments)
+
+
+@FUSES
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_stream_passes_to_and_fro_without_a_seam(dtype: str) -> None:
+    """Either side draws by turns from the state that the other has left; the values are those of torch alone."""
+    alone, theirs, ours = torch.Generator().manual_seed(7), torch.Generator().manual_seed(7), Generator()
+    order = np.random.default_rng(0).permutation([*DRAWS] * 6)
+    for turn, name in enumerate(order):
+        array, tensor = zeros((5, 7), dtype)
+        want = torch.zeros_like(tensor)
+        DRAWS[name](want, {"generator": alone})
+        if turn % 2:
+            DRAWS[name](tensor, {"generator": theirs})
+        else:
+            ours.set_state(theirs.get_state().numpy())
+            DRAWS[name](Draws(array, ours), {})
+            theirs.set_state(torch.from_numpy(ours.get_state()))
+        got = tensor if turn % 2 else array
+        if turn % 2 or same_bits_in(dtype):
+            assert bits(got).tobytes() == bits(want).tobytes(), name
+        for n in (6, 1000):
+            permutation = torch.randperm(n, generator=alone)
+            if turn % 2:
+                ours.set_state(theirs.get_state().numpy())
+                assert_same_bits(ours.randperm(n), permutation)
+                assert_same_bits(ours.randint(-3, 9, (n,)), torch.randint(-3, 9, (n,), generator=alone))
+                theirs.set_state(torch.from_numpy(ours.get_state()))
+            else:
+                assert (torch.randperm(n, generator=theirs) == permutation).all()
+                assert (torch.randint(-3, 9, (n,), generator=theirs)
+                        == torch.randint(-3, 9, (n,), generator=alone)).all()
+        assert state_of(theirs) == state_of(alone), name
+
+
+def test_a_seam_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    get_state = Generator.get_state
+
+    def forgetful(self: Generator) -> np.ndarray:
+        self._record["has_normal"] = 0
+        return get_state(self)
+
+    monkeypatch.setattr(Generator, "get_state", forgetful)
+    with pytest.raises(AssertionError):
+        test_a_stream_passes_to_and_fro_without_a_seam("float32")
+
+
 def test_a_state_keeps_what_it_does_not_use() -> None:
     state = Generator().get_state()
     state[5048:5053] = [0, 0, 128, 63, 1]  # the float32 normal of a state that an older torch has saved
@@ -199,7 +284,7 @@ def test_fma_rounds_once(dtype: type) -> None:
 
 MISTAKES = {
     "ragged halves drawn in vain": ("HALF", frozenset(), test_normal, ("bfloat16", 0.0, 1.0)),
-    "angle and radius exchanged": ("_normals", lambda work, u, v, f=random._normals: f(work, v, u),
+    "angle and radius exchanged": ("_normals", lambda work, u, v, log, f=random._normals: f(work, v, u, log),
                                    test_normal, ("float64", 0.0, 1.0)),
     "sum rounded twice": ("fma", lambda x, y, z: x * y + z,
                           test_uniform, ("float32", (0.1, 0.2))),
@@ -315,10 +400,7 @@ def test_exponential(dtype: str) -> None:
             for a, t in ((array, tensor), (array.T, tensor.T)):
                 ours.exponential_(a, rate)
                 t.exponential_(rate, generator=theirs)
-                if dtype == "float64":  # logarithm and product: two roundings on either side, of at most an ulp
-                    np.testing.assert_allclose(a, t.numpy(), rtol=4 * 2.0**-52)
-                else:
-                    assert_same_bits(a, t)
+                assert_same_bits(a, t)
         assert_same_state(ours, theirs)
     with pytest.raises(RuntimeError, match="lambd must be above 0"):
         Generator().exponential_(array, 0.0)
@@ -341,3 +423,47 @@ def test_normals_are_equal_bit_for_bit(dtype: str) -> None:
         array, tensor = zeros((100_003,), dtype)
         assert_same_bits(ours.normal_(array, mean, std), tensor.normal_(mean, std, generator=theirs))
         assert_same_state(ours, theirs)
+
+
+@pytest.mark.skipif(not same_bits_in("float64"), reason="NumPy has float64 functions of its own here")
+@pytest.mark.parametrize("n", [7, 100_003])
+def test_float64_normals_are_equal_bit_for_bit(n: int) -> None:
+    for seed, (mean, std) in enumerate([(0.0, 1.0), (0.0, 0.02), (0.3, 0.02), (-5.0, 1000.0)]):
+        ours, theirs = pair(seed)
+        for _ in range(400 if n < 16 else 1):
+            array, tensor = zeros((n,), "float64")
+            assert_same_bits(ours.normal_(array, mean, std), tensor.normal_(mean, std, generator=theirs))
+        assert_same_state(ours, theirs)
+
+
+@pytest.mark.skipif(not NAMED_PATH, reason="torch's paths of x86 CPUs are compared")
+@pytest.mark.parametrize("path", ["avx2", "default"])
+def test_other_paths_of_torch(path: str) -> None:
+    """On AVX2 every normal is the same; on the baseline path it is another one, within what both may be off."""
+    environment = os.environ | {"ATEN_CPU_CAPABILITY": path, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "tests.paths", "100000"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=ROOT)
+    report = json.loads(done.stdout)
+    assert report["path"] == path.upper()
+    for dtype, found in report["normals"].items():
+        assert (found["beyond the bound"], found["states differ"]) == (0, False)
+        if path == "avx2" and same_bits_in(dtype):
+            assert found["share equal"] == 1
+    if path == "default":  # else the comparison would compare nothing
+        assert report["normals"]["float32"]["share equal"] < 1
+
+
+@pytest.mark.parametrize(("generator", "caught"), [
+    ("reference", []), ("shifted", ["share equal", "beyond the bound"]), ("one more word", ["states differ"])])
+def test_the_comparison_of_paths_sees_mistakes(generator: str, caught: list[str]) -> None:
+    class Wrong(Generator):
+        def normal_(self, array: np.ndarray, mean: float = 0.0, std: float = 1.0) -> np.ndarray:
+            super().normal_(array, mean, std)
+            if generator == "shifted":
+                array += np.float32(2.0**-14)
+            if generator == "one more word":
+                self.random_words(1)
+            return array
+
+    right, wrong = (figures(make, "float32", 1000) for make in (Generator, Wrong))
+    assert [name for name in right if right[name] != wrong[name] and name != "ulp"] == caught

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from oracle import run, targets, waivers
-from oracle.cases import Case, parse
-from oracle.evaluate import Outputs
+from oracle.cases import Case, parse, select, select_sweeps
+from oracle.evaluate import FLOATS, Outputs, evaluate
 from oracle.waivers import Waiver, WaiverError, load, stale
 from reference.spec import Spec
 
@@ -46,6 +47,7 @@ def test_a_waiver_accepts_only_what_it_names(tmp_path: Path) -> None:
     (('name = "a"', ""), "lacks name"),
     (('reason = "a test"', 'reason = "a test"\nresaon = "b"'), "waiver 'a' has unknown keys: resaon"),
     (('reason = "a test"', 'reason = "a test"\ndialect = "klingon"'), "no dialect is called 'klingon'"),
+    (('reason = "a test"', 'reason = "a test"\ntorch = "2.14"'), "given as >=2.14 or <2.14, not '2.14'"),
     (("", ""), "two waivers are called 'a'"),
 ])
 def test_a_bad_waiver_is_named(tmp_path: Path, change: tuple[str, str], message: str) -> None:
@@ -54,11 +56,51 @@ def test_a_bad_waiver_is_named(tmp_path: Path, change: tuple[str, str], message:
         _load(tmp_path, text)
 
 
+@pytest.mark.parametrize(("versions", "torch", "is_for"), [
+    (">=2.14", "2.14.0", True), (">=2.14", "2.14.1+cu130", True), (">=2.14", "2.13.0+cpu", False),
+    (">=2.14", "3.0.0a0+git1234", True), ("<2.14", "2.13.0", True), ("<2.14", "2.14.0", False),
+    (">=2.9", "2.14.0", True), (">=2.14", "", False), ("<2.14", "", False),
+])
+def test_a_waiver_can_be_for_versions_of_torch(tmp_path: Path, versions: str, torch: str, is_for: bool) -> None:
+    path = tmp_path / "waivers.toml"
+    path.write_text(GOOD + f'torch = "{versions}"\n')
+    assert len(load(path, torch)) == is_for
+
+
+@pytest.mark.parametrize(("case_id", "dialect"), [
+    ("hinge_embedding_loss/float32/reduction=none,regime=kink", "hinge-open"),
+    ("margin_ranking_loss/float32/reduction=none,regime=kink", "ranking-open"),
+    ("cosine_embedding_loss/float32/reduction=none,regime=kink", "cosine-open"),
+])
+def test_clamps_without_a_gradient_at_the_kink_are_known_from_torch_2_14_on(case_id: str, dialect: str) -> None:
+    """What torch 2.14 gives: the full gradient but at kinks, where there is none."""
+    from oracle.dialects import DIALECTS
+
+    case = parse(case_id)
+    changed = Case(DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw)
+
+    class Newer(_Cancelling):
+        def run(self, case: Case) -> Outputs:
+            return evaluate(changed, FLOATS)
+
+    record = run.run_case(case, Newer(1.0), load(torch="2.14.1"))
+    assert (record.verdict, record.waiver) == ("exceeds", dialect)
+    assert record.got is not None
+    assert float.fromhex(record.got) == 0, "where the reference has the gradient of one side"
+    assert run.run_case(case, Newer(1.0), load(torch="2.13.0")).fails
+
+
 def test_the_shipped_waivers_have_links_and_reasons() -> None:
     assert {w.name for w in load()} >= {"bce-cancels", "ce-ignored-nan", "adam-float16-eps"}
     for waiver in load():
         assert len(waiver.reason) > 80
         assert not waiver.link or waiver.link.startswith("https://")
+
+
+def test_every_shipped_waiver_is_of_some_case() -> None:
+    ids = [case.id for case in (*select(), *select_sweeps())]
+    for waiver in load():
+        assert any(fnmatchcase(case_id, waiver.case) for case_id in ids), waiver.name
 
 
 def test_a_waiver_that_nothing_needed_is_stale(tmp_path: Path) -> None:
@@ -69,6 +111,7 @@ def test_a_waiver_that_nothing_needed_is_stale(tmp_path: Path) -> None:
     assert stale(waivers_, {"a"}, shipped, everything, ["torch:eager"]) == []
     assert stale(waivers_, set(), shipped, everything, ["reference"]) == [], "its target did not run"
     assert stale(waivers_, set(), shipped, {shipped[0]}, ["torch:eager"]) == [], "one of its cases did not run"
+    assert stale(waivers_, set(), shipped[2:], everything, ["torch:eager"]) == [], "it is of no case of this kind"
 
 
 class _Cancelling:

@@ -15,6 +15,23 @@ DTYPES = {"float64": np.dtype(np.float64), "float32": np.dtype(np.float32), "flo
           "bfloat16": np.dtype(ml_dtypes.bfloat16)}
 PRECISION = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
 
+#: torch's baseline path rounds uniform numbers twice, and has other logarithms, sines and cosines.
+NAMED_PATH = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
+
+
+def _are_the_c_library(*names: str) -> bool:
+    x = np.random.default_rng(0).uniform(0.0, 2 * math.pi, 20000)
+    return all((getattr(np, name)(x) == [getattr(math, name)(v) for v in x]).all() for name in names)
+
+
+#: NumPy may have float64 functions of its own for a processor, which differ from torch's in the last bit.
+C_LIBRARY = _are_the_c_library("sin", "cos")
+
+
+def same_bits_in(dtype: str) -> bool:
+    """Are normal numbers of a type torch's to the last bit on this machine?"""
+    return NAMED_PATH and (dtype != "float64" or C_LIBRARY)
+
 
 def zeros(shape: tuple[int, ...], dtype: str, layout: str = "contiguous") -> tuple[Array, torch.Tensor]:
     """Zeros of one shape, type and order of memory, for NumPy and for torch."""

@@ -178,6 +178,35 @@ def _unmasked_cosine(spec: LossSpec) -> LossSpec:
     return dataclasses.replace(spec, backward=backward)
 
 
+def _open_clamp(spec: LossSpec) -> LossSpec:
+    """max(0, z) has the gradient 1 where z > 0, and 0 at the kink itself: elements of loss 0 have none."""
+
+    @numerics.ieee
+    def backward(grad_output: Array, size_average: bool | None = None, reduce: bool | None = None,
+                 reduction_: str = "mean", **arguments: Any) -> Any:
+        elements = spec.function(**arguments, reduction="none")
+        mean = reduction.resolve(reduction_, size_average, reduce) == "mean"
+        g = np.where(elements > 0, grad_output / elements.size if mean else grad_output, 0)
+        return spec.backward(numerics.cast(g, elements.dtype), **arguments, reduction="none")
+
+    return dataclasses.replace(spec, backward=_torch_names(backward))
+
+
+def _open_hinge(spec: LossSpec) -> LossSpec:
+    """As :func:`_open_clamp`, but only of max(0, m - x): targets other than -1 have the loss x besides."""
+
+    @numerics.ieee
+    def backward(grad_output: Array, input: Array, target: Array, margin: float = 1.0,
+                 size_average: bool | None = None, reduce: bool | None = None,
+                 reduction_: str = "mean") -> tuple[Array | None, None]:
+        slope = np.where(target != -1, 1, 0) - np.where((target != 1) & (margin - input > 0), 1, 0)
+        mean = reduction.resolve(reduction_, size_average, reduce) == "mean"
+        g = grad_output / slope.size if mean else grad_output
+        return numerics.unbroadcast(g * numerics.cast(slope, input.dtype), input), None
+
+    return dataclasses.replace(spec, backward=_torch_names(backward))
+
+
 def _unclamped_bce(spec: LossSpec) -> LossSpec:
     """The gradient for the target is log(1-x) - log x, though the loss clamps both."""
 
@@ -357,6 +386,12 @@ TORCH_LOSSES = (
     Dialect("cosine-unmasked", "cosine_embedding_loss", "pairs that do not count multiplied by 0",
             "gradients of pairs that do not count are 0 times the cosine's, NaN where the pair holds NaN or infinity",
             "torch 0.4 to 2.13", _unmasked_cosine),
+    Dialect("hinge-open", "hinge_embedding_loss", "no gradient at the kink",
+            "the gradient of max(0, m - x) is 0 at x = m, and not -1", "torch from 2.14 on", _open_hinge),
+    Dialect("ranking-open", "margin_ranking_loss", "no gradient at the kink",
+            "the gradient of max(0, z) is 0 at z = 0, and not 1", "torch from 2.14 on", _open_clamp),
+    Dialect("cosine-open", "cosine_embedding_loss", "no gradient at the kink",
+            "the gradient of max(0, cos - m) is 0 where cos = m, and not 1", "torch from 2.14 on", _open_clamp),
     Dialect("multi-margin-drops-nan", "multi_margin_loss", "NaN that counts as no loss",
             "max(0, z) is z where z > 0, else 0: 0 for NaN", "torch 0.4 to 2.13", _multi_margin_drops_nan),
     Dialect("multilabel-margin-drops-nan", "multilabel_margin_loss", "NaN that counts as no loss",

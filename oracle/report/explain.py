@@ -20,7 +20,7 @@ from ..waivers import load
 from .script import reproduce
 from .table import figure, three_lines
 
-__all__ = ["explanation"]
+__all__ = ["explanation", "shown_inputs"]
 
 Array = np.ndarray[Any, Any]
 
@@ -29,12 +29,16 @@ ROWS = 8  #: elements of an output that are shown: those with the largest share 
 
 def explanation(case: Case, targets: Sequence[Target]) -> str:
     """The whole text."""
-    return "\n".join([*_inputs(case), *_bound(case), *_answers(case, targets), *_verdicts(case, targets),
-                      *_scripts(case, targets)])
+    return "\n".join([*_title(case), *shown_inputs(case), *_bound(case), *_answers(case, targets),
+                      *_verdicts(case, targets), *_scripts(case, targets)])
 
 
-def _inputs(case: Case) -> Iterator[str]:
+def _title(case: Case) -> Iterator[str]:
     yield f"{case.id}\n{'=' * len(case.id)}\n{case.spec.torch_names[0]} in {case.dtype}\n\nInputs"
+
+
+def shown_inputs(case: Case) -> Iterator[str]:
+    """The inputs of a case in lines of text; of long arrays and trajectories the beginning and the end."""
     if isinstance(case.inputs, Trajectory):
         for i, group in enumerate(case.inputs.groups):
             yield f"  group {i} {dict(group.options) or ''}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import singledispatch
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..compare import Finding
 from ..targets import Unsupported
 from ..truth import Truth
 
-__all__ = ["reproduce", "torch_script"]
+__all__ = ["compared", "reproduce", "torch_script"]
 
 Array = np.ndarray[Any, Any]
 
@@ -188,7 +188,10 @@ def torch_script(case: Case, variant: str, device: str) -> str:
 
 def reproduce(source: str, findings: list[Finding], truths: Mapping[str, Truth]) -> str:
     """The source with the truth of the worst element of each output behind it."""
-    expected = "".join(
-        f"    ({f.output!r}, {f.index!r}, {float(truths[f.output].hi[f.index]).hex()!r}, "
-        f"{float(f.bound or 0.0).hex()!r}),\n" for f in findings if f.index is not None)
-    return source + _TAIL.format(expected=expected)
+    return compared(source, [(f.output, f.index, float(truths[f.output].hi[f.index]).hex(), float(f.bound or 0.0).hex())
+                             for f in findings if f.index is not None])
+
+
+def compared(source: str, expected: Iterable[tuple[str, tuple[int, ...], str, str]]) -> str:
+    """The source with a comparison behind it: output, index, truth and bound, these two as hexadecimal floats."""
+    return source + _TAIL.format(expected="".join(f"    {one!r},\n" for one in expected))

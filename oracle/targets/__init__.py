@@ -1,13 +1,15 @@
 """Implementations under test. One file a framework, imported when one of its targets is asked for.
 
 A framework's file has ``VARIANTS`` (with a line on each), ``default(device)`` (those that an audit takes
-unasked) and ``make(variant, device)``. Target names are ``framework:variant``; a framework's
+unasked) and ``make(variant, device)``; one that computes on different paths on different CPUs has ``path()``
+as well. Target names are ``framework:variant``; a framework's
 name alone stands for its default variants.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -16,7 +18,7 @@ from reference.spec import Spec
 from ..cases import Case
 from ..evaluate import Outputs
 
-__all__ = ["FRAMEWORKS", "Target", "TargetError", "Unsupported", "load"]
+__all__ = ["FRAMEWORKS", "Target", "TargetError", "Unsupported", "load", "paths"]
 
 #: Framework -> module of this package.
 FRAMEWORKS = {"reference": "numpy_reference", "torch": "pytorch", "optax": "optax_jax", "keras": "keras3"}
@@ -69,3 +71,10 @@ def load(names: Sequence[str], device: str = "cpu") -> list[Target]:
             target = module.make(one, device)
             targets[target.name] = target
     return list(targets.values())
+
+
+def paths() -> dict[str, str]:
+    """Of the frameworks that were loaded, the path on which each computes on this CPU: last bits depend on it."""
+    loaded = {framework: sys.modules.get(f"{__name__}.{name}") for framework, name in FRAMEWORKS.items()}
+    return {framework: str(module.path()) for framework, module in loaded.items()
+            if module is not None and hasattr(module, "path")}

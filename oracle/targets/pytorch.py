@@ -18,7 +18,7 @@ from ..cases import Case, leaf, leaves
 from ..evaluate import Outputs, closures, empty_tensor, entries, stack_steps, take_seeds
 from . import Target, TargetError, Unsupported
 
-__all__ = ["VARIANTS", "default", "implementation", "loss_call", "make", "resolve", "to_array", "to_gradient",
+__all__ = ["VARIANTS", "default", "implementation", "loss_call", "make", "path", "resolve", "to_array", "to_gradient",
            "to_tensor", "to_tensors"]
 
 Array = np.ndarray[Any, Any]
@@ -50,6 +50,11 @@ def default(device: str) -> list[str]:
 def make(variant: str, device: str) -> Target:
     """One variant of torch on one device."""
     return _Torch(variant, device)
+
+
+def path() -> str:
+    """torch's CPU path: ``DEFAULT``, ``AVX2``, ``AVX512`` on x86; ATEN_CPU_CAPABILITY chooses a lower one."""
+    return str(torch.backends.cpu.get_cpu_capability())
 
 
 @cache

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import random
 from ..spec import Axis, InitSpec, Refusal
-from ._cases import GENERATOR, LAYOUT, SEED, draw, matrix
+from ._cases import GENERATOR, LAYOUT, NORMALS, SEED, draw, matrix
 from ._fans import calculate_correct_fan
 from ._gain import calculate_gain, root
 
@@ -75,8 +75,8 @@ SPEC = InitSpec(
         GENERATOR,
     ),
     function=kaiming_normal_,
-    bitwise=("float32", "float16", "bfloat16"),
     draw=draw,
+    slower=NORMALS,
     sized=matrix,
     refusals=(
         Refusal("one dimension", {"tensor": np.zeros(3)}, ValueError, "at least 2 dimensions.*got 1"),

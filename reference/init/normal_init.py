@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import random
 from ..spec import Axis, InitSpec, Refusal
-from ._cases import GENERATOR, LAYOUT, SEED, draw, two_axes_where_transposed
+from ._cases import GENERATOR, LAYOUT, NORMALS, SEED, draw, two_axes_where_transposed
 
 __all__ = ["normal_"]
 
@@ -67,8 +67,8 @@ SPEC = InitSpec(
     ),
     allowed=two_axes_where_transposed,
     function=normal_,
-    bitwise=("float32", "float16", "bfloat16"),
     draw=draw,
+    slower=NORMALS,
     sized=_sized,
     refusals=(
         Refusal("no scale is negative", {"tensor": np.zeros(3), "std": -1.0}, RuntimeError, "std.*got -1.0"),

@@ -10,7 +10,7 @@ import numpy as np
 from .. import random
 from .._storage import check_numbers
 from ..spec import Axis, InitSpec, Refusal
-from ._cases import GENERATOR, LAYOUT, SEED, draw, matrix
+from ._cases import GENERATOR, LAYOUT, NORMALS, SEED, draw, matrix
 
 __all__ = ["sparse_"]
 
@@ -74,8 +74,8 @@ SPEC = InitSpec(
         GENERATOR,
     ),
     function=sparse_,
-    bitwise=("float32", "float16", "bfloat16"),
     draw=draw,
+    slower=f"{NORMALS}; and each column's permutation is found by sorting, where torch exchanges element by element",
     sized=_sized,
     refusals=(
         Refusal("one axis", {"tensor": np.zeros(3), "sparsity": 0.5}, ValueError, "2 dimensions, got 1"),

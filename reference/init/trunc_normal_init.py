@@ -11,7 +11,7 @@ import numpy as np
 from .. import random
 from .._storage import HALF, check_numbers, storage_of
 from ..spec import Axis, InitSpec, Options, Refusal
-from ._cases import GENERATOR, LAYOUT, SEED, draw, two_axes_where_transposed
+from ._cases import GENERATOR, LAYOUT, NORMALS, SEED, draw, two_axes_where_transposed
 
 __all__ = ["trunc_normal_"]
 
@@ -149,8 +149,8 @@ SPEC = InitSpec(
     ),
     allowed=_allowed,
     function=trunc_normal_,
-    bitwise=("float32", "float16", "bfloat16"),
     draw=draw,
+    slower=NORMALS,
     sized=_sized,
     refusals=(
         Refusal("an empty interval", {"tensor": np.zeros(3), "a": 2.0, "b": -2.0}, RuntimeError, "low=2.0"),

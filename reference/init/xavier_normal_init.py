@@ -9,7 +9,7 @@ import numpy as np
 from .. import random
 from .._storage import check_numbers
 from ..spec import Axis, InitSpec, Refusal
-from ._cases import GENERATOR, LAYOUT, SEED, WEIGHTS, draw, matrix
+from ._cases import GENERATOR, LAYOUT, NORMALS, SEED, WEIGHTS, draw, matrix
 from ._fans import calculate_fan_in_and_fan_out
 
 __all__ = ["xavier_normal_"]
@@ -67,8 +67,8 @@ SPEC = InitSpec(
         GENERATOR,
     ),
     function=xavier_normal_,
-    bitwise=("float32", "float16", "bfloat16"),
     draw=draw,
+    slower=NORMALS,
     sized=matrix,
     refusals=(
         Refusal("one dimension", {"tensor": np.zeros(3)}, ValueError, "at least 2 dimensions.*got 1"),

@@ -182,6 +182,8 @@ SPEC = LossSpec(
           Axis("regime", ("moderate", "tails", "huge", "zero", "tiny", "inf", "nan"), "of the logits")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     arrays=("input", "target", "weight", "pos_weight"),
+    elementwise={**{t: {"target": float(t)} for t in ("0", "1", "0.3")},
+                 "pos_weight": {"target": 1.0, "pos_weight": 3.0}},
     refusals=(
         _refuse("another shape", ValueError, "target must have the shape of input", target=_X[0]),
         _refuse("integer logits", NotImplementedError, "not int64", input=_X.astype(np.int64)),

@@ -197,6 +197,7 @@ SPEC = LossSpec(
     allowed=_allowed, draw=_draw, sized=_sized, strength=3,
     kinks=lambda options: options["regime"] in ("ends", "clamped", "tiny", "floor"),
     arrays=("input", "target", "weight"),
+    elementwise={t: {"target": float(t)} for t in ("0", "1", "0.3")}, domain=(0.0, 1.0),
     refusals=(
         _refuse("another shape", ValueError, r"target must have the shape of input, \(3, 4\)", target=_X[0]),
         _refuse("more than certain", RuntimeError, "input must be between 0 and 1, not 1.5", input=_X * 3),

@@ -158,6 +158,7 @@ SPEC = LossSpec(
                "kink: x = m in places, near: a few units from it")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     arrays=("input", "target"),
+    elementwise={t: {"target": float(t)} for t in ("1", "-1")},
     # Where m = 0 a tiny x is nearer to it than the step of a difference quotient.
     kinks=lambda options: (options["regime"] in ("kink", "near")
                            or (options["regime"] == "tiny" and options["margin"] == 0)),

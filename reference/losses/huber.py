@@ -174,6 +174,7 @@ SPEC = LossSpec(
                "tie: x = y in places, kink: |x - y| = δ in places")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     arrays=("input", "target", "weight"),
+    elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "delta": {"target": -1.0, "delta": 0.3}},
     refusals=(
         _refuse("a negative delta", RuntimeError, "delta must be positive, not -1.0", delta=-1.0),
         _refuse("zero for delta", RuntimeError, "delta must be positive, not 0.0", delta=0.0),

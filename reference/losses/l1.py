@@ -167,6 +167,7 @@ SPEC = LossSpec(
           Axis("regime", ("moderate", "huge", "tiny", "close", "tie", "inf", "nan"), "tie: x = y in places")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     arrays=("input", "target", "weight"),
+    elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
     # A tiny difference is nearer to 0 than the step of a difference quotient.
     kinks=lambda options: options["regime"] in ("tie", "tiny"),
     refusals=(

@@ -183,6 +183,8 @@ SPEC = LossSpec(
           Axis("regime", ("moderate", "huge", "tiny", "kink", "inf", "nan"), "kink: equal inputs, no margin")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized, kinks=lambda o: o["regime"] == "kink",
     arrays=("input1", "input2", "target"),
+    elementwise={"1": {"input2": 0.0, "target": 1.0}, "-1": {"input2": 0.7, "target": -1.0},
+                 "margin": {"input2": 0.7, "target": 1.0, "margin": 0.3}},
     refusals=(
         _refuse("another dimension", RuntimeError, "as many dimensions", target=_X[0]),
         _refuse("inputs of other dimensions", RuntimeError, r"\(4,\)", input2=_X[0]),

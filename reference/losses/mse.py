@@ -185,6 +185,7 @@ SPEC = LossSpec(
           Axis("regime", ("moderate", "huge", "tiny", "close", "inf", "nan"), "close: a few ulp apart")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     arrays=("input", "target", "weight"),
+    elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
     refusals=(
         _refuse("integers", NotImplementedError, "must be floating, not int64 and int64",
                 input=_X.astype(np.int64), target=_X.astype(np.int64)),

@@ -216,6 +216,8 @@ SPEC = LossSpec(
     allowed=_allowed, draw=_draw, sized=_sized, strength=3,
     kinks=lambda options: options["regime"] == "ones",
     arrays=("input", "target"),
+    elementwise={"0": {"target": 0.0}, "3": {"target": 3.0}, "full": {"target": 3.0, "full": True},
+                 "rate": {"target": 3.0, "log_input": False}},
     refusals=(
         _refuse("shapes that do not broadcast", RuntimeError, r"target must broadcast .*, not \(3,\)",
                 target=_X[0, :3]),

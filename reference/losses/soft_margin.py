@@ -140,6 +140,7 @@ SPEC = LossSpec(
                "tails: exp nearly overflows, huge: it does")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     arrays=("input", "target"),
+    elementwise={t: {"target": float(t)} for t in ("1", "-1", "0.3")},
     refusals=(
         _refuse("shapes that do not broadcast", RuntimeError, r"broadcast with input, \(3, 4\), not \(3,\)",
                 target=_X[:, 0]),

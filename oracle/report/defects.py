@@ -1,0 +1,95 @@
+"""Defects of a framework: what the audit found, what is known of it, and how to see it.
+
+A waiver for a framework's targets alone says what that framework does wrong: that is a defect. One for every target
+(a state kept in float16 loses small squares, whoever keeps it) is a limit of the storage type, and is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from reference import registry
+
+from ..dialects import DIALECTS
+from ..run import Record
+from ..waivers import Waiver, load
+from .digest import Digest, Group
+from .examples import Example, examples
+
+__all__ = ["Defect", "defects"]
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One thing that a framework does wrong."""
+
+    waiver: Waiver
+    group: Group  #: the disagreements that show it; without records where no run had one
+    versions: tuple[str, ...]  #: of the framework, in which it was seen
+    examples: Sequence[Example]
+
+    @property
+    def links(self) -> list[str]:
+        """Public pages on the matter."""
+        return self.waiver.link.split()
+
+    @property
+    def rule(self) -> str:
+        """What is computed instead, where that is known as a rule."""
+        dialect = DIALECTS.get(self.waiver.dialect)
+        return dialect.difference if dialect else ""
+
+    @property
+    def since(self) -> str:
+        """Where the rule is known from."""
+        dialect = DIALECTS.get(self.waiver.dialect)
+        return dialect.used_by if dialect else ""
+
+    @property
+    def ops(self) -> list[str]:
+        """The ops that have it."""
+        return [op for op in registry.specs() if fnmatchcase(op, self.waiver.case.partition("/")[0])]
+
+    @property
+    def size(self) -> str:
+        """The largest finite error, and how often it is infinite or there is no answer at all."""
+        return "; ".join(_sizes(self.group.records))
+
+
+def _sizes(records: Iterable[Record]) -> Iterator[str]:
+    records = list(records)
+    if finite := [r.ulp for r in records if math.isfinite(r.ulp)]:
+        yield f"up to {max(finite):.3g} ULP"
+    kinds = Counter("it raises" if r.verdict == "crashed" else f"{_class(r.got)} instead of {_class(r.truth)}"
+                    for r in records if not math.isfinite(r.ulp))
+    for kind, n in kinds.most_common(3):
+        yield f"{kind} in {n}"
+
+
+def _class(value: str | None) -> str:
+    if value is None:
+        return "nothing"
+    x = float.fromhex(value)
+    return "NaN" if math.isnan(x) else "an infinity" if math.isinf(x) else "0" if x == 0 else "a number"
+
+
+def defects(runs: Sequence[Digest], framework: str = "torch", count: int = 1) -> list[Defect]:
+    """Every known defect of a framework, with what some runs show of it, in the order of the waivers."""
+    return [_defect(waiver, runs, framework, count) for waiver in load()
+            if waiver.target.partition(":")[0] == framework]
+
+
+def _defect(waiver: Waiver, runs: Sequence[Digest], framework: str, count: int) -> Defect:
+    records: list[Record] = []
+    versions: dict[str, None] = {}
+    for run in runs:
+        if found := [r for r in run.records if r.waiver == waiver.name]:
+            versions[str(run.head.get("versions", {}).get(framework, "unknown"))] = None
+            records += found
+    group = Group(waiver.name, tuple(records), waiver, waived=True)
+    device = str(runs[0].head.get("device", "cpu")) if runs else "cpu"
+    return Defect(waiver, group, tuple(versions), examples(group, count, device) if records else ())

@@ -1,0 +1,189 @@
+"""Two runs compared: what got worse, better, new and gone, by op and target, in ULP and in verdicts.
+
+Compared is each output of each case on each target that both runs have. Beyond the bound is what was accepted,
+or not judged, and now disagrees, waived or not: a waiver accepts a disagreement, not that there is one more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ..compare import Verdict
+from ..run import Record
+from .table import figure, three_lines
+
+__all__ = ["Change", "Difference", "changes", "markdown", "show_diff"]
+
+
+class Change(StrEnum):
+    """What became of one output of a case on a target."""
+
+    BROKEN = "broken"  #: it disagrees, and did not
+    MENDED = "mended"  #: it disagreed, and does not
+    WORSE = "worse"  #: a larger share of the bound, a less certain verdict, or a larger disagreement
+    BETTER = "better"  #: the opposite
+    SAME = "same"
+    NEW = "new"  #: it is not in the old run, or was not supported there
+    GONE = "gone"  #: it is not in the new run, or is not supported there
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What one run says of one output."""
+
+    verdict: Verdict
+    ulp: float
+    share: float
+    record: Record
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One output of a case on a target, in both runs."""
+
+    op: str
+    target: str
+    case: str
+    output: str
+    change: Change
+    old: _Answer | None
+    new: _Answer | None
+
+    def lines(self, more: int = 0) -> tuple[str, ...]:
+        """What it was, what it is, how to look closer, and how many more there are."""
+        assert self.old is not None
+        assert self.new is not None
+        first, second, third = three_lines(self.new.record)
+        waiver = f" (waived as {self.new.record.waiver})" if self.new.record.waiver else ""
+        was = f"  {self.output or 'all of it'} was {self.old.verdict}, {figure(self.old.ulp)} ulp, " \
+              f"{figure(self.old.share)} of the bound"
+        return (first + waiver, was, second, third, *([f"  and {more} more outputs of it"] if more else []))
+
+
+def _answers(records: Iterable[Record]) -> dict[tuple[str, str], dict[str, _Answer]]:
+    """By case and target: by output, or under "" where there is no output at all."""
+    return {(r.case, r.target): {name: _Answer(Verdict(v), u, s, r) for name, (v, u, s) in r.outputs.items()}
+            or {"": _Answer(Verdict(r.verdict), r.ulp, r.share, r)} for r in records}
+
+
+def changes(old: Iterable[Record], new: Iterable[Record]) -> list[Difference]:
+    """All outputs of both runs, in the order of the new one and then of what is gone."""
+    before, after = _answers(old), _answers(new)
+    found = []
+    for key in dict.fromkeys((*after, *before)):
+        was, now = before.get(key, {}), after.get(key, {})
+        # An implementation that crashes, or does not support a case, does so with every output.
+        outputs = [name for name in dict.fromkeys((*now, *was)) if name] or [""]
+        for output in outputs:
+            o, n = was.get(output, was.get("")), now.get(output, now.get(""))
+            record = (n or o).record  # type: ignore[union-attr]  # one of them is there
+            found.append(Difference(record.op, record.target, record.case, output, _change(o, n), o, n))
+    return found
+
+
+def _change(old: _Answer | None, new: _Answer | None) -> Change:
+    there = old is not None and old.verdict is not Verdict.UNSUPPORTED
+    here = new is not None and new.verdict is not Verdict.UNSUPPORTED
+    if not (old and new and there and here):
+        return Change.SAME if there == here else Change.NEW if here else Change.GONE
+    if old.verdict.disagrees != new.verdict.disagrees:
+        return Change.BROKEN if new.verdict.disagrees else Change.MENDED
+    was, now = ((_certainty(a.verdict), a.share, a.ulp) for a in (old, new))
+    return Change.SAME if was == now else Change.WORSE if now > was else Change.BETTER
+
+
+def _certainty(verdict: Verdict) -> int:
+    """Rank of a verdict; what is exact is within, too."""
+    return max(verdict.rank, Verdict.WITHIN.rank)
+
+
+@dataclass
+class _Row:
+    """What all outputs of one op on one target come to."""
+
+    counts: dict[Change, int] = field(default_factory=lambda: dict.fromkeys(Change, 0))
+    old: tuple[float, float] = (0.0, 0.0)  # share and ULP of the worst that the bound accepts
+    new: tuple[float, float] = (0.0, 0.0)
+
+    def add(self, d: Difference) -> None:
+        """Take one in."""
+        self.counts[d.change] += 1
+        if d.old and d.new and max(d.old.verdict.rank, d.new.verdict.rank) <= Verdict.WITHIN.rank:
+            self.old = max(self.old, (d.old.share, d.old.ulp))
+            self.new = max(self.new, (d.new.share, d.new.ulp))
+
+
+_COLUMNS = ("op", "target", "worst error was", "is", *(str(c) for c in Change))
+
+
+def _rows(differences: Sequence[Difference]) -> Iterator[tuple[str, ...]]:
+    """The cells of the table: one row an op and target that has changed at all."""
+    rows: dict[tuple[str, str], _Row] = {}
+    for d in differences:
+        rows.setdefault((d.op, d.target), _Row()).add(d)
+    for (op, target), row in rows.items():
+        if any(n for change, n in row.counts.items() if change is not Change.SAME):
+            yield (op, target, *(f"{figure(ulp)} ulp, {figure(share)}" for share, ulp in (row.old, row.new)),
+                   *(str(n or "") for n in row.counts.values()))
+
+
+def _heads(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What the runs were, and in what they differ beside what they found."""
+    lines = [f"{name}: {' '.join(map(str, head['command']))}" for name, head in (("old", old), ("new", new))]
+    for key in ("versions", "machine"):
+        was, now = old.get(key) or {}, new.get(key) or {}
+        lines += [f"{name}: {was.get(name)} → {now.get(name)}" for name in dict.fromkeys((*was, *now))
+                  if was.get(name) != now.get(name)]
+    return lines + ([f"device: {old.get('device')} → {new.get('device')}"]
+                    if old.get("device") != new.get("device") else [])
+
+
+def _tails(differences: Sequence[Difference]) -> tuple[list[str], str]:
+    """The largest of what got worse beyond the bound for each op and target, in lines, and the counts of all."""
+    broken: dict[tuple[str, str], list[Difference]] = {}
+    for d in sorted((d for d in differences if d.change is Change.BROKEN), key=_size, reverse=True):
+        broken.setdefault((d.op, d.target), []).append(d)
+    counts = ", ".join(f"{sum(d.change is c for d in differences)} {c}" for c in Change)
+    return (["\n".join(found[0].lines(len(found) - 1)) for found in broken.values()],
+            f"{len(differences)} outputs: {counts}")
+
+
+def _size(d: Difference) -> float:
+    return d.new.share if d.new and not math.isnan(d.new.share) else 0.0
+
+
+def show_diff(old: Mapping[str, Any], new: Mapping[str, Any], differences: Sequence[Difference],
+              console: Console) -> None:
+    """The comparison as text: heads, a table, the worst beyond the bound of each op and target, counts."""
+    for line in _heads(old, new):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    table = Table(title="what differs, of all outputs; worst error of those within the bound in both",
+                  title_justify="left")
+    for name in _COLUMNS:
+        table.add_column(name, overflow="fold", justify="left" if name in _COLUMNS[:4] else "right")
+    rows = list(_rows(differences))
+    for row in rows:
+        table.add_row(*row)
+    if rows:
+        console.print(table)
+    broken, counts = _tails(differences)
+    for text in broken:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(counts, highlight=False, soft_wrap=True)
+
+
+def markdown(old: Mapping[str, Any], new: Mapping[str, Any], differences: Sequence[Difference]) -> str:
+    """The same in Markdown, for an issue or the summary of a job."""
+    heads = [f"- {line.replace('|', chr(92) + '|')}" for line in _heads(old, new)]
+    rows = [f"| {' | '.join(row)} |" for row in _rows(differences)]
+    table = [f"| {' | '.join(_COLUMNS)} |", f"|{' --- |' * len(_COLUMNS)}", *rows] if rows else []
+    broken, counts = _tails(differences)
+    details = ["```text", *broken, "```"] if broken else []
+    return "\n".join([*heads, "", *table, "", *details, "", counts])

@@ -1,0 +1,274 @@
+"""A run as one HTML file that needs nothing else: no network, no script or font of others.
+
+Everything that comes from records is text and is escaped; a content security policy lets the page's one script
+run and no other, and lets nothing be fetched.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import shlex
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from operator import attrgetter
+from statistics import geometric_mean, median
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from ..compare import Verdict
+from ..run import Record
+from . import figures
+from .defects import Defect
+from .digest import KINDS, Cell, Digest, Group, sound, where
+from .examples import Example, examples, magnitude, rebuilt
+from .formula import Description, describe
+from .table import figure
+from .timings import Column, Row, means
+
+__all__ = ["defects_page", "render"]
+
+POINTS = 240  #: cases of an op that are rebuilt for the plot of error against magnitude
+DETAILED = 24  #: groups of unwaived disagreements of which examples are shown
+LISTED = 12_000  #: disagreements that are listed by id; a broken target may have every record in the list
+
+Ratios = Mapping[Row, Mapping[Column, float]]
+Figure = tuple[str, Markup]  #: caption and SVG
+
+
+@dataclass(frozen=True)
+class OpView:
+    """What the section on an op shows."""
+
+    name: str
+    kind: str
+    anchor: str
+    torch_names: Sequence[str]
+    description: Description | None
+    cells: Mapping[str, Mapping[str, Cell]]  #: by storage type and target
+    targets: Sequence[str]
+    figures: Sequence[Figure]
+    speed: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class GroupView:
+    """What the section on a group of disagreements shows."""
+
+    group: Group
+    examples: Sequence[Example]
+    lines: Sequence[str]  #: by target, those that are listed
+    unlisted: int
+
+
+def render(digest: Digest, timings: Ratios | None = None, on_op: Callable[[], None] = lambda: None) -> str:
+    """The page of a run, with the benchmarks' ratios where there are some; ``on_op`` is told of each op done."""
+    ops = []
+    for place, op in enumerate(digest.specs):
+        ops.append(_op(digest, op, f"op-{place}", timings or {}))
+        on_op()
+    device = str(digest.head.get("device", "cpu"))
+    budget = LISTED
+    failures, waived = [], []
+    for place, group in enumerate(digest.failures):
+        shown = examples(group, 2, device, diagnose=True) if place < DETAILED else []
+        failures.append(_group(group, shown, budget))
+        budget -= len(failures[-1].lines)
+    for group in digest.waived:
+        waived.append(_group(group, examples(group, 2, device), budget))
+        budget -= len(waived[-1].lines)
+    here = {digest.kind(op) for op in digest.specs}
+    return _page("report.html", digest=digest, ops=ops, failures=failures, waived=waived,
+                 kinds={kind: title for kind, title in KINDS.items() if kind in here}, data=_data(digest),
+                 speed=_speed(timings or {}), unsupported=_unsupported(digest), verdicts=[*Verdict, "waived"],
+                 command=shlex.join(map(str, digest.head.get("command", []))),
+                 keys={"op": attrgetter("op"), "dtype": attrgetter("dtype"), "target": attrgetter("target"),
+                       "verdict": attrgetter("verdict")})
+
+
+def defects_page(defects: Sequence[Defect], framework: str) -> str:
+    """The list of a framework's defects as a page."""
+    return _page("defects.html", defects=defects, framework=framework,
+                 versions=sorted({version for defect in defects for version in defect.versions}))
+
+
+def _page(template: str, **values: Any) -> str:
+    environment = _environment()
+    script = _text("report.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
+    return environment.get_template(template).render(policy=policy, style=Markup(_text("report.css")),
+                                                     script=Markup(script), **values)
+
+
+def _text(name: str) -> str:
+    return (resources.files(__package__) / "templates" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(loader=jinja2.FunctionLoader(_text), autoescape=True, trim_blocks=True,
+                                     lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters.update(figure=figure, value=_value, share=_share, safe_html=Markup, where=where,
+                               track=_track, thousands="{:,}".format)
+    return environment
+
+
+def _value(x: float | None) -> str:
+    return "–" if x is None else f"{x:.9g}"
+
+
+def _share(cell: Cell) -> str:
+    """The share of the bound for a style sheet."""
+    return "0" if cell.worst is None else f"{min(cell.worst.share, 1.0):.2f}"
+
+
+# --- ops ------------------------------------------------------------------------------------------
+
+
+def _op(digest: Digest, op: str, anchor: str, timings: Ratios) -> OpView:
+    spec, records = digest.specs[op], digest.by_op[op]
+    targets = [t for t in digest.targets if (op, t) in digest.totals]
+    cells = {d: {t: digest.cells[op, t, d] for t in targets if (op, t, d) in digest.cells} for d in digest.dtypes}
+    by_target = {t: [r for r in records if r.target == t and r.verdict != Verdict.UNSUPPORTED] for t in targets}
+    drawn = [_scatter(by_target), _histogram(by_target), _drift(by_target)]
+    ratios = {row.target: geometric_mean(columns.values())
+              for row, columns in _one_thread(timings).items() if row.op == op}
+    return OpView(op, digest.kind(op), anchor, spec.torch_names if spec else (), describe(spec) if spec else None,
+                  {d: row for d, row in cells.items() if row}, targets, [f for f in drawn if f], ratios)
+
+
+def _scatter(by_target: Mapping[str, Sequence[Record]]) -> Figure | None:
+    """Error against the largest input; at most :data:`POINTS` cases, the worst of each target among them."""
+    cases: dict[str, None] = {}
+    for records in by_target.values():
+        cases |= dict.fromkeys(r.case for r in sorted(records, key=lambda r: -r.share)[:20])
+    every = list(dict.fromkeys(r.case for records in by_target.values() for r in records))
+    stride = max(1, len(every) // POINTS)
+    magnitudes = {}
+    for case_id in [*cases, *every[::stride]]:
+        if (case := rebuilt(case_id)) is not None:
+            magnitudes[case_id] = magnitude(case)
+    if not magnitudes:
+        return None
+    series = {target: [(magnitudes[r.case], r.ulp) for r in records if r.case in magnitudes and sound(r)]
+              for target, records in by_target.items()}
+    marked = [(magnitudes[r.case], r.ulp) for records in by_target.values() for r in records
+              if r.case in magnitudes and Verdict(r.verdict).disagrees]
+    svg = figures.scatter(series, marked, "error against input magnitude", "largest input", "error in ULP")
+    return "Error against the largest magnitude among the inputs", Markup(svg)
+
+
+def _histogram(by_target: Mapping[str, Sequence[Record]]) -> Figure:
+    series = {target: [r.ulp for r in records] for target, records in by_target.items()}
+    return "How often which error", Markup(figures.histogram(series, "distribution of errors", "error in ULP, up to"))
+
+
+def _drift(by_target: Mapping[str, Sequence[Record]]) -> Figure | None:
+    """The parameters' error against the number of steps, where an op's cases have steps."""
+    series: dict[str, list[tuple[float, float]]] = {}
+    for target, records in by_target.items():
+        errors: dict[float, list[float]] = {}
+        for r in records:
+            case = _options(r.case)
+            found = [ulp for name, (_, ulp, _) in r.outputs.items() if name.startswith("param[") and ulp < math.inf]
+            if "steps" in case and sound(r) and found:
+                errors.setdefault(float(case["steps"]), []).append(max(found))
+        series[target] = [(steps, median(found)) for steps, found in sorted(errors.items())]
+    if not any(series.values()):
+        return None
+    svg = figures.lines(series, "error against steps", "steps", "median error in ULP")
+    return "Drift: the parameters’ error after so many steps", Markup(svg)
+
+
+@cache
+def _options(case_id: str) -> Mapping[str, Any]:
+    from ..cases import parse
+
+    try:
+        return parse(case_id).options
+    except ValueError:
+        return {}
+
+
+# --- disagreements --------------------------------------------------------------------------------
+
+
+def _group(group: Group, shown: Sequence[Example], budget: int) -> GroupView:
+    listed = group.records[:max(0, budget)]
+    lines = [f"{r.target}  {r.case}  {where(r)}  {figure(r.ulp)} ulp" for r in listed]
+    return GroupView(group, shown, lines, len(group.records) - len(listed))
+
+
+def _unsupported(digest: Digest) -> list[tuple[str, str, int]]:
+    """Target, reason and number of what targets did not do."""
+    found = Counter((r.target, r.note) for r in digest.records if r.verdict == Verdict.UNSUPPORTED)
+    return [(target, note, n) for (target, note), n in found.most_common(40)]
+
+
+# --- data for the script --------------------------------------------------------------------------
+
+
+def _data(digest: Digest) -> Markup:
+    """Figures of each cell by op, target and storage type, as JSON that cannot end its script element."""
+    cells: dict[str, dict[str, dict[str, Any]]] = {}
+    for (op, target, dtype), cell in digest.cells.items():
+        worst = cell.worst
+        cells.setdefault(op, {}).setdefault(target, {})[dtype] = [
+            None if worst is None else [figure(worst.ulp), round(worst.share, 4)],
+            {**{v: n for v, n in cell.counts.items() if n}, **({"waived": cell.waived} if cell.waived else {})}]
+    text = json.dumps(cells, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+# --- benchmarks -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SpeedRow:
+    """Ratios of one op: target to geometric mean over parts and sizes."""
+
+    op: str
+    kind: str
+    ratios: Mapping[str, float]
+
+    @property
+    def mean(self) -> float:
+        """Over all targets."""
+        return geometric_mean(self.ratios.values())
+
+
+def _one_thread(timings: Ratios) -> dict[Row, dict[Column, float]]:
+    return {row: kept for row, columns in timings.items()
+            if (kept := {c: ratio for c, ratio in columns.items() if c.threads == 1 and not math.isnan(ratio)})}
+
+
+def _speed(timings: Ratios) -> dict[str, Any] | None:
+    """Rows, and geometric means by kind and of all; None without benchmarks."""
+    single = _one_thread(timings)
+    if not single:
+        return None
+    by_op: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for row, columns in single.items():
+        by_op.setdefault((row.op, row.kind), {}).setdefault(row.target, []).extend(columns.values())
+    rows = [SpeedRow(op, kind, {target: geometric_mean(found) for target, found in targets.items()})
+            for (op, kind), targets in by_op.items()]
+    kinds = {KINDS.get(kind, kind): _mean(single, kind) for kind in dict.fromkeys(row.kind for row in rows)}
+    return {"rows": rows, "kinds": kinds, "overall": _mean(single, None),
+            "targets": list(dict.fromkeys(t for row in rows for t in row.ratios))}
+
+
+def _mean(timings: Ratios, kind: str | None) -> float:
+    return geometric_mean(means(columns for row, columns in timings.items() if kind in (row.kind, None)).values())
+
+
+def _track(ratio: float) -> str:
+    """Where a ratio stands on a track from 1/32 to 32, in percent."""
+    return f"{50 + 10 * min(max(math.log2(ratio), -5.0), 5.0):.1f}"

@@ -1,0 +1,60 @@
+"""A run as JUnit XML, the form in which test results are handed to CI systems.
+
+A suite for each op and target, a test for each verdict. A disagreement is a failure, a crash an error; what is
+waived, unsupported or not decided is skipped, with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from ..compare import Verdict
+from ..run import Record
+from .digest import Digest
+from .table import three_lines
+
+__all__ = ["render"]
+
+_SKIPPED = (Verdict.UNSUPPORTED, Verdict.VACUOUS, Verdict.UNDECIDED)
+_REFUSED = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  #: what XML 1.0 has no way to say
+
+
+def render(digest: Digest) -> str:
+    """The document."""
+    suites: dict[tuple[str, str], list[Record]] = {}
+    for r in digest.records:
+        suites.setdefault((r.op, r.target), []).append(r)
+    root = Element("testsuites", {"name": "torch-oracle", **_counts(digest.records)})
+    for (op, target), records in suites.items():
+        suite = SubElement(root, "testsuite", {"name": _text(f"{op} {target}"), **_counts(records)})
+        for r in records:
+            test = SubElement(suite, "testcase", classname=_text(f"{op}.{target}"), name=_text(r.case))
+            if (tag := _tag(r)) is not None:
+                result = SubElement(test, tag, message=_text(_reason(r)))
+                if tag != "skipped":
+                    result.set("type", r.verdict)
+                    result.text = _text("\n".join(three_lines(r)))
+    indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _tag(r: Record) -> str | None:
+    if r.waiver or r.verdict in _SKIPPED:
+        return "skipped"
+    return ("error" if r.verdict == Verdict.CRASHED else "failure") if r.fails else None
+
+
+def _counts(records: Iterable[Record]) -> dict[str, str]:
+    tags = [_tag(r) for r in records]
+    return {"tests": str(len(tags)), "failures": str(tags.count("failure")), "errors": str(tags.count("error")),
+            "skipped": str(tags.count("skipped"))}
+
+
+def _reason(r: Record) -> str:
+    return f"waived: {r.waiver}" if r.waiver else f"{r.verdict}: {r.note}" if r.note else r.verdict
+
+
+def _text(text: str) -> str:
+    return _REFUSED.sub("\ufffd", text)

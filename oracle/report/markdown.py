@@ -1,0 +1,144 @@
+"""A run, or a list of defects, as Markdown: for an issue tracker or the summary of a job.
+
+Both have limits (GitHub takes 65,536 characters for an issue), so the text is kept below one. What comes from
+records stands in code spans and code blocks, where it cannot mention, link or close anything.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+
+from .defects import Defect
+from .digest import Cell, Digest, Group
+from .examples import Example, examples
+from .table import figure, three_lines
+
+__all__ = ["LIMIT", "code", "defects_page", "render"]
+
+LIMIT = 60_000  #: characters of a page
+
+
+def render(digest: Digest) -> str:
+    """The page of a run."""
+    return _limited([*_head(digest), _limited(_failures(digest), LIMIT // 2), _table(digest), _waived(digest.waived),
+                     _run(digest)], LIMIT)
+
+
+def defects_page(defects: Sequence[Defect], framework: str) -> str:
+    """The list of a framework's defects."""
+    versions = sorted({version for defect in defects for version in defect.versions})
+    seen = f", {sum(bool(d.versions) for d in defects)} of them seen here in {framework} {', '.join(versions)}"
+    lines = [f"# Defects of {framework}", "", f"{len(defects)} known{seen if versions else ''}.", "",
+             "| defect | op | condition | size of the error | versions | on the matter |", f"|{' --- |' * 6}"]
+    for d in defects:
+        lines.append(_row([code(d.waiver.name), ", ".join(map(code, d.ops)), code(d.waiver.case),
+                           d.size or "not in these runs", ", ".join(d.versions), _links(d.links)]))
+    for d in defects:
+        lines += ["", f"## {code(d.waiver.name)}", "", _prose(d.waiver.reason), ""]
+        lines += [f"It computes: {_prose(d.rule)}. Known from {d.since}.", ""] if d.rule else []
+        lines += map(_example, d.examples)
+    return "\n".join(lines) + "\n"
+
+
+def code(text: str) -> str:
+    """A code span; its fence is longer than any run of backticks within, so nothing in it can end it.
+
+    >>> code("a|b`c")
+    '``a\\\\|b`c``'
+    """
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{' '.join(text.split())}{pad}{fence}".replace("|", "\\|")
+
+
+def _block(text: str, language: str = "") -> str:
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    body = text.rstrip("\n")
+    return f"{fence}{language}\n{body}\n{fence}"
+
+
+def _prose(text: str) -> str:
+    """Text of ours, in which signs that Markdown reads are to be read as they stand."""
+    return re.sub(r"([*_<|\[\]])", r"\\\1", text)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _links(links: Iterable[str]) -> str:
+    return " ".join(f"<{link}>" for link in links)
+
+
+def _head(digest: Digest) -> Iterator[str]:
+    yield f"# Audit of {code(digest.subject)}\n\n**{digest.headline}.**\n"
+    yield ", ".join(f"{n:,} {name}" for name, n in digest.counts.items() if n)
+
+
+def _failures(digest: Digest) -> Iterator[str]:
+    if not digest.failures:
+        return
+    yield "\n## Disagreements that nothing explains\n"
+    device = str(digest.head.get("device", "cpu"))
+    for group in digest.failures:
+        shown = "\n".join(_example(e) for e in examples(group, 1, device))
+        yield f"### {code(group.name)}: {len(group.records):,}\n\n{shown}"
+
+
+def _example(e: Example) -> str:
+    parts = [_block("\n".join(three_lines(e.record)))]
+    if e.reference is not None and e.truth is not None:
+        parts.append(f"The reference gives {code(f'{e.reference:.9g}')}, exact is {code(f'{e.truth:.9g}')}.")
+    if e.script:
+        parts.append(f"<details><summary>Script</summary>\n\n{_block(e.script, 'python')}\n\n</details>")
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(digest: Digest) -> str:
+    lines = ["\n## Worst error of each op\n\nIn ULP, and as a share of the proven bound.\n",
+             _row(["op", *map(code, digest.targets)]), f"|{' --- |' * (1 + len(digest.targets))}"]
+    for op in digest.specs:
+        lines.append(_row([code(op), *(_cell(digest.totals.get((op, target))) for target in digest.targets)]))
+    return "\n".join(lines)
+
+
+def _cell(cell: Cell | None) -> str:
+    if cell is None:
+        return ""
+    worst = f"{figure(cell.worst.ulp)}, {figure(cell.worst.share)}" if cell.worst else "–"
+    wrong = f" **{cell.wrong} wrong**" if cell.wrong else ""
+    return worst + wrong + (f" ({cell.waived} waived)" if cell.waived else "")
+
+
+def _waived(groups: Sequence[Group]) -> str:
+    if not groups:
+        return ""
+    lines = ["\n## Known disagreements\n", "| waiver | how many | why | on the matter |", f"|{' --- |' * 4}"]
+    for group in groups:
+        reason = _prose(group.waiver.reason) if group.waiver else "This version has no waiver of this name."
+        links = group.waiver.link.split() if group.waiver else ()
+        lines.append(_row([code(group.name), f"{len(group.records):,}", reason, _links(links)]))
+    return "\n".join(lines)
+
+
+def _run(digest: Digest) -> str:
+    head = digest.head
+    facts = {"device": head.get("device", ""), **head.get("machine", {}), **head.get("versions", {})}
+    unsure = f"Not decided, or within a bound too wide to say anything: {len(digest.unsure):,}.\n\n"
+    return (f"\n## The run\n\n{unsure if digest.unsure else ''}"
+            f"{_block(shlex.join(map(str, head.get('command', []))), 'console')}\n\n"
+            + ", ".join(f"{name} {code(str(value))}" for name, value in facts.items()))
+
+
+def _limited(parts: Iterable[str], limit: int) -> str:
+    """The parts, one a line, as far as there is room for them."""
+    kept: list[str] = []
+    room = limit
+    for part in parts:
+        room -= len(part) + 1
+        if room < 0:
+            return "\n".join([*kept, "\nThe rest is cut; the HTML report has it.\n"])
+        kept.append(part)
+    return "\n".join(kept) + "\n"

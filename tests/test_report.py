@@ -1,0 +1,502 @@
+"""Reports show what the records say, all of it, and nothing that a record smuggles in."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html as html_text
+import json
+import math
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import jinja2
+import pytest
+
+from oracle.cases import parse
+from oracle.cli import main
+from oracle.report import defects, digest, figures, formula, html, junit, markdown, timings
+from oracle.report.digest import Digest
+from oracle.run import Record, header, run_case
+from oracle.targets import load
+from oracle.waivers import load as load_waivers
+from reference import registry
+from reference.spec import Spec
+from tests import runs
+
+pytest_plugins = ["pytester"]
+HEAD = header(["oracle", "audit"], "cpu")
+SOFT = "soft_margin_loss/float32/reduction=none,regime=huge"
+HOSTILE = '</script><img src=x onerror="alert(1)">]]>&lt;`|@someone\x07{{ 7 * 7 }}'
+ENDING = "adversary"
+
+
+def hostile() -> list[Record]:
+    """Records whose every text is an attempt to be more than text, failing and waived."""
+    wrong = replace(runs.disagreement("mse_loss/float32/default", "torch:eager", note=HOSTILE), op=HOSTILE,
+                    case=f"{HOSTILE}/{HOSTILE}/{HOSTILE}", target=HOSTILE, dtype=HOSTILE, output=HOSTILE)
+    return [wrong, replace(wrong, waiver=HOSTILE), replace(wrong, verdict="unsupported"),
+            replace(wrong, verdict="vacuous"), *runs.made_up(3, ["mse_loss"])]
+
+
+def small() -> Digest:
+    """A made-up run of four ops, with one disagreement that nothing explains."""
+    records = runs.made_up(12, ["mse_loss", "soft_margin_loss", "Adam", "normal_"])
+    return Digest(HEAD, [*records, runs.disagreement("mse_loss/float32/default", "torch:module")])
+
+
+# --- the digest -----------------------------------------------------------------------------------
+
+
+def test_counts_and_cells_are_those_of_the_records() -> None:
+    one = small()
+    assert sum(one.counts.values()) == len(one.records)
+    assert one.counts["waived"] == sum(r.waiver is not None for r in one.records) > 0
+    assert sum(cell.cases for cell in one.cells.values()) == len(one.records)
+    assert sum(cell.cases for cell in one.totals.values()) == len(one.records)
+    assert [cell.wrong for cell in one.totals.values() if cell.wrong] == [1]
+    for (op, target), cell in one.totals.items():
+        mine = [r.share for r in one.records if (r.op, r.target, r.verdict) == (op, target, "within")]
+        assert cell.worst is not None
+        assert cell.worst.share == max(mine)
+
+
+def test_every_disagreement_is_in_one_group() -> None:
+    one = small()
+    wrong = [r for r in one.records if r.verdict == "exceeds"]
+    assert Counter(id(r) for group in [*one.failures, *one.waived] for r in group.records) == Counter(map(id, wrong))
+    assert [(g.name, g.waived) for g in one.failures] == [("mse_loss, output: torch:module exceeds", False)]
+    assert {g.name for g in one.waived} == {r.waiver for r in wrong} - {None}
+    assert all(g.waiver is not None for g in one.waived)
+
+
+@pytest.mark.parametrize(("records", "sentence"), [
+    (lambda r: [], "No unexplained disagreement in 0 verdicts on 0 cases"),
+    (lambda r: [r], "1 disagreement that nothing explains, in 1 verdicts on 1 cases"),
+    (lambda r: [replace(r, waiver="soft-margin-overflow")],
+     "No unexplained disagreement in 1 verdicts on 1 cases; 1 are known, and explained")])
+def test_the_headline_is_the_result(records: Callable[[Record], list[Record]], sentence: str) -> None:
+    one = Digest(HEAD, records(runs.disagreement(SOFT, "torch:eager")))
+    assert one.headline == sentence
+    assert sentence in html.render(one)
+    assert sentence in markdown.render(one)
+
+
+# --- HTML -----------------------------------------------------------------------------------------
+
+
+class _Page(HTMLParser):
+    """Tags of a page, its text, and whether they nest."""
+
+    VOID = frozenset({"meta", "input", "br", "path"})
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def strangers(page: str) -> list[str]:
+    """What a page should not have: tags and handlers of others, anything that is fetched."""
+    parsed = _Page(page)
+    found = [tag for tag in ("img", "iframe", "object", "embed", "link", "base", "style") if
+             parsed.tags[tag] > (tag == "style")]
+    found += ["script"] * (parsed.tags["script"] > 2)
+    found += [f"{tag} {name}" for tag, name, value in parsed.attributes if name.startswith("on") or name in ("src",
+              "srcset", "action") or (name == "href" and not value.startswith("#") and tag != "a")]
+    found += [f"href {value}" for tag, name, value in parsed.attributes
+              if tag == "a" and name == "href" and not value.startswith(("#", "https://"))]
+    found += re.findall(r"@import|url\(|\bfetch\(|XMLHttpRequest|WebSocket|\bimport\(", page)
+    return found
+
+
+def test_a_page_nests_and_brings_in_nothing() -> None:
+    page = html.render(small())
+    assert _Page(page).open == []
+    assert strangers(page) == []
+
+
+@pytest.mark.parametrize("planted", [
+    "<img src='x'>", "<script>1</script><script>2</script><script>3</script>", "<p onclick='f()'>",
+    "<link href='https://fonts.example/x.css'>", "<a href='javascript:f()'>x</a>", "<style></style><style></style>",
+    "<style>@import 'x'</style>", "<style>p { background: url(https://x) }</style>"])
+def test_what_a_page_should_not_have_is_seen(planted: str) -> None:
+    assert strangers(planted)
+
+
+def test_what_a_record_holds_is_text() -> None:
+    page = html.render(Digest(HEAD, hostile()))
+    assert strangers(page) == []
+    assert HOSTILE in _Page(page).text
+    assert "49" not in re.findall(r"@someone\S*", page)
+    assert not re.search(r"</script>(?=<img)", page)
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, flags=re.S)
+    assert data is not None
+    assert HOSTILE in json.loads(data[1])
+
+
+def test_text_that_is_not_escaped_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = html._environment()
+    monkeypatch.setattr(environment, "autoescape", False)
+    monkeypatch.setattr(environment, "cache", jinja2.utils.LRUCache(1))
+    page = html.render(Digest(HEAD, hostile()))
+    assert "<img" in page.partition("</head>")[2]
+
+
+def test_the_policy_names_the_one_script() -> None:
+    page = html.render(small())
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    script = re.search(r"<script>(.*?)</script>", page, flags=re.S)
+    assert policy is not None
+    assert script is not None
+    allowed = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
+    assert f"script-src 'sha256-{allowed}'" in html_text.unescape(policy[1])
+    assert "default-src 'none'" in html_text.unescape(policy[1])
+
+
+def test_a_disagreement_is_shown_with_values_cause_and_a_script_that_runs(tmp_path: Path) -> None:
+    (eager,) = load(["torch:eager"])
+    record = run_case(parse(SOFT), eager, waivers=())
+    assert record.fails
+    page = html.render(Digest(HEAD, [record]))
+    text = _Page(page).text
+    for part in (SOFT, "Disagreements that nothing explains", "soft-margin-overflow: the loss is log(1 + e)"):
+        assert part in text
+    values = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", page))
+    assert values["torch:eager"] in ("inf", "nan")
+    assert float(values["reference"]) == pytest.approx(float.fromhex(record.truth or ""), rel=1e-6)
+    assert float(values["exact"]) == pytest.approx(float.fromhex(record.truth or ""), rel=1e-8)
+    script = re.search(r'<div class="script">.*?<pre>(.*?)</pre>', page, flags=re.S)
+    assert script is not None
+    path = tmp_path / "script.py"
+    path.write_text(html_text.unescape(script[1]), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-I", str(path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"torch {values['torch:eager']}" in done.stdout
+
+
+def test_a_run_of_another_version_is_shown_without_its_cases() -> None:
+    record = runs.disagreement("no_such_loss/float32/shape=3", "nimble:fast")
+    page = html.render(Digest({"versions": {"nimble": "9.1"}}, [record, replace(record, waiver="no-such-waiver")]))
+    for part in ("nimble 9.1", "Unknown to this version", "this version does not know the case",
+                 "This version has no waiver of this name"):
+        assert part in page
+
+
+@pytest.fixture(scope="module")
+def many() -> list[Record]:
+    """As many records as a full run has."""
+    records = runs.made_up(560)
+    assert len(records) > 80_000
+    return records
+
+
+def test_a_full_run_stays_below_five_megabytes(many: list[Record]) -> None:
+    assert len(html.render(Digest(HEAD, many)).encode()) < 5e6
+
+
+def test_a_run_in_which_everything_is_wrong_stays_below_five_megabytes(
+        monkeypatch: pytest.MonkeyPatch, many: list[Record]) -> None:
+    monkeypatch.setattr(html, "DETAILED", 2)  # here the lists count
+    monkeypatch.setattr(html, "POINTS", 2)
+    wrong = [runs.disagreement(r.case, r.target) for r in many]
+    page = html.render(Digest(HEAD, wrong))
+    assert len(page.encode()) < 5e6
+    assert "in the record file" in page
+
+
+def test_the_same_records_make_the_same_page() -> None:
+    assert html.render(small()) == html.render(small())
+
+
+# --- formulas -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spec", registry.specs().values(), ids=lambda spec: spec.name)
+def test_every_formula_is_set(spec: Spec) -> None:
+    described = formula.describe(spec)
+    for part in (described.summary, described.formula, described.source, *(about for _, about in described.arguments)):
+        assert _Page(part).open == []
+        assert not re.search(r"\\|:math:|``|\$", _Page(part).text), part
+    assert [name.partition(" = ")[0] for name, _ in described.arguments] == list(spec.parameters)
+    assert described.summary
+    assert described.source
+
+
+def test_a_command_that_is_not_known_is_shown_by_name() -> None:
+    assert formula.tex(r"\unheard x") == '<span class="eq"><span class="fn">unheard</span><i>x</i></span>'
+
+
+# --- plots ----------------------------------------------------------------------------------------
+
+
+def test_an_error_is_counted_in_its_bar() -> None:
+    svg = figures.histogram({"a": [0.0, 0.0, 0.7, 1.0, 1.1, 1e9, math.inf], "none": []}, "a", "b")
+    (bars,) = re.findall(r'class="bar s0" d="([^"]*)"', svg)
+    step = (figures.WIDTH - 12 - 8) / 24
+    places = {round((float(x) - 12) / step): float(h) for x, h in re.findall(r"M([\d.]+) \d+v-([\d.]+)", bars)}
+    assert list(places) == [0, 7, 8, 22, 23]  # 0; above 1/2, to 1; to 2; more than there are bins; infinite
+    assert places[0] == places[7] == 2 * places[8]
+    assert "none" not in svg
+
+
+def test_points_lie_where_their_figures_say() -> None:
+    svg = figures.scatter({"a": [(1.0, 1.0), (0.0, 0.0)], "b": [(1e30, 100.0)]}, [(1.0, math.inf)], "a", "x", "y")
+    (one, zero), (far,), (wrong,) = ([(int(x), int(y)) for x, y in re.findall(r"M(\d+) (\d+)h0", d)] for d in
+                                     re.findall(r'class="dots [^"]*" d="([^"]*)"', svg))
+    assert zero[0] < one[0] == wrong[0] < far[0]
+    assert wrong[1] < far[1] < one[1] < zero[1]
+    assert figures.scatter({"a": [(1.0, 1.0)] * 99}, [], "", "", "").count("h0") == 1
+
+
+# --- Markdown -------------------------------------------------------------------------------------
+
+
+def columns(page: str) -> dict[str, set[int]]:
+    """For each heading, the numbers of cells that rows of tables below it have."""
+    found: dict[str, set[int]] = {}
+    heading = ""
+    for line in page.splitlines():
+        heading = line if line.startswith("#") else heading
+        if line.startswith("| ") or line.startswith("|--"):
+            found.setdefault(heading, set()).add(len(re.findall(r"(?<!\\)\|", line)))
+    return found
+
+
+def test_markdown_has_tables_whose_rows_fit() -> None:
+    for page in (markdown.render(small()), markdown.render(Digest(HEAD, hostile()))):
+        assert all(len(widths) == 1 for widths in columns(page).values()), columns(page)
+        assert "## Worst error of each op" in page
+        assert "## Disagreements that nothing explains" in page
+    assert columns("# a\n| 1 | 2 |\n| 1 | 2 | 3 |") == {"# a": {3, 4}}
+
+
+def test_nobody_is_mentioned_from_a_record() -> None:
+    page = markdown.render(Digest(HEAD, hostile()))
+    outside = re.sub(r"(?s)(`+)(?!`).*?(?<!`)\1(?!`)", "", page)
+    assert "@someone" in page
+    assert "@someone" not in outside
+    assert "<img" not in outside
+
+
+def test_markdown_stays_below_the_limit_of_an_issue() -> None:
+    wrong = [runs.disagreement(r.case, r.target, output=f"output{i % 97}") for i, r in enumerate(runs.made_up(40))]
+    page = markdown.render(Digest(HEAD, wrong))
+    assert len(page) < 65_536
+    assert "The rest is cut; the HTML report has it." in page
+    assert "## Worst error of each op" in page
+    assert page.count("<details>") == page.count("</details>")
+
+
+# --- JUnit ----------------------------------------------------------------------------------------
+
+
+def _shape(root: ElementTree.Element) -> set[tuple[str, str]]:
+    """Elements with their parents, and elements with their attributes."""
+    shape: set[tuple[str, str]] = set()
+    for parent in root.iter():
+        shape |= {(parent.tag, f"/{child.tag}") for child in parent} | {(parent.tag, name) for name in parent.attrib}
+    return shape
+
+
+def test_junit_uses_only_what_pytest_itself_writes(pytester: pytest.Pytester) -> None:
+    """What CI systems read is what the most used of test runners writes."""
+    pytester.makepyfile("import pytest\ndef test_a(): pass\ndef test_b(): assert 0\n@pytest.mark.skip\n"
+                        "def test_c(): pass\n@pytest.fixture\ndef broken(): raise OSError\ndef test_d(broken): pass")
+    pytester.runpytest_inprocess("--junitxml=theirs.xml", "-p", "no:cacheprovider")
+    theirs = _shape(ElementTree.parse(pytester.path / "theirs.xml").getroot())
+    # `type` of a failure is in the schema of JUnit; pytest has it on what is skipped alone.
+    theirs |= {("failure", "type"), ("error", "type")}
+    theirs |= {("testsuites", name) for element, name in theirs if element == "testsuite" and "/" not in name}
+    crash = replace(runs.disagreement("Adam/float32/default", "torch:eager"), verdict="crashed")
+    ours = ElementTree.fromstring(junit.render(Digest(HEAD, [*small().records, crash])))
+    assert _shape(ours) - theirs == set()
+    assert {("testcase", "/failure"), ("testcase", "/error"), ("testcase", "/skipped")} <= _shape(ours)
+    assert _shape(ElementTree.fromstring("<testsuites><test/></testsuites>")) - theirs
+
+
+def test_junit_counts_are_those_of_the_records() -> None:
+    one = small()
+    root = ElementTree.fromstring(junit.render(one))
+    skipped = sum(one.counts[name] for name in ("waived", "unsupported", "vacuous", "undecided"))
+    assert root.attrib == {"name": "torch-oracle", "tests": str(len(one.records)), "failures": "1", "errors": "0",
+                           "skipped": str(skipped)}
+    for name, tag in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
+        assert sum(int(suite.attrib[name]) for suite in root) == len(list(root.iter(tag))) == int(root.attrib[name])
+    (failure,) = root.iter("failure")
+    assert "got nan, truth 1.5" in (failure.text or "")
+
+
+def test_junit_holds_any_text() -> None:
+    root = ElementTree.fromstring(junit.render(Digest(HEAD, hostile())))
+    (failure,) = root.iter("failure")
+    assert HOSTILE.replace("\x07", "\ufffd") in failure.attrib["message"]
+
+
+# --- defects --------------------------------------------------------------------------------------
+
+
+def test_defects_are_the_waivers_of_the_framework_alone() -> None:
+    records = runs.made_up(40, ["soft_margin_loss", "Adam"])
+    found = defects.defects([Digest(HEAD, records)])
+    assert [d.waiver.name for d in found] == [w.name for w in load_waivers() if w.target.startswith("torch")]
+    assert not any(d.waiver.target == "*" for d in found)
+    seen = next(d for d in found if d.waiver.name == "soft-margin-overflow")
+    count = sum(r.waiver == "soft-margin-overflow" for r in records)
+    assert count > 0
+    assert seen.size == f"NaN instead of a number in {count}"
+    assert (seen.ops, seen.versions) == (["soft_margin_loss"], (HEAD["versions"]["torch"],))
+    assert "import torch" in seen.examples[0].script
+    for page in (markdown.defects_page(found, "torch"), html.defects_page(found, "torch")):
+        assert strangers(page) == []
+        for d in found:
+            assert d.waiver.name in page
+            assert all(link.removeprefix("https://github.com/") in page for link in d.links)
+    assert columns(markdown.defects_page(found, "torch")) == {"# Defects of torch": {7}}
+
+
+def test_every_waiver_names_an_op_that_there_is() -> None:
+    assert all(d.ops for d in defects.defects([]))
+
+
+def test_defects_of_two_versions_are_told_apart() -> None:
+    record = runs.disagreement(SOFT, "torch:eager", waiver="soft-margin-overflow")
+    digests = [Digest({"versions": {"torch": version}}, [record]) for version in ("2.5", "2.13")]
+    seen = next(d for d in defects.defects(digests) if d.versions)
+    assert (seen.versions, len(seen.group.records)) == (("2.5", "2.13"), 2)
+
+
+# --- benchmarks -----------------------------------------------------------------------------------
+
+
+def results(folder: Path, *, torch: float) -> Path:
+    """Benchmarks in which torch takes so many times as long as the reference."""
+    folder.mkdir(exist_ok=True)
+    document = {"machine_info": {}, "benchmarks": [
+        {"extra_info": {"kind": "loss", "op": "mse_loss", "part": "forward", "target": target, "n": n, "threads": 1},
+         "stats": {"median": median}} for n in (100, 10_000)
+        for target, median in (("reference", 2.0), ("torch:eager", 2.0 * torch))]}
+    (folder / "threads-1.json").write_text(json.dumps(document), encoding="utf-8")
+    return folder
+
+
+def test_benchmarks_are_a_dot_for_each_target(tmp_path: Path) -> None:
+    page = html.render(small(), timings.read(results(tmp_path, torch=4.0)))
+    assert 'style="left:70.0%" title="torch:eager: 4.00"' in page  # two of ten steps right of the middle
+    assert "Over all it is <b>4.00</b>" in page
+    assert 'id="speed"' not in html.render(small())
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"benchmarks": [{}]}', '{"benchmarks": 3}'])
+def test_a_file_that_is_no_result_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(ValueError, match=r"x\.json is no result of the benchmarks"):
+        timings.read(tmp_path)
+
+
+# --- the commands ---------------------------------------------------------------------------------
+
+
+def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["oracle", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0)
+
+
+@pytest.mark.parametrize(("form", "name", "start"), [
+    ("html", "report.html", "<!doctype html>"), ("markdown", "report.md", "# Audit of `torch"),
+    ("junit", "report.xml", "<?xml")])
+def test_a_report_lies_beside_its_records(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, form: str, name: str,
+        start: str) -> None:
+    folder = runs.write(tmp_path / "run", small().records)
+    assert _run(monkeypatch, "report", str(folder), "--format", form) == 0
+    assert capsys.readouterr().out == f"report: {folder / name}\n"
+    page = (folder / name).read_text(encoding="utf-8")
+    assert page.startswith(start)
+    assert _run(monkeypatch, "report", str(folder / "records.jsonl"), "--format", form, "--out", "-") == 0
+    assert capsys.readouterr().out == page
+
+
+def test_the_page_says_what_ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = runs.write(tmp_path, small().records)
+    benchmarks = results(tmp_path / "benchmarks", torch=2.0)
+    assert _run(monkeypatch, "report", str(folder), "--benchmarks", str(benchmarks)) == 0
+    page = _Page((folder / "report.html").read_text(encoding="utf-8")).text
+    for part in ("oracle audit --out 'some folder'", HEAD["versions"]["torch"], HEAD["machine"]["processor"], "Speed",
+                 *(reason for w in load_waivers() if w.name == "soft-margin-overflow" for reason in [w.reason])):
+        assert part in page
+
+
+def test_defects_go_to_standard_output(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert _run(monkeypatch, "defects") == 0
+    assert capsys.readouterr().out.startswith("# Defects of torch\n")
+    assert _run(monkeypatch, "defects", "--format", "html", "--out", str(tmp_path / "d.html")) == 0
+    assert (tmp_path / "d.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def _damaged(**changes: Any) -> str:
+    record = json.loads(runs.disagreement("mse_loss/float32/default", "torch:eager").to_json())
+    return json.dumps(header([], "cpu")) + "\n" + json.dumps(record | changes) + "\n"
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    (None, "oracle: cannot read "), ("", "is not a record file of this version"), ("{}", "is not a record file"),
+    (_damaged(verdict="great"), "line 2: damaged record"), (_damaged(got="0xzz"), "line 2: damaged record"),
+    (_damaged(bound=3), "line 2: damaged record"), (_damaged(more=1), "line 2: damaged record"),
+    (_damaged(op=["x"]), "line 2: damaged record"), (_damaged(outputs={"a": ["exact", "b", 1]}), "line 2: damaged")])
+@pytest.mark.parametrize("command", ["report", "defects"])
+def test_a_file_that_cannot_be_shown_is_one_line(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str,
+        text: str | None, message: str) -> None:
+    path = tmp_path / "records.jsonl"
+    if text is not None:
+        path.write_text(text)
+    assert _run(monkeypatch, command, str(path)) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_bad_places_are_one_line(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = runs.write(tmp_path, [])
+    assert _run(monkeypatch, "report", str(folder), "--out", "/dev/null/x") == 2
+    assert capsys.readouterr().err.startswith("oracle: cannot write /dev/null/x")
+    assert _run(monkeypatch, "report", str(folder), "--benchmarks", str(tmp_path / "none")) == 2
+    assert capsys.readouterr().err.startswith("oracle: no benchmark results in ")
+
+
+def test_registry_and_kinds_agree() -> None:
+    assert {spec.kind for spec in registry.specs().values()} < set(digest.KINDS)
