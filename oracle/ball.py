@@ -328,7 +328,7 @@ class BallArray(np.ndarray[Any, Any]):
                 self.stands_for.name) == kept:
             value = np.frompyfunc(partial(_keep, fmt=kept), 1, 1)(np.asarray(_plain(value), dtype=object))
         elif value.__class__ is BallArray:
-            super().__setitem__(key, value.view(np.ndarray))
+            super().__setitem__(key, value.view(np.ndarray) if value.ndim else value.view(np.ndarray).item())
             return
         super().__setitem__(key, _to_arb(np.asarray(_plain(value), dtype=object)))
 

@@ -47,7 +47,7 @@ class Match:
     dialect: Dialect
     explained: int  #: cases that are what the dialect's rule gives; without any, rounding decides them all
     of: int  #: cases on which the dialect decides anything
-    share: float  #: the largest error as a share of the dialect's bound
+    share: float  #: of the dialect's bound that the largest error of a case is, on average
 
     def __str__(self) -> str:
         if not self.explained:
@@ -106,7 +106,7 @@ class _Evidence(Enum):
 
 def _match(dialect: Dialect, failing: Sequence[Observation], passing: Sequence[Observation]) -> Match | None:
     """The dialect, if no case contradicts it and some failure follows it."""
-    evidence, shares = [], [0.0]
+    evidence, shares = [], []
     for seen in itertools.chain(failing, sorted(passing, key=_simplicity)):
         found, share = _evidence(dialect, seen)
         if found is _Evidence.AGAINST:
@@ -116,8 +116,8 @@ def _match(dialect: Dialect, failing: Sequence[Observation], passing: Sequence[O
     of_failing = evidence[:len(failing)]
     explained = evidence.count(_Evidence.FOR)
     if _Evidence.FOR in of_failing:
-        return Match(dialect, explained, explained, max(shares))
-    return Match(dialect, 0, len(failing), max(shares)) if set(of_failing) == {_Evidence.ROUNDED} else None
+        return Match(dialect, explained, explained, float(np.mean(shares)))
+    return Match(dialect, 0, len(failing), float(np.mean(shares))) if set(of_failing) == {_Evidence.ROUNDED} else None
 
 
 def _evidence(dialect: Dialect, seen: Observation) -> tuple[_Evidence, float]:
