@@ -27,11 +27,24 @@ from reference.spec import InitSpec, LossSpec, Objective, OptimSpec, Spec
 from .cases import Case, leaves
 from .ulp import numpy_dtype
 
-__all__ = ["FLOATS", "Lift", "Outputs", "Seeds", "closures", "empty_tensor", "entries", "evaluate", "stack_steps",
-           "take_seeds"]
+__all__ = ["FLOATS", "Lift", "Outputs", "Partial", "Seeds", "closures", "empty_tensor", "entries", "evaluate",
+           "stack_steps", "take_seeds"]
 
 Array = np.ndarray[Any, Any]
 Outputs = Mapping[str, Array]
+
+
+class Partial(dict[str, Array]):
+    """Outputs of an implementation that keeps other state than torch: what it has not is not compared.
+
+    >>> Partial.needs("param[0]"), Partial.needs("exp_avg[0]")
+    (True, False)
+    """
+
+    @staticmethod
+    def needs(name: str) -> bool:
+        """Is this an output that every implementation has?"""
+        return name.startswith(("param[", "output", "tensor", "again"))
 
 
 @dataclass(frozen=True)

@@ -181,3 +181,10 @@ def test_every_layout_is_charged(order):
         assert np.all(radius(balls(x) * balls(x)) >= 2.0**-24)
         assert np.all(radius(balls(x) @ balls(x).T) >= 2.0**-24)
         assert np.all(radius(balls(x).sum(0)) >= 2.0**-24)
+
+
+def test_a_ball_of_no_axes_goes_into_one_element() -> None:
+    with arithmetic(Arithmetic.exact(200)):
+        x = balls(np.zeros(3))
+        x[(np.asarray(1),)] = balls(np.asarray(2.0)) * 3
+    assert split(x)[0].tolist() == [0.0, 6.0, 0.0]

@@ -21,9 +21,8 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return int(end.value.code or 0)
 
 
-@pytest.mark.parametrize("command", [[], ["list"], ["audit"], ["diff"], ["explain"], ["report"], ["defects"],
-                                     ["vectors"],
-                                     ["vectors", "export"], ["vectors", "verify"]])
+@pytest.mark.parametrize("command", [[], ["list"], ["audit"], ["check"], ["diff"], ["explain"], ["report"], ["defects"],
+                                     ["vectors"], ["vectors", "export"], ["vectors", "verify"]])
 def test_help_shows_an_example_and_imports_nothing_heavy(command: list[str]) -> None:
     code = ("import sys\nfrom oracle.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n"
             "    assert not end.code\nassert not {'torch', 'numpy', 'flint'} & set(sys.modules)")
@@ -80,7 +79,7 @@ def test_audit_ends_with_1_where_something_disagrees(
 @pytest.mark.parametrize(("arguments", "message"), [
     (["audit", "adm"], "oracle: unknown op 'adm'; known are"),
     (["audit", "--dtype", "float8"], "oracle: unknown dtype 'float8'; known are"),
-    (["audit", "--target", "keras"], "oracle: unknown target 'keras'"),
+    (["audit", "--target", "mxnet"], "oracle: unknown target 'mxnet'"),
     (["audit", "--device", "cuda:77"], "oracle: torch cannot use device 'cuda:77'"),
     (["audit", "mse_loss", "--out", "/dev/null/x"], "oracle: cannot write to /dev/null/x"),
     (["explain", "mse_loss"], "oracle: malformed case id 'mse_loss'"),

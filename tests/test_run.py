@@ -124,8 +124,8 @@ def test_a_file_of_records_is_read_back_and_a_damaged_one_named(tmp_path: Path, 
 
 
 def test_unknown_targets_are_named() -> None:
-    with pytest.raises(TargetError, match="unknown target 'keras'; frameworks are reference, torch"):
-        load(["keras"])
+    with pytest.raises(TargetError, match="unknown target 'mxnet'; frameworks are reference, torch, optax, keras"):
+        load(["mxnet"])
     with pytest.raises(TargetError, match="unknown variant 'fast' of torch; it has eager, module"):
         load(["torch:fast"])
     with pytest.raises(TargetError, match="torch cannot use device 'cuda'"):

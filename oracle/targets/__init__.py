@@ -21,7 +21,7 @@ from ..evaluate import Outputs
 __all__ = ["FRAMEWORKS", "Target", "TargetError", "Unsupported", "load", "paths"]
 
 #: Framework -> module of this package.
-FRAMEWORKS = {"reference": "numpy_reference", "torch": "pytorch"}
+FRAMEWORKS = {"reference": "numpy_reference", "torch": "pytorch", "optax": "optax_jax", "keras": "keras3"}
 
 
 class Unsupported(Exception):  # a verdict, not an error

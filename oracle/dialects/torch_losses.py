@@ -1,44 +1,21 @@
-"""Dialects: known ways in which implementations differ from the reference, each with the rule it follows.
-
-A dialect is a changed spec, so everything that can be asked of a reference can be asked of it: its
-values, its truth, its bound. A waiver that names one accepts a disagreement only where the answer is
-what the dialect's rule gives, within the dialect's own bound: whatever else is wrong still fails.
-"""
+"""Rules that torch follows where its own documentation says something else: losses."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from reference import losses, numerics, optim, reduction
-from reference.optim import muon
-from reference.precision import outcomes
-from reference.spec import LossSpec, OptimSpec, Spec
+from reference import losses, numerics, reduction
+from reference.spec import LossSpec
 
-__all__ = ["DIALECTS", "Dialect"]
+from .record import Dialect
+
+__all__ = ["TORCH_LOSSES"]
 
 Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """A known variant of an op."""
-
-    name: str
-    op: str
-    difference: str  #: in mathematics, one line
-    used_by: str
-    changed: Callable[[Any], Spec]
-
-    def __call__(self, spec: Spec) -> Spec:
-        """The spec of the op with the dialect's rule in it."""
-        if spec.name != self.op:
-            raise ValueError(f"dialect {self.name!r} is one of {self.op}, not of {spec.name}")
-        return self.changed(spec)
 
 
 def _log_sigmoid_bce(spec: LossSpec) -> LossSpec:
@@ -90,60 +67,6 @@ def _unmasked_cross_entropy(spec: LossSpec) -> LossSpec:
         return (grad_input + numerics.cast(0 * numerics.softmax(input, axis), input.dtype), *others)
 
     return dataclasses.replace(spec, backward=backward)
-
-
-def _float32_rates(spec: OptimSpec) -> OptimSpec:
-    """Learning rate and weight of the mean are computed, or at least kept, in float32."""
-
-    class Float32Rates(optim.ASGD):
-        def _rates(self, eta: float, n: float, saved: float) -> tuple[float, float]:
-            kept = np.ones_like(next(iter(self.state)).data, np.float32, shape=())
-            kept[...] = saved  # a second rounding: foreach computes it in float32
-            return kept.item(), 1 / float(np.float32(1 / n))
-
-    return dataclasses.replace(spec, optimizer=Float32Rates)
-
-
-#: The smallest number above 0 of a storage type.
-_SMALLEST = {"float64": 2.0**-1074, "float32": 2.0**-149, "float16": 2.0**-24, "bfloat16": 2.0**-133}
-
-
-def _sign_of_product(spec: OptimSpec) -> OptimSpec:
-    """Whether a gradient has turned is the sign of its product with the last one, and that may underflow."""
-
-    class SignOfProduct(optim.Rprop):
-        def _update(self, p: optim.Parameter, grad: Array, options: dict[str, Any]) -> None:
-            if self.state[p]:
-                prev = self.state[p]["prev"]
-                smallest = _SMALLEST[(getattr(prev, "stands_for", None) or prev.dtype).name]
-                lost = np.abs(prev * grad) * 2.0**60 <= smallest * 2.0**59  # a half of it rounds to 0
-                prev[...] = np.where(lost, 0, prev)
-            super()._update(p, grad, options)
-
-    return dataclasses.replace(spec, optimizer=SignOfProduct)
-
-
-def _shared_accumulator(spec: OptimSpec) -> OptimSpec:
-    """Every group's sum starts where the constructor says, whatever the group says."""
-
-    class SharedAccumulator(optim.Adagrad):
-        def _start(self, p: optim.Parameter, tau: float) -> None:
-            super()._start(p, self.defaults["initial_accumulator_value"])
-
-    return dataclasses.replace(spec, optimizer=SharedAccumulator)
-
-
-def _aliased_muon(spec: OptimSpec) -> OptimSpec:
-    """The buffer itself is divided by its norm, where it is in bfloat16 already and is what is orthogonalized."""
-
-    class Aliased(muon.Muon):
-        def _update(self, p: Any, grad: Array, options: dict[str, Any]) -> None:
-            super()._update(p, grad, options)
-            b = self.state[p]["momentum_buffer"]
-            if not options["nesterov"] and getattr(b, "stands_for", b.dtype).name == "bfloat16":
-                b[...] = outcomes(muon.normalized, "float32", numerics.widen(b), options["eps"])
-
-    return dataclasses.replace(spec, optimizer=Aliased)
 
 
 def _overflowing_soft_margin(spec: LossSpec) -> LossSpec:
@@ -342,7 +265,7 @@ def _multi_margin_drops_nan(spec: LossSpec) -> LossSpec:
     @numerics.ieee
     def function(input: Array, target: Array, p: int = 1, margin: float = 1.0, weight: Array | None = None,
                  size_average: bool | None = None, reduce: bool | None = None, reduction_: str = "mean") -> Array:
-        x, y = input.reshape(target.size, -1), target.reshape(-1, 1)
+        x, y = input.reshape(target.size, max(input.shape[-1:], default=1)), target.reshape(-1, 1)
         z = margin - np.take_along_axis(x, y, 1) + x
         z = np.where((np.arange(x.shape[1]) != y) & (z > 0), z, 0)
         each = np.sum(z**p, 1) / x.shape[1] * (1 if weight is None else weight[y[:, 0]])
@@ -363,7 +286,7 @@ def _multilabel_margin_drops_nan(spec: LossSpec) -> LossSpec:
         count = (labels[:, :, None] == np.arange(x.shape[1])).sum(1)
         z = 1 - x[:, :, None] + x[:, None, :]
         z = np.where((count > 0)[:, :, None] & (count == 0)[:, None, :] & (z > 0), z, 0) * count[:, :, None]
-        each = (np.sum(z, (1, 2)) / x.shape[1]).reshape(input.shape[:-1])
+        each = numerics.cast(np.sum(z, (1, 2)) / x.shape[1], input.dtype).reshape(input.shape[:-1])
         return reduction.reduce_losses(each, reduction.resolve(reduction_, size_average, reduce))
 
     return dataclasses.replace(spec, function=_torch_names(function))
@@ -429,61 +352,55 @@ def _plain_norms(spec: LossSpec) -> LossSpec:
     return dataclasses.replace(spec, function=_torch_names(function), backward=backward)
 
 
-DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (
-    Dialect("bce-log-sigmoid", "binary_cross_entropy_with_logits",
+TORCH_LOSSES = (
+    Dialect("bce-log-sigmoid", "binary_cross_entropy_with_logits", "log σ(x) in the place of a softplus",
             "the loss is (1-t) x - (1 + (v-1) t) log σ(x), which cancels where x < 0; the gradient σ(x) - t "
             "cancels where x > 0", "torch 0.4 to 2.13", _log_sigmoid_bce),
-    Dialect("ce-unmasked", "cross_entropy",
+    Dialect("ce-unmasked", "cross_entropy", "ignored rows multiplied by 0",
             "gradients of ignored rows are 0 · softmax rather than 0, NaN where the row holds NaN or infinity",
             "torch 0.4 to 2.13", _unmasked_cross_entropy),
-    Dialect("asgd-float32-rates", "ASGD", "learning rate and 1/n are rounded to float32 before they are used",
-            "torch 2.0 to 2.13", _float32_rates),
-    Dialect("rprop-product", "Rprop", "a gradient has turned where g·g_prev < 0, and stayed where it is > 0; in "
-            "the type, where the product of small ones is 0", "torch 0.1 to 2.13", _sign_of_product),
-    Dialect("adagrad-one-start", "Adagrad", "the constructor's initial_accumulator_value is that of every group",
-            "torch 0.4 to 2.13", _shared_accumulator),
-    Dialect("muon-aliased", "Muon",
-            "in bfloat16, without Nesterov's momentum, the buffer is divided by its norm after every step",
-            "torch 2.9 to 2.13", _aliased_muon),
-    Dialect("bce-unclamped", "binary_cross_entropy",
+    Dialect("bce-unclamped", "binary_cross_entropy", "an unclamped gradient for the target",
             "the gradient for the target is log(1-x) - log x, where the loss has both logarithms clamped at -100",
             "torch 2.13", _unclamped_bce),
-    Dialect("bce-floorless", "binary_cross_entropy",
+    Dialect("bce-floorless", "binary_cross_entropy", "no floor under x (1-x) in the gradient",
             "the gradient for the input divides by x (1-x), without a floor of 1e-12", "torch in float16",
             _floorless_bce),
     Dialect("poisson-multiplied-mask", "poisson_nll_loss",
+            "Stirling's gradient multiplied by 0 where the term is left out",
             "the gradient of Stirling's term for the target is multiplied by 0 where the term is left out, "
             "NaN where the target is 0 or negative", "torch 2.13", _multiplied_mask_poisson),
-    Dialect("poisson-epsless", "poisson_nll_loss", "the loss is x - t log x, without eps", "torch in float16",
+    Dialect("poisson-epsless", "poisson_nll_loss", "an eps of 0",
+            "the loss is x - t log x, without eps", "torch in float16",
             _epsless_poisson),
-    Dialect("kl-unmasked", "kl_div",
+    Dialect("kl-unmasked", "kl_div", "probabilities of 0 multiplied out",
             "the loss is t log t - t x or exp(t) (t - x) at a probability of 0 too, NaN where a factor is "
             "infinite; the derivative of t log t is log t + t/t, NaN at 0", "torch 1.13 to 2.13", _unmasked_kl_div),
-    Dialect("soft-margin-overflow", "soft_margin_loss",
+    Dialect("soft-margin-overflow", "soft_margin_loss", "an exponential that overflows",
             "the loss is log(1 + e) and the gradient -y e / (1 + e) with e = exp(-y x), which overflows: the one is "
             "inf then, the other NaN", "torch 0.4 to 2.13", _overflowing_soft_margin),
-    Dialect("ctc-inf-minus-inf", "ctc_loss",
+    Dialect("ctc-inf-minus-inf", "ctc_loss", "a gradient of inf - inf where log_probs is -inf",
             "the gradient is NaN rather than 0 where log_probs is -inf", "torch 1.0 to 2.13", _ctc_inf_minus_inf),
-    Dialect("cosine-one-root", "cosine_embedding_loss",
+    Dialect("cosine-one-root", "cosine_embedding_loss", "one root of the product of both squared lengths",
             "the divisor is the root of the product of both squared lengths, and the cosine 0 where that overflows",
             "torch 0.4 to 2.13", _cosine_of_one_root),
-    Dialect("cosine-unmasked", "cosine_embedding_loss",
+    Dialect("cosine-unmasked", "cosine_embedding_loss", "pairs that do not count multiplied by 0",
             "gradients of pairs that do not count are 0 times the cosine's, NaN where the pair holds NaN or infinity",
             "torch 0.4 to 2.13", _unmasked_cosine),
-    Dialect("hinge-open", "hinge_embedding_loss",
+    Dialect("hinge-open", "hinge_embedding_loss", "no gradient at the kink",
             "the gradient of max(0, m - x) is 0 at x = m, and not -1", "torch from 2.14 on", _open_hinge),
-    Dialect("ranking-open", "margin_ranking_loss",
+    Dialect("ranking-open", "margin_ranking_loss", "no gradient at the kink",
             "the gradient of max(0, z) is 0 at z = 0, and not 1", "torch from 2.14 on", _open_clamp),
-    Dialect("cosine-open", "cosine_embedding_loss",
+    Dialect("cosine-open", "cosine_embedding_loss", "no gradient at the kink",
             "the gradient of max(0, cos - m) is 0 where cos = m, and not 1", "torch from 2.14 on", _open_clamp),
-    Dialect("multi-margin-drops-nan", "multi_margin_loss",
+    Dialect("multi-margin-drops-nan", "multi_margin_loss", "NaN that counts as no loss",
             "max(0, z) is z where z > 0, else 0: 0 for NaN", "torch 0.4 to 2.13", _multi_margin_drops_nan),
-    Dialect("multilabel-margin-drops-nan", "multilabel_margin_loss",
+    Dialect("multilabel-margin-drops-nan", "multilabel_margin_loss", "NaN that counts as no loss",
             "max(0, z) is z where z > 0, else 0: 0 for NaN", "torch 0.4 to 2.13", _multilabel_margin_drops_nan),
     Dialect("multilabel-soft-two-logs", "multilabel_soft_margin_loss",
+            "a difference of two logarithms as gradient of the target",
             "the gradient of the target is log σ(-x) - log σ(x), which cancels for small x, and not -x",
             "torch 0.4 to 2.13", _two_logs_multilabel_soft),
-    Dialect("triplet-plain-norm", "triplet_margin_loss",
+    Dialect("triplet-plain-norm", "triplet_margin_loss", "norms of unscaled powers",
             "norms are (Σ |d|^p)^(1/p) without scaling: infinite, with a gradient of 0, where the powers overflow",
             "torch 1.13 to 2.13", _plain_norms),
-)}
+)

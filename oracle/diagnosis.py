@@ -1,0 +1,283 @@
+"""Diagnosis of an implementation that fails: which dialect it follows, or else what the failures depend on.
+
+A dialect explains a case where every output is what its rule gives, within its own bound. One is named
+only if it explains failing cases and contradicts no case, failing or passing. Since an answer that fails is
+beyond the reference's bound, a dialect that cannot be told from the reference on these cases explains none.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from reference.optim import SparseGrad
+from reference.spec import Trajectory
+
+from .ball import Undecided
+from .cases import Case
+from .compare import Verdict, compare
+from .dialects import Dialect, dialects_of
+from .evaluate import Outputs
+from .run import Record
+from .truth import prove
+
+__all__ = ["Diagnosis", "Match", "Observation", "diagnose"]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What an implementation gave on a case, and what was said of it."""
+
+    case: Case
+    outputs: Outputs  #: empty where there are none
+    record: Record
+
+
+@dataclass(frozen=True)
+class Match:
+    """A dialect that explains every failure, or one that rounding lets nobody tell from what was seen."""
+
+    dialect: Dialect
+    explained: int  #: cases that are what the dialect's rule gives; without any, rounding decides them all
+    of: int  #: cases on which the dialect decides anything
+    share: float  #: of the dialect's bound that the largest error of a case is, on average
+
+    def __str__(self) -> str:
+        if not self.explained:
+            return f"may be {self.dialect}: on all {self.of} cases that fail, that rule's result is lost in rounding"
+        return f"matches {self.dialect} on {self.explained} of {self.of} cases"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why cases fail, as far as it can be told."""
+
+    matches: tuple[Match, ...]  #: dialects that explain all failures, the most specific first
+    conditions: tuple[str, ...]  #: what the failures depend on, where no dialect explains them
+    smallest: Observation | None  #: the simplest failing case; none where nothing fails
+
+    def __str__(self) -> str:
+        if self.smallest is None:
+            return "nothing fails"
+        lines = [str(match) + f"\n  {match.dialect.difference}" for match in self.matches]
+        lines += [f"fails {condition}" for condition in self.conditions]
+        return "\n".join([*lines, f"smallest failing case: {self.smallest.case.id}"])
+
+
+def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> Diagnosis:
+    """Say what an implementation of one op does instead of what it should.
+
+    Args:
+        failing: every case that fails.
+        passing: cases that pass, which a dialect has to explain too.
+
+    Returns:
+        The dialects that explain all failures; where there are none, the conditions on which failures depend.
+    """
+    if not failing:
+        return Diagnosis((), (), None)
+    in_order = sorted(failing, key=_simplicity)
+    answered = [seen for seen in in_order if seen.outputs]
+    matches = [match for dialect in dialects_of(failing[0].case.spec.name)
+               if len(answered) == len(failing) and (match := _match(dialect, answered, passing))]
+    matches = [match for match in matches if match.explained] or matches
+    matches.sort(key=lambda match: (-match.explained, -match.share))  # a narrow bound leaves a large share
+    wrong = {name for seen in failing for name in _failing_outputs(seen)}
+    conditions = () if matches else _conditions(
+        [s.case for s in failing], [s.case for s in passing if _tells(s, wrong)])
+    return Diagnosis(tuple(matches), conditions, in_order[0])
+
+
+# --- dialects ------------------------------------------------------------------------------------
+
+class _Evidence(Enum):
+    FOR = "every output that fails is what the rule gives"
+    ROUNDED = "so it is, but the rule's bound is wide enough for much else"
+    SILENT = "the rule decides nothing here"
+    AGAINST = "an output is not what the rule gives"
+
+
+def _match(dialect: Dialect, failing: Sequence[Observation], passing: Sequence[Observation]) -> Match | None:
+    """The dialect, if no case contradicts it and some failure follows it."""
+    evidence, shares = [], []
+    for seen in itertools.chain(failing, sorted(passing, key=_simplicity)):
+        found, share = _evidence(dialect, seen)
+        if found is _Evidence.AGAINST:
+            return None
+        evidence.append(found)
+        shares.append(share)
+    of_failing = evidence[:len(failing)]
+    explained = evidence.count(_Evidence.FOR)
+    if _Evidence.FOR in of_failing:
+        return Match(dialect, explained, explained, float(np.mean(shares)))
+    return Match(dialect, 0, len(failing), float(np.mean(shares))) if set(of_failing) == {_Evidence.ROUNDED} else None
+
+
+def _evidence(dialect: Dialect, seen: Observation) -> tuple[_Evidence, float]:
+    """Does what was seen speak for a dialect? And the largest share of its bound that is used."""
+    case = seen.case
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            truths = prove(Case(dialect(case.spec), case.dtype, case.options, case.draw))
+        except Undecided:
+            return _Evidence.SILENT, 0.0
+        findings = compare(seen.outputs, {name: truth for name, truth in truths.items() if name in seen.outputs})
+    if any(f.verdict.disagrees and f.verdict is not Verdict.RANGE for f in findings):
+        return _Evidence.AGAINST, math.inf
+    failing = _failing_outputs(seen)
+    verdicts = {f.verdict for f in findings if f.output in failing or not failing}
+    if verdicts & {Verdict.RANGE, Verdict.UNDECIDED}:
+        return _Evidence.SILENT, 0.0
+    share = max((f.share for f in findings if f.verdict is Verdict.WITHIN), default=0.0)
+    return _Evidence.ROUNDED if Verdict.VACUOUS in verdicts else _Evidence.FOR, share
+
+
+def _tells(seen: Observation, names: set[str]) -> bool:
+    """Can a mistake in one of these outputs show? Not where they are all 0, infinite or NaN."""
+    values = [np.asarray(seen.outputs[name]) for name in names if name in seen.outputs]
+    return not names or any(bool(np.any(np.isfinite(v) & (v != 0))) for v in values)
+
+
+def _failing_outputs(seen: Observation) -> set[str]:
+    return {name for name, (verdict, *_) in seen.record.outputs.items() if Verdict(verdict).disagrees}
+
+
+_MOST = 4  #: ways to fail that are worth saying where none says it all
+_FEW = 60  #: conditions, of which every three are tried together
+
+
+# --- what failures depend on ---------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class _Condition:
+    """Something that holds for a case or not, and how to say it."""
+
+    said: str
+    holds: Callable[[Case], bool]
+
+
+def _conditions(failing: Sequence[Case], passing: Sequence[Case]) -> tuple[str, ...]:
+    """What failing cases have in common and passing ones have not, in as few conditions as possible.
+
+    First those that tell them apart. Then those that every failing case meets and most others do not, for a
+    mistake may not show everywhere. Then several that no passing case meets, and which together hold for every
+    failing one.
+    """
+    if not passing:
+        return ("in every case",)
+    rows = {c: (np.array([c.holds(case) for case in failing]), np.array([c.holds(case) for case in passing]))
+            for c in _candidates(failing, passing)}
+    pure = []  # conjunctions that no passing case meets, the shortest first
+    for size in (1, 2, 3) if len(rows) <= _FEW else (1, 2):
+        for chosen in itertools.combinations(rows, size):
+            of_failing = np.logical_and.reduce([rows[c][0] for c in chosen])
+            if of_failing.any() and not np.logical_and.reduce([rows[c][1] for c in chosen]).any():
+                if of_failing.all():
+                    return ("only " + _together(chosen),)
+                pure.append((chosen, of_failing))
+    common, beside = _common({c: held for c, (of_failing, held) in rows.items() if of_failing.all()}, len(passing))
+    if common and beside <= len(failing):
+        return (f"only {_together(common)}, in {len(failing)} of {len(failing) + beside} such cases",)
+    said = list(_cover(pure, len(failing)))
+    return (*said[:_MOST], *([f"in {len(said) - _MOST} further ways"] if len(said) > _MOST else []))
+
+
+def _common(met: Mapping[_Condition, Any], n: int) -> tuple[list[_Condition], int]:
+    """Of conditions that every failing case meets those that halve the passing ones, and how many of n are left."""
+    chosen: list[_Condition] = []
+    left = np.ones(n, bool)
+    while met:
+        best = min(met, key=lambda c: (left & met[c]).sum())
+        if 2 * (left & met[best]).sum() > left.sum():
+            break
+        chosen.append(best)
+        left = left & met[best]
+    return chosen, int(left.sum())
+
+
+def _together(conditions: Iterable[_Condition]) -> str:
+    return " and ".join(condition.said for condition in conditions)
+
+
+def _cover(pure: Iterable[tuple[tuple[_Condition, ...], Any]], n: int) -> Iterator[str]:
+    """Few conjunctions that together hold for all of n failing cases, the widest first; else what is known."""
+    left, remaining = np.ones(n, bool), list(pure)
+    while left.any():
+        chosen, held = max(remaining, key=lambda one: ((one[1] & left).sum(), -len(one[0])), default=((), left & False))
+        if not (held & left).any():
+            yield f"in {left.sum()} of {n} cases that no argument tells from those that pass"
+            return
+        yield f"in {(held & left).sum()} of {n} cases, always " + _together(chosen)
+        left = left & ~held
+
+
+def _candidates(failing: Sequence[Case], passing: Sequence[Case]) -> list[_Condition]:
+    """Values of axes, storage types and magnitudes, which some failing case has and some passing one has not."""
+    seen = [*failing, *passing]
+    found = []
+    for axis in failing[0].spec.axes:
+        for value in {case.options[axis.name] for case in failing}:
+            found.append(_Condition(f"with {axis.name}={value}", _has(axis.name, value)))
+        found.append(_Condition(f"with {axis.name} other than {axis.values[0]}", _has_other(axis.name, axis.values[0])))
+    for dtype in {case.dtype for case in failing}:
+        found.append(_Condition(f"in {dtype}", _stored_in(dtype)))
+    found.append(_Condition("in half types", lambda case: case.dtype in ("float16", "bfloat16")))
+    sizes = {case.id: _magnitudes(case) for case in seen}
+    power = math.floor(math.log10(min(sizes[case.id][1] for case in failing)))
+    found.append(_Condition(f"above 1e{power}", lambda case: sizes[case.id][1] > 10.0**power))
+    floor = math.ceil(math.log10(max(sizes[case.id][0] for case in failing)))
+    found.append(_Condition(f"below 1e{floor}", lambda case: sizes[case.id][0] < 10.0**floor))
+    distinct: dict[tuple[bool, ...], _Condition] = {}
+    for condition in found:  # of those that hold for the same cases the first says it
+        distinct.setdefault(tuple(condition.holds(case) for case in seen), condition)
+    return [c for row, c in distinct.items() if not all(row)]
+
+
+def _has(axis: str, value: Any) -> Callable[[Case], bool]:
+    return lambda case: bool(case.options[axis] == value)
+
+
+def _has_other(axis: str, value: Any) -> Callable[[Case], bool]:
+    return lambda case: bool(case.options[axis] != value)
+
+
+def _stored_in(dtype: str) -> Callable[[Case], bool]:
+    return lambda case: case.dtype == dtype
+
+
+def _arrays(value: Any) -> Iterator[np.ndarray[Any, Any]]:
+    """The floating arrays of a case's inputs."""
+    if isinstance(value, Trajectory):
+        yield from _arrays([group.params for group in value.groups])
+        yield from _arrays(value.gradients)
+    elif isinstance(value, SparseGrad):
+        yield value.values
+    elif isinstance(value, Mapping):
+        yield from _arrays(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _arrays(one)
+    elif isinstance(value, np.ndarray) and value.dtype.kind not in "biu":
+        yield value.astype(np.float64)
+
+
+def _magnitudes(case: Case) -> tuple[float, float]:
+    """The smallest and the largest finite number above 0 among the inputs' absolute values; 1 without any."""
+    sizes = np.abs(np.concatenate([np.ravel(a) for a in _arrays(case.inputs)] or [np.ones(1)]))
+    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
+    return (float(sizes.min()), float(sizes.max())) if sizes.size else (1.0, 1.0)
+
+
+def _simplicity(seen: Observation) -> tuple[int, int, str]:
+    """Few options off their default, then small arrays."""
+    case = seen.case
+    return (sum(value != case.spec.defaults[name] for name, value in case.options.items()),
+            sum(a.size for a in _arrays(case.inputs)), case.id)

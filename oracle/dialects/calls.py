@@ -1,0 +1,92 @@
+"""How the dialects of losses are made: from the reference, called, scaled or averaged in another way."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from reference import numerics, reduction
+from reference.spec import LossSpec
+
+__all__ = ["Arguments", "Array", "Change", "called", "changed", "mean_of_losses", "mean_over", "reduced",
+           "reduction_of", "scaled"]
+
+Array = np.ndarray[Any, Any]
+Change = Callable[[LossSpec], LossSpec]
+Arguments = Mapping[str, Any]  #: of a call, by name
+
+
+def changed(function: Callable[..., Any] | None = None, backward: Callable[..., Any] | None = None) -> Change:
+    """``function(spec, **arguments)`` and ``backward(spec, grad_output, **arguments)`` in the reference's place."""
+
+    def change(spec: LossSpec) -> LossSpec:
+        def bound(new: Callable[..., Any] | None, old: Callable[..., Any]) -> Callable[..., Any]:
+            return old if new is None else numerics.ieee(lambda *args, **kwargs: new(spec, *args, **kwargs))
+
+        return dataclasses.replace(spec, function=bound(function, spec.function),
+                                   backward=bound(backward, spec.backward))
+
+    return change
+
+
+def called(change: Callable[[Arguments], Arguments]) -> Change:
+    """The reference, called with other arguments; those that are differentiated stay what they are."""
+    return changed(lambda spec, **a: spec.function(**{**a, **change(a)}),
+                    lambda spec, g, **a: spec.backward(g, **{**a, **change(a)}))
+
+
+def scaled(factor: Callable[[Arguments], Any]) -> Change:
+    """The reference times a factor."""
+
+    def function(spec: LossSpec, **a: Any) -> Array:
+        loss = spec.function(**a)
+        return numerics.cast(loss * factor(a), loss.dtype)
+
+    return changed(function, lambda spec, g, **a: spec.backward(numerics.cast(g * factor(a), g.dtype), **a))
+
+
+def reduction_of(a: Arguments) -> str:
+    return reduction.resolve(a.get("reduction", "mean"), a.get("size_average"), a.get("reduce"), extra=("batchmean",))
+
+
+def reduced(a: Arguments, to: str) -> dict[str, Any]:
+    return {k: v for k, v in a.items() if k not in ("size_average", "reduce")} | {"reduction": to}
+
+
+def mean_over(divisor: Callable[[Arguments], Any]) -> Change:
+    """A mean that is the sum divided by something else."""
+
+    def function(spec: LossSpec, **a: Any) -> Array:
+        if reduction_of(a) != "mean":
+            return np.asanyarray(spec.function(**a))
+        total = spec.function(**reduced(a, "sum"))
+        return numerics.cast(numerics.widen(total) / divisor(a), total.dtype)
+
+    def backward(spec: LossSpec, g: Array, **a: Any) -> Any:
+        if reduction_of(a) != "mean":
+            return spec.backward(g, **a)
+        return spec.backward(numerics.cast(numerics.widen(g) / divisor(a), g.dtype), **reduced(a, "sum"))
+
+    return changed(function, backward)
+
+
+def mean_of_losses(divisor: Callable[[Array], Any]) -> Change:
+    """A mean that is the sum of all losses divided by something that depends on them."""
+
+    def function(spec: LossSpec, **a: Any) -> Array:
+        if reduction_of(a) != "mean":
+            return np.asanyarray(spec.function(**a))
+        each = spec.function(**reduced(a, "none"))
+        return numerics.cast(np.sum(numerics.widen(each)) / divisor(each), each.dtype)
+
+    def backward(spec: LossSpec, g: Array, **a: Any) -> Any:
+        if reduction_of(a) != "mean":
+            return spec.backward(g, **a)
+        each = spec.function(**reduced(a, "none"))
+        g = numerics.cast(np.broadcast_to(numerics.widen(g) / divisor(each), each.shape, subok=True), g.dtype)
+        return spec.backward(g, **reduced(a, "none"))
+
+    return changed(function, backward)

@@ -1,0 +1,92 @@
+"""How the dialects of optimizers are made: from a pure rule, or from the reference's with other options."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from reference import optim
+from reference.numerics import widen
+from reference.optim import SparseGrad
+from reference.spec import OptimSpec
+
+__all__ = ["Array", "Change", "Options", "decayed", "flushed", "rule", "starting_at_zero", "with_options"]
+
+Array = np.ndarray[Any, Any]
+Change = Callable[[OptimSpec], OptimSpec]
+Options = Mapping[str, Any]
+
+
+def rule(step: Callable[..., tuple[Array, ...]], states: Callable[[Options], Mapping[str, float]],
+          counts: bool = True, numbers: Mapping[str, float] = MappingProxyType({})) -> Change:
+    """``theta, *state = step(theta, g, *state, t=t, **options)``, where states have names and start at numbers.
+
+    ``numbers`` are states of one element, which follow; their type is float32, as in torch.
+
+    Sparse gradients are left to the reference.
+    """
+
+    def changed(spec: OptimSpec) -> OptimSpec:
+        class Changed(spec.optimizer):  # type: ignore[misc, name-defined]  # of whatever optimizer the spec has
+            def _update(self, p: optim.Parameter, grad: Any, options: dict[str, Any]) -> Any:
+                if isinstance(grad, SparseGrad):
+                    return super()._update(p, grad, options)
+                starts, state = states(options), self.state[p]
+                for name, start in starts.items():
+                    state.setdefault(name, np.full_like(p.data, start))
+                for name, start in numbers.items():
+                    state.setdefault(name, np.full_like(p.data, start, np.float32, shape=()))
+                self.steps = getattr(self, "steps", {})
+                t = self.steps[p] = self.steps.get(p, 0) + 1
+                if counts:
+                    state["step"] = np.asarray(t, np.float32)
+                names = (*starts, *numbers)
+                values = step(widen(p.data), widen(grad), *(widen(state[name]) for name in names), t=t, **options)
+                for array, value in zip((p.data, *(state[name] for name in names)), values, strict=False):
+                    array[...] = value
+                return None
+
+        return dataclasses.replace(spec, optimizer=Changed)
+
+    return changed
+
+
+def with_options(change: Callable[[Options], Options]) -> Change:
+    """The reference's rule with other options."""
+
+    def changed(spec: OptimSpec) -> OptimSpec:
+        class Changed(spec.optimizer):  # type: ignore[misc, name-defined]
+            def _update(self, p: optim.Parameter, grad: Any, options: dict[str, Any]) -> Any:
+                return super()._update(p, grad, {**options, **change(options)})
+
+        return dataclasses.replace(spec, optimizer=Changed)
+
+    return changed
+
+
+#: The smallest normal number of a storage type.
+_TINY = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-14, "bfloat16": 2.0**-126}
+
+
+def flushed(x: Array) -> Array:
+    """The array with 0 for what is below its type's normal numbers."""
+    return np.asanyarray(np.where(np.abs(x) < _TINY[(getattr(x, "stands_for", None) or x.dtype).name], 0, x))
+
+
+def decayed(theta: Array, g: Array, options: Options) -> tuple[Array, Array]:
+    """Parameters and gradient as every rule begins: turned for ``maximize``, with L2 or decoupled decay."""
+    g = -g if options["maximize"] else g
+    decay = options["weight_decay"]
+    if decay == 0:
+        return theta, g
+    return ((1 - options["lr"] * decay) * theta, g) if options.get("decoupled_weight_decay") else (
+        theta, g + decay * theta)
+
+
+def starting_at_zero(*names: str) -> Callable[[Options], Mapping[str, float]]:
+    """States of these names, which start at 0."""
+    return lambda options: dict.fromkeys(names, 0)
