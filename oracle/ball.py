@@ -20,8 +20,8 @@ import numbers
 import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
 import flint
@@ -71,7 +71,8 @@ class Arithmetic:
     """How balls are computed with: bits of the midpoints, and what each rounding adds to the radii.
 
     ``unit`` is the largest relative error that an operation on arrays is charged with, ``scalar_unit``
-    one on scalars, ``sum_unit`` one addition within a sum; ``limits`` is the range to keep to.
+    one on scalars, ``sum_unit`` one addition within a sum; ``limits`` is the range to keep to, and ``kept``
+    a narrower type that what is assigned to an array is rounded to.
     """
 
     bits: int
@@ -79,6 +80,7 @@ class Arithmetic:
     scalar_unit: float = 0.0
     sum_unit: float = 0.0
     limits: Format | None = None
+    kept: Format | None = None
 
     @classmethod
     def exact(cls, bits: int) -> Arithmetic:
@@ -101,6 +103,16 @@ class Arithmetic:
         single = 2.0**-23
         unit = 2.0 ** (1 - fmt.bits) if fmt.bits >= 24 else 2.0**-fmt.bits + single
         return cls(128, unit, 2.0**-52, min(unit, single), fmt if limited else None)
+
+    @classmethod
+    def opmath(cls, dtype: str, *, limited: bool = True, keeps: bool = False) -> Arithmetic:
+        """The running error of a half type's arithmetic in float32, of which the results alone are rounded.
+
+        Args:
+            keeps: state is kept in the storage type: what is assigned to an array is rounded to it.
+        """
+        kept = FORMATS[dtype] if keeps else None
+        return replace(cls.of("float32" if FORMATS[dtype].bits < 24 else dtype, limited=limited), kept=kept)
 
 
 _active = Arithmetic.exact(200)
@@ -312,6 +324,9 @@ class BallArray(np.ndarray[Any, Any]):
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(value, Double) and _active.unit and self.stands_for is not None:
             value = _stored(value.value, self.stands_for.name)
+        if (kept := _active.kept) is not None and self.stands_for is not None and FORMATS.get(
+                self.stands_for.name) == kept:
+            value = np.frompyfunc(partial(_keep, fmt=kept), 1, 1)(np.asarray(_plain(value), dtype=object))
         elif value.__class__ is BallArray:
             super().__setitem__(key, value.view(np.ndarray) if value.ndim else value.view(np.ndarray).item())
             return
@@ -437,6 +452,14 @@ def _union(a: Any, b: Any, join: Callable[[Any, Any], Any] = lambda a, b: arb(a)
     if isinstance(a, tuple):
         return tuple(_union(x, y, join) for x, y in zip(a, b, strict=True))
     return _wrap(np.frompyfunc(join, 2, 1)(_plain(a), _plain(b)), a.stands_for) if isinstance(a, BallArray) else a
+
+
+def _keep(x: Any, fmt: Format) -> arb:
+    """What a number can be once it is rounded to nearest in a storage type."""
+    x = arb(x)
+    if not x.is_finite() or (x.is_exact() and _nearest(x, fmt) == x):
+        return x
+    return x * arb(1, 2.0**-fmt.bits) + arb(0, fmt.quantum / 2)
 
 
 def _stored(x: arb, dtype: str) -> arb:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from .cases import Case
+    from .checking import Report
     from .report.digest import Digest
     from .run import Record
     from .targets import Target
@@ -341,6 +343,105 @@ def _write(page: str, out: Path) -> None:
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror}") from None
     typer.echo(f"report: {out}")
+
+
+@app.command(help="Check somebody's implementation of one op: is it right, and if not, what does it do instead?\n\n"
+                  "TARGET is pkg.module:attribute or path/file.py:attribute. Exit status 0 where it passes, 1 where "
+                  "it does not, 2 for bad use.\n\n"
+                  "Example: oracle check mypkg/losses.py:my_ce --as cross_entropy --framework numpy --mode "
+                  "reduction=mean,sum")
+def check(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="where the implementation is")],
+    op: Annotated[str, typer.Option("--as", metavar="OP", help="torch's name of the op, e.g. cross_entropy, Adam, "
+                                                               "kaiming_uniform_")],
+    framework: Annotated[str, typer.Option(help="whose arrays it takes: numpy, torch, jax")] = "torch",
+    dtype: Annotated[list[str] | None, typer.Option(help="storage type; may be given again; float32 and float64 by "
+                                                         "default")] = None,
+    device: Annotated[str, typer.Option(help="where the framework puts its arrays, e.g. cuda")] = "cpu",
+    mode: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE,...", help="what an argument or an axis of the "
+                                                   "cases may be; the rest is unsupported; may be given again")] = None,
+    state: Annotated[list[str] | None, typer.Option(metavar="TORCHS=OWN", help="what a state of the optimizer is "
+                                                    "called; may be given again")] = None,
+    accuracy: Annotated[str | None, typer.Option(help="opmath: half types are computed in float32 and rounded once "
+                                                      "(default); storage: each operation may be rounded")] = None,
+    target_backward: Annotated[str | None, typer.Option(metavar="PLACE", help="its gradient: a function of the "
+                               "gradient from above and the arguments; none for no gradients")] = None,
+    stream: Annotated[bool | None, typer.Option("--stream/--no-stream", help="are an initializer's numbers to be "
+                      "torch's, or only distributed like them? By default the first for torch alone")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="every shipped case, not those that tell most")] = False,
+    timeout: Annotated[float, typer.Option(min=0.0, help="seconds for a case")] = 30.0,
+    memory: Annotated[float, typer.Option(min=0.0, help="GiB that the implementation may take")] = 4.0,
+    out: Annotated[Path | None, typer.Option(help="folder for records.jsonl and report.json")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
+) -> None:
+    """Judge an implementation."""
+    from .checking import check as judge
+    from .targets import TargetError
+
+    try:
+        if ":" not in target:
+            raise ValueError(f"{target!r} names no object; needed is pkg.module:attribute or path/file.py:attribute")
+        sys.path.insert(0, os.getcwd())
+        with _counting("checking") as progress:
+            report = judge(op, target, framework=framework, dtypes=dtype, device=device, modes=_modes(mode),
+                           accuracy=accuracy, state=dict(_pairs("--state", state)),
+                           backward=False if target_backward == "none" else target_backward, stream=stream,
+                           all_cases=all_, timeout=timeout, memory=int(memory * 2**30), on_case=lambda _: progress())
+        if out is not None:
+            _write_report(report, out)
+    except (ValueError, TargetError) as error:  # a BadCaseError is a ValueError
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        raise UsageError(f"cannot write to {out}: {error.strerror}") from None
+    typer.echo(report.to_json() if json_ else str(report))
+    raise typer.Exit(0 if report.passed else 1)
+
+
+def _pairs(option: str, given: Sequence[str] | None) -> Iterator[tuple[str, str]]:
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"{option} needs NAME=VALUE, got {text!r}")
+        yield name, value
+
+
+def _modes(given: Sequence[str] | None) -> dict[str, list[str]]:
+    return {name: value.split(",") for name, value in _pairs("--mode", given)}
+
+
+@contextmanager
+def _counting(what: str) -> Iterator[Callable[[], None]]:
+    """A count on the terminal, from the third second on."""
+    import time
+
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    began = time.monotonic()
+    progress = Progress(SpinnerColumn(), TextColumn(what + " {task.completed:.0f} cases"), TimeElapsedColumn(),
+                        console=_console(stderr=True), transient=True)
+    task = progress.add_task("", total=None)
+
+    def count() -> None:
+        progress.advance(task)
+        if progress.console.is_terminal and time.monotonic() - began > 2 and not progress.live.is_started:
+            progress.start()
+
+    try:
+        yield count
+    finally:
+        if progress.live.is_started:
+            progress.stop()
+
+
+def _write_report(report: Report, out: Path) -> None:
+    import json
+
+    from . import run
+
+    out.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps(run.header(["oracle", *sys.argv[1:]], "")), *(record.to_json() for record in report.records)]
+    (out / "records.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (out / "report.json").write_text(report.to_json() + "\n", encoding="utf-8")
 
 
 def _processes(cases: int) -> int:

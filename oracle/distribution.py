@@ -2,9 +2,10 @@ r"""Is an initializer right that shares no stream with torch? What it draws, aga
 
 A :class:`Claim` says how weights have to be distributed. :func:`judge_draws` asks some statistics of them;
 each has a tail bound that is proven for every sample size, and is compared with the value at which the
-chance of a false alarm is its share of :data:`ALARM`, one in 200 million for a call. A run of 200 calls
-(more than all random initializers in all types with and without a generator) so accuses a right one less
-than once in a million times.
+chance of a false alarm is its share of :data:`ALARM`, one in 2 billion for a call: a call asks at most 16
+statistics, each of at most two sides, and each side's bound is taken where it is ALARM / 16 / sides. By the
+union bound a run of k calls accuses a right initializer with a chance of at most k ALARM, which is below one
+in a million for fewer than 2,000 calls, however they depend on each other.
 
 ==============  =====================================================================================
 statistic       what bounds it
@@ -51,7 +52,7 @@ __all__ = ["ALARM", "CLAIMS", "Alarm", "Claim", "judge_draws"]
 Array = np.ndarray[Any, Any]
 
 #: The chance that one call accuses a right initializer.
-ALARM = 5e-9
+ALARM = 5e-10
 
 _STATISTICS = 16  #: more than any kind of claim asks for, so that each has at least ALARM / 16
 

@@ -18,6 +18,7 @@ import pytest
 
 if TYPE_CHECKING:
     from .cases import Case
+    from .suite import Suite
     from .targets import Target
 
 _OPTIONS = {
@@ -33,6 +34,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("oracle", "reference test oracle")
     for name, text in _OPTIONS.items():
         group.addoption(f"--oracle-{name}", default="", metavar=name.upper(), help=text)
+    group.addoption("--oracle-target", default="", metavar="REGISTRY",
+                    help="add a test for each case of each op in a mapping from ops to implementations: "
+                         "pkg.module:attribute, pkg.registry or path/file.py")
+    group.addoption("--oracle-expected-failures", default="", metavar="FILE",
+                    help="case ids or patterns of --oracle-target that have to fail, one a line, the reason behind #")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,6 +70,41 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "oracle_spec" in wanted:
         specs = list(dict.fromkeys(case.spec for case in chosen))
         metafunc.parametrize("oracle_spec", specs, ids=[spec.name for spec in specs])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The cases of ``--oracle-target``, behind whatever was collected."""
+    place = str(config.getoption("--oracle-target"))
+    if not place:
+        return
+    from .suite import parameters, registry_at, suites
+    from .targets import TargetError
+
+    options = {"dtypes": dtypes} if (dtypes := _list(config, "dtypes")) else {}
+    try:
+        chosen = suites(registry_at(place), **options)
+        cases = list(parameters(chosen, str(config.getoption("--oracle-expected-failures")) or None))
+    except (TargetError, TypeError, ValueError, OSError) as error:
+        raise pytest.UsageError(f"--oracle-target: {error}") from None
+    for case_id, why in cases:
+        item = _Item.from_parent(session, name=case_id, nodeid=f"oracle::{case_id}")
+        item.suite = chosen[case_id.partition("/")[0]]
+        if why is not None:
+            item.add_marker(pytest.mark.xfail(strict=True, reason=why))
+        items.append(item)
+
+
+class _Item(pytest.Item):
+    """A case of an implementation that is named on the command line."""
+
+    suite: Suite
+
+    def runtest(self) -> None:
+        self.suite.run(self.name)
+
+    def reportinfo(self) -> tuple[str, int | None, str]:
+        return "oracle", None, self.name
 
 
 @pytest.fixture(scope="session")

@@ -33,8 +33,8 @@ from .evaluate import Outputs
 from .targets import Target, Unsupported
 from .truth import Truth, prove
 
-__all__ = ["FORMAT", "Record", "audit", "header", "parse_header", "parse_record", "read_records", "record_of",
-           "run_case", "stale_waivers", "summarized", "truth_of", "versions"]
+__all__ = ["FORMAT", "Record", "answer", "audit", "header", "parse_header", "parse_record", "read_records",
+           "record_of", "run_case", "stale_waivers", "summarized", "truth_of", "versions"]
 
 FORMAT = "torch-oracle records 1"
 
@@ -112,15 +112,15 @@ def _finite(value: Any) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _truth(case_id: str) -> dict[str, Truth]:
+def _truth(case_id: str, accuracy: str) -> dict[str, Truth]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return prove(parse(case_id))
+        return prove(parse(case_id), accuracy)
 
 
-def truth_of(case: Case) -> dict[str, Truth]:
+def truth_of(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
     """Truth and bound of a shipped case; the latest are kept, since every target needs the same."""
-    return _truth(case.id)
+    return _truth(case.id, accuracy)
 
 
 def run_case(case: Case, target: Target, waivers: Iterable[waiver_module.Waiver] = (),
@@ -129,23 +129,27 @@ def run_case(case: Case, target: Target, waivers: Iterable[waiver_module.Waiver]
 
     With ``elements`` the record also says what was found element by element.
     """
-    outputs: Outputs = {}
+    outputs, failure = answer(case, target)
+    if failure:
+        return record_of(case, target.name, outputs, [failure], waivers)
+    truths = truth_of(case) if truths is None else truths
+    record = record_of(case, target.name, outputs, compare(outputs, truths), waivers)
+    return record if not elements else replace(
+        record, elements={name: found for name, truth in truths.items()
+                          if (found := tally(outputs.get(name), truth)) is not None})
+
+
+def answer(case: Case, target: Target) -> tuple[Outputs, Finding | None]:
+    """A target's outputs on a case; or a finding instead, where it has none."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch deprecates is no verdict
-            outputs = target.run(case)
+            return target.run(case), None
     except Unsupported as reason:
-        findings = [Finding("", Verdict.UNSUPPORTED, note=str(reason))]
+        return {}, Finding("", Verdict.UNSUPPORTED, note=str(reason))
     except Exception as error:  # a target may raise anything at all
-        findings = [Finding("", Verdict.CRASHED, math.inf, math.inf, note=f"{type(error).__name__}: {error}")]
-    else:
-        truths = truth_of(case) if truths is None else truths
-        findings = compare(outputs, truths)
-        if elements:
-            record = record_of(case, target.name, outputs, findings, waivers)
-            return replace(record, elements={name: found for name, truth in truths.items()
-                                             if (found := tally(outputs.get(name), truth)) is not None})
-    return record_of(case, target.name, outputs, findings, waivers)
+        said = f"{type(error).__name__}: {error}".removesuffix(": ")
+        return {}, Finding("", Verdict.CRASHED, math.inf, math.inf, note=said)
 
 
 def record_of(case: Case, target: str, outputs: Outputs, findings: list[Finding],

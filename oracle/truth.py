@@ -60,10 +60,15 @@ class Truth:
         return self.bound > VACUOUS * self.scale
 
 
-def prove(case: Case) -> dict[str, Truth]:
-    """Truth and bound of each output of a case, by the output's name."""
+def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
+    """Truth and bound of each output of a case, by the output's name.
+
+    Args:
+        accuracy: what half types have to be computed in. ``storage``: each operation may be rounded to the
+            type; ``opmath``: in float32, and only results (and kept state) are rounded.
+    """
     exact = _exact(case)
-    reach = _evaluations(case, limited=True)
+    reach = _evaluations(case, accuracy, limited=True)
     unlimited: Mapping[str, Any] | None = None
     truths = {}
     ieee: Mapping[str, Array] | None = None
@@ -83,7 +88,7 @@ def prove(case: Case) -> dict[str, Truth]:
         rounding = half + radius + np.abs(lo) * 2.0**-52
         bound = precise = _farthest(hi, lo, reach.get(name)) * SLACK + rounding
         if np.any(~(bound <= VACUOUS * scale) & np.isfinite(hi)):
-            unlimited = _evaluations(case, limited=False) if unlimited is None else unlimited
+            unlimited = _evaluations(case, accuracy, limited=False) if unlimited is None else unlimited
             precise = _farthest(hi, lo, unlimited.get(name)) * SLACK + rounding
         truths[name] = Truth(hi, lo, bound, precise, scale, special, dtype)
     return truths
@@ -111,9 +116,11 @@ def _sharp(value: BallArray) -> bool:
     return bool(np.all((radius <= np.abs(hi) * 2.0**-70) | ~np.isfinite(hi)))
 
 
-def _evaluations(case: Case, *, limited: bool) -> dict[str, tuple[Array, Array, Array]]:
+def _evaluations(case: Case, accuracy: str, *, limited: bool) -> dict[str, tuple[Array, Array, Array]]:
     """Where evaluations in the storage type can end; empty where a branch of the whole run is undecided."""
-    with arithmetic(Arithmetic.of(case.dtype, limited=limited)):
+    active = (Arithmetic.of(case.dtype, limited=limited) if accuracy == "storage" else
+              Arithmetic.opmath(case.dtype, limited=limited, keeps=case.spec.stacked))
+    with arithmetic(active):
         try:
             outputs = evaluate(case, _BALLS)
         except Undecided:

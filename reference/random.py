@@ -294,7 +294,7 @@ class Generator(Engine):
         x = _stretched(u, a, b)
         if half:
             x = x.astype(storage)
-        if half or np.maximum.reduce(x) == b:
+        if half or ((a, b) != (0, 1) and np.maximum.reduce(x) == b):
             x[x == b.astype(storage)] = a
         if x is not part:
             part[...] = x

@@ -21,9 +21,8 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return int(end.value.code or 0)
 
 
-@pytest.mark.parametrize("command", [[], ["list"], ["audit"], ["diff"], ["explain"], ["report"], ["defects"],
-                                     ["vectors"],
-                                     ["vectors", "export"], ["vectors", "verify"]])
+@pytest.mark.parametrize("command", [[], ["list"], ["audit"], ["check"], ["diff"], ["explain"], ["report"], ["defects"],
+                                     ["vectors"], ["vectors", "export"], ["vectors", "verify"]])
 def test_help_shows_an_example_and_imports_nothing_heavy(command: list[str]) -> None:
     code = ("import sys\nfrom oracle.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n"
             "    assert not end.code\nassert not {'torch', 'numpy', 'flint'} & set(sys.modules)")

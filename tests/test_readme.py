@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import oracle
 from oracle.report.summary import END, START, replace, rows
 
 pytest_plugins = ["pytester"]
@@ -25,12 +30,49 @@ def test_the_table_goes_between_its_marks() -> None:
         replace("no marks", "new")
 
 
-def test_the_examples_run(pytester: pytest.Pytester) -> None:
-    references, suite = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    exec(compile(references, "README.md", "exec"), {})
-    pytester.makepyfile(suite)
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+FILES = {name: block for block in BLOCKS if (name := block.partition("\n")[0].removeprefix("# ").partition(",")[0])
+         .endswith(".py")}
+COMMANDS = re.findall(r"```console\n\$ (oracle check .*?)\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_references_are_called_as_shown() -> None:
+    exec(compile(BLOCKS[0], "README.md", "exec"), {})
+
+
+def test_there_are_five_worked_examples() -> None:
+    assert len(COMMANDS) == 4
+    assert {"losses.py", "kernels.py", "optimizers.py", "inits.py", "test_losses.py", "test_mine.py"} == set(FILES)
+
+
+@pytest.mark.parametrize(("command", "shown"), COMMANDS, ids=[command.split()[2] for command, _ in COMMANDS])
+def test_a_worked_example_gives_what_is_shown(command: str, shown: str, tmp_path: Path) -> None:
+    """Lines in this order; … stands for others, and numbers may be others where cases were added."""
+    _, _, place, *options = command.split()
+    source = place.partition(":")[0]
+    if "jax" in options and not all(map(importlib.util.find_spec, ("jax", "optax"))):
+        pytest.skip("optax and jax are not installed")
+    (tmp_path / source).write_text(FILES[source])
+    done = subprocess.run([sys.executable, "-m", "oracle", *command.split()[1:]], capture_output=True, text=True,
+                          cwd=tmp_path)
+    assert done.stderr == ""
+    given, wanted = (re.sub(r"[0-9.e+-]*[0-9]", "0", text).splitlines() for text in (done.stdout, shown))
+    left = iter(given)
+    for line in wanted:
+        assert line == "…" or line in left, f"{line!r} is not in\n{done.stdout[:2000]}"
+    assert done.returncode == ("FAILED" in done.stdout)
+
+
+def test_the_corrections_that_the_text_names_pass() -> None:
+    loss: dict[str, Any] = {}
+    exec(FILES["losses.py"].replace("np.log1p(np.exp(-target * input))", "np.logaddexp(0, -target * input)"), loss)
+    assert oracle.check("soft_margin_loss", loss["soft_margin"], framework="numpy").passed
+
+
+def test_the_suites_run(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(**{name.removesuffix(".py"): FILES[name] for name in ("test_losses.py", "test_mine.py")})
     result = pytester.runpytest_inprocess("--oracle-ops=mse_loss", "--oracle-dtypes=float32", "-W", "ignore",
                                           "-p", "no:cacheprovider")
     outcomes = result.parseoutcomes()
-    assert outcomes["passed"] > 10
+    assert outcomes["passed"] > 50
     assert "failed" not in outcomes

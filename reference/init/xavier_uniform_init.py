@@ -20,7 +20,11 @@ Array = np.ndarray[Any, Any]
 def xavier_uniform_(tensor: Array, gain: float = 1.0, generator: random.Generator | None = None) -> Array:
     r"""Fill an array with numbers uniform on :math:`[-a, a)`, so that variances survive a layer both ways.
 
-    .. math:: a = g \sqrt{3} \sqrt{\frac{2}{\text{fan}_{in} + \text{fan}_{out}}}
+    .. math:: a = g \sqrt{3} \sqrt{\frac{2}{\text{fan}_{in} + \text{fan}_{out}}}, \qquad
+              \operatorname{var} x = \frac{a^2}{3} = \frac{2 g^2}{\text{fan}_{in} + \text{fan}_{out}}
+
+    The forward pass keeps variances with 1/fan_in, the backward pass with 1/fan_out; this is the
+    harmonic mean of the two.
 
     Args:
         tensor: floating or complex array of shape (out, in, *kernel), filled in place.
