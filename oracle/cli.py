@@ -108,7 +108,7 @@ def audit(
                               (lambda ops: select_sweeps()) if exhaustive else select)
     for name in stale:
         typer.echo(f"STALE waiver {name!r}: no case needs it any more; delete it from oracle/waivers.toml")
-    for framework, cpu_path in paths().items():
+    for framework, cpu_path in paths([t.name for t in targets]).items():
         typer.echo(f"CPU path of {framework}: {cpu_path}")
     typer.echo(f"records: {path}")
     raise typer.Exit(1 if stale or any(record.fails for record in records) else 0)

@@ -217,7 +217,7 @@ def header(command: Sequence[str], device: str, cases: Iterable[Case] = (),
     digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
     return {"format": FORMAT, "command": list(command), "device": device, "targets": list(target_names),
             "cases": {"count": len(ids), "digest": digest},
-            "versions": dict(versions()), "paths": target_modules.paths(),
+            "versions": dict(versions()), "paths": target_modules.paths(target_names),
             "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}}
 
 

@@ -73,8 +73,9 @@ def load(names: Sequence[str], device: str = "cpu") -> list[Target]:
     return list(targets.values())
 
 
-def paths() -> dict[str, str]:
-    """Of the frameworks that were loaded, the path on which each computes on this CPU: last bits depend on it."""
-    loaded = {framework: sys.modules.get(f"{__name__}.{name}") for framework, name in FRAMEWORKS.items()}
+def paths(names: Sequence[str]) -> dict[str, str]:
+    """Of the frameworks of these targets, the path on which each computes on this CPU: last bits depend on it."""
+    frameworks = dict.fromkeys(name.partition(":")[0] for name in names)
+    loaded = {framework: sys.modules.get(f"{__name__}.{FRAMEWORKS.get(framework)}") for framework in frameworks}
     return {framework: str(module.path()) for framework, module in loaded.items()
             if module is not None and hasattr(module, "path")}
