@@ -23,6 +23,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -84,7 +85,8 @@ _STORED = frozenset({"load_state_dict", "_load"})
 _Slot = tuple[Any, str, int | None]  #: where a node stands: its parent, the field, and the place in a list
 
 
-def mutants(spec: Spec) -> list[Mutant]:
+@cache
+def mutants(spec: Spec) -> Sequence[Mutant]:
     """All mutants of an op, in the order of its source; the same each time."""
     module = _module(spec)
     path = Path(str(module.__file__))
@@ -98,7 +100,7 @@ def mutants(spec: Spec) -> list[Mutant]:
         unique = label if seen[label] == 1 else f"{label}#{seen[label]}"
         found.append(Mutant(unique, spec.name, path.name, node.lineno, name, kind, before, after,
                             _spliced(text, node, new)))
-    return found
+    return tuple(found)
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ from .mutation import Mutant, mutants, planted_in
 from .run import Record, run_case
 from .truth import Truth
 
-__all__ = ["TIMEOUT", "Proof", "ProvingError", "Variant", "of_op", "prove"]
+__all__ = ["TIMEOUT", "Proof", "ProvingError", "Variant", "count", "header", "of_op", "prove"]
 
 #: Seconds of a processor's time that a variant may take for a case.
 TIMEOUT = 3.0
@@ -62,7 +62,7 @@ class Variant:
     verdict: str = ""
     note: str = ""
     equivalent: str = ""  #: why no case can kill it
-    seconds: float = 0.0
+    seconds: float = 0.0  #: of a processor's time, with the proofs of cases that nothing needed before
 
     @property
     def survives(self) -> bool:
@@ -157,7 +157,7 @@ def _decided(ops: Sequence[str], equivalents: Sequence[Equivalent], most: int | 
         for op in ops:
             yield from of_op(op, equivalents, most)
         return
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), run.end_with_parent) as pool:
         for variants in pool.map(_all_of_op, ops, [equivalents] * len(ops), [most] * len(ops)):
             yield from variants
 
@@ -174,11 +174,21 @@ def of_op(op: str, equivalents: Sequence[Equivalent], most: int | None = None) -
         variant = Variant(f"{op}:dialect:{dialect.name}", op, "dialect", dialect.used_by, 0, "", op,
                           dialect.difference)
         yield bench.decide(variant, contextlib.nullcontext(dialect(spec)), spec.dtypes)
-    made = mutants(spec)
-    step = max(1.0, len(made) / most) if most else 1.0
-    for mutant in (made[int(i * step)] for i in range(int(len(made) / step))):
+    for mutant in _spread(mutants(spec), most):
         record = matching(equivalents, mutant)
         yield bench.decide(_described(mutant, record), planted_in(mutant, spec), ())
+
+
+def count(specs: Sequence[Spec], most: int | None = None) -> int:
+    """How many variants :func:`prove` decides."""
+    return sum(len(dialects_of(spec.name)) + len(_spread(mutants(spec), most)) for spec in specs)
+
+
+def _spread(made: Sequence[Mutant], most: int | None) -> Sequence[Mutant]:
+    """At most so many, from all over the source."""
+    if most is None or len(made) <= most:
+        return made
+    return [made[i * len(made) // most] for i in range(most)]
 
 
 def _described(mutant: Mutant, record: Equivalent | None) -> Variant:
