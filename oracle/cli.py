@@ -397,7 +397,7 @@ def check(
     raise typer.Exit(0 if report.passed else 1)
 
 
-@app.command(help="Prove the checker: plant wrong variants of the references, and see that the shipped cases kill them.\n\n"
+@app.command(help="Prove the checker: plant wrong variants of the references, and count what shipped cases kill.\n\n"
                   "Variants are the dialects, and mutants: the references' own source with one mechanical change. "
                   "Exit status 0 only where nothing survives but what oracle/equivalents.toml has a reason for.\n\n"
                   "Example: oracle prove mse_loss Adam --out runs/proof")

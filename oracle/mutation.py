@@ -232,7 +232,7 @@ def _changes(tree: ast.Module, roots: Sequence[str], names: dict[str, Any]) -> I
     for name, top in _reached(tree, roots):
         said: set[tuple[int, str]] = set()
         for statement, node, slot in _sites(top, top):
-            new_nodes = itertools.chain(_replacements(node, slot, names), _negations(node, slot))
+            new_nodes = itertools.chain(_replacements(node, names), _negations(node, slot))
             for kind, new in new_nodes:
                 after = _head_with(statement, node, slot, new)
                 if (id(statement), after) not in said:  # two ways to the same change are one mutant
@@ -240,7 +240,7 @@ def _changes(tree: ast.Module, roots: Sequence[str], names: dict[str, Any]) -> I
                     yield name, statement, node, slot, kind, new
 
 
-def _replacements(node: ast.AST, slot: _Slot, names: dict[str, Any]) -> Iterator[tuple[str, ast.AST]]:
+def _replacements(node: ast.AST, names: dict[str, Any]) -> Iterator[tuple[str, ast.AST]]:
     """What may stand in a node's place, and what that is called."""
     match node:
         case ast.BinOp():
@@ -261,11 +261,13 @@ def _replacements(node: ast.AST, slot: _Slot, names: dict[str, Any]) -> Iterator
         case ast.Constant(value=bool() as value):
             yield f"{value}->{not value}", ast.Constant(not value)
         case ast.Constant(value=int() | float() as value):
-            axis = "axis " if isinstance(slot[0], ast.keyword) and slot[0].arg == "axis" else ""
             for number in _others(value):
-                yield f"{axis}{value}->{number}", ast.Constant(number)
+                yield f"{value}->{number}", ast.Constant(number)
         case ast.Call():
             yield from _swapped(node)
+            if any(keyword.arg == "axis" for keyword in node.keywords):
+                rest = [keyword for keyword in node.keywords if keyword.arg != "axis"]
+                yield "axis->", ast.Call(node.func, node.args, rest)
         case ast.Attribute(attr=attr, ctx=ast.Load()) if attr in _NAMES:
             yield f"{attr}->{_NAMES[attr]}", ast.Attribute(node.value, _NAMES[attr], node.ctx)
         case ast.Name(id=id_, ctx=ast.Load()) if _NAMES.get(id_) in {*names, "max", "min", "sum", "any", "all"}:
@@ -322,7 +324,8 @@ def _arrow(old: ast.AST, new: type[ast.AST]) -> str:
 def _put(slot: _Slot, new: Any) -> Iterator[None]:
     """Another node in a place of the tree, for as long as the context lasts."""
     parent, name, place = slot
-    holder, key = (vars(parent), name) if place is None else (getattr(parent, name), place)
+    holder: Any = vars(parent) if place is None else getattr(parent, name)
+    key: Any = name if place is None else place
     old = holder[key]
     holder[key] = new
     try:

@@ -1,8 +1,7 @@
 """Proof of the checker: which wrong variants of the references do the shipped cases find?
 
 Variants are the dialects and the mutants of :mod:`oracle.mutation`. One is killed by the first shipped case in
-float32 on which the oracle disagrees with it. A dialect may differ in another type alone; it is then looked for
-there.
+float32 on which the oracle disagrees with it. A dialect may differ in another type alone, and is looked for in all.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from reference.spec import LossSpec, OptimSpec, Spec
 
 from . import run, waivers
 from .cases import Case, select
-from .checking import effort
+from .checking import effort, in_order
 from .dialects import dialects_of
 from .equivalents import Equivalent, matching, stale
 from .evaluate import FLOATS, Outputs, evaluate
@@ -173,10 +172,10 @@ def of_op(op: str, equivalents: Sequence[Equivalent], most: int | None = None) -
     for dialect in dialects_of(op):
         variant = Variant(f"{op}:dialect:{dialect.name}", op, "dialect", dialect.used_by, 0, "", op,
                           dialect.difference)
-        yield bench.decide(variant, contextlib.nullcontext(dialect(spec)), spec.dtypes)
+        yield bench.decide(variant, contextlib.nullcontext(dialect(spec)), all_types=True)
     for mutant in _spread(mutants(spec), most):
         record = matching(equivalents, mutant)
-        yield bench.decide(_described(mutant, record), planted_in(mutant, spec), ())
+        yield bench.decide(_described(mutant, record), planted_in(mutant, spec))
 
 
 def count(specs: Sequence[Spec], most: int | None = None) -> int:
@@ -202,13 +201,13 @@ class _Bench:
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
         self._kills: Counter[str] = Counter()
-        self._cases: dict[str, list[Case]] = {}
+        self._shipped = sorted(select([spec.name], ["float32"]), key=effort)
         self._truths: dict[str, Mapping[str, Truth]] = {}
         self._accepted = waivers.load()
 
-    def decide(self, variant: Variant, made: contextlib.AbstractContextManager[Spec],
-               further: Sequence[str]) -> Variant:
-        """What becomes of a variant, on cases in float32 and in further types."""
+    def decide(self, variant: Variant, made: contextlib.AbstractContextManager[Spec], *,
+               all_types: bool = False) -> Variant:
+        """What becomes of a variant, on cases in float32 or in all types."""
         began = time.process_time()
         record = None
         try:
@@ -218,7 +217,7 @@ class _Bench:
             return dataclasses.replace(variant, killed_by="import", verdict="crashed", note=f"{error!r}")
         with contextlib.ExitStack() as stack:
             stack.push(made)
-            for case in self._in_order(further):
+            for case in self._in_order(all_types):
                 found = self._judged(case, planted)
                 if found.fails:
                     record = found
@@ -230,11 +229,10 @@ class _Bench:
         return dataclasses.replace(variant, killed_by=record.case, verdict=record.verdict, note=record.note,
                                    seconds=spent)
 
-    def _in_order(self, further: Sequence[str]) -> Iterator[Case]:
-        for dtype in dict.fromkeys(("float32", *further)):
-            if dtype not in self._cases:
-                self._cases[dtype] = sorted(select([self._spec.name], [dtype]), key=effort)
-            yield from sorted(self._cases[dtype], key=lambda case: -self._kills[case.id])  # a stable sort
+    def _in_order(self, all_types: bool) -> list[Case]:
+        if all_types:
+            return in_order(self._spec.name, self._spec.dtypes)
+        return sorted(self._shipped, key=lambda case: -self._kills[case.id])  # a stable sort
 
     def _judged(self, case: Case, planted: Spec) -> Record:
         if case.id not in self._truths:
@@ -245,7 +243,7 @@ class _Bench:
         return run_case(case, _Planted(planted), self._accepted, self._truths[case.id])
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Planted:
     """A target that evaluates each case with the rule of another spec, as the reference is evaluated."""
 

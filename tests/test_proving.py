@@ -82,8 +82,7 @@ def test_every_kind_of_change_is_made() -> None:
     kinds = {m.kind for op in (*OPS, "multi_margin_loss", "LBFGS", "ctc_loss") for m in mutants(registry.get(op))}
     assert kinds >= {"Add->Sub", "Mult->Div", "Pow->left", "Add->left", "Mult->right", "Lt->LtE", "Eq->NotEq", "1->2",
                      "1->0", "maximum->minimum", "any->all", "Not->", "if->not", "ifexp->not", "And->Or",
-                     "True->False", "cast(0<->1)", "zeros->ones", "USub->", "0.5->0.5005"}
-    assert any(kind.startswith("axis ") for kind in kinds)
+                     "True->False", "cast(0<->1)", "zeros->ones", "USub->", "0.5->0.5005", "axis->", "sum->mean"}
 
 
 def test_a_counter_is_changed_as_it_is_said() -> None:
@@ -141,7 +140,7 @@ def test_a_stale_record_is_reported(change: dict[str, str], why: str) -> None:
 
 
 def test_a_record_of_another_op_is_not_stale() -> None:
-    assert prove([SOFT], [Equivalent("a test", id="Adam:adam.py:1:Gone"), SWAPPED], most=0).stale == ()
+    assert prove([SOFT], [Equivalent("a test", id="Adam:adam.py:1:Gone"), SWAPPED], most=0).stale == []
 
 
 @pytest.mark.parametrize(("old", "new", "killed_by", "note"), [
