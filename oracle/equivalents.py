@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
 
+from reference import registry
+
 from .mutation import Mutant
 
 __all__ = ["Equivalent", "EquivalentError", "load", "matching", "stale"]
@@ -27,7 +29,7 @@ class Equivalent:
     reason: str
     id: str = ""
     op: str = ""  #: pattern of ops, as of ``fnmatch``
-    function: str = ""  #: where the same change stands in several
+    function: str = ""  #: pattern of functions, where the same change stands in several
     before: str = ""
     after: str = ""
 
@@ -44,7 +46,7 @@ class Equivalent:
         """Is it this mutant?"""
         if self.id:
             return mutant.id == self.id
-        return (self.is_for(mutant.op) and self.function in ("", mutant.function)
+        return (self.is_for(mutant.op) and fnmatchcase(mutant.function, self.function or "*")
                 and (self.before, self.after) == (mutant.before, mutant.after))
 
 
@@ -83,12 +85,13 @@ def stale(equivalents: Iterable[Equivalent], ops: Sequence[str], made: Sequence[
 
     Args:
         equivalents: the records.
-        ops: the ops whose mutants were made.
+        ops: the ops whose mutants were made; a record is missed only if these are all that it is for.
         made, killed: all mutants of these ops, and those that a case has killed.
     """
+    others = registry.specs().keys() - set(ops)
     found = []
     for record in equivalents:
-        if any(map(record.is_for, ops)) and not any(map(record.covers, made)):
+        if any(map(record.is_for, ops)) and not any(map(record.is_for, others)) and not any(map(record.covers, made)):
             found.append((record, "there is no such mutant"))
         found += [(record, f"a case kills {mutant.id}") for mutant in killed if record.covers(mutant)]
     return found

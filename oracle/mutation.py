@@ -2,8 +2,8 @@
 
 Changed is what a case evaluates: the functions and constants of the op's own module that its ``function``,
 ``backward`` or ``optimizer`` reaches. Left alone is what decides no value that a case compares: docstrings,
-annotations, default arguments, warnings, what raises and what only decides whether to raise, and the reading
-of stored state. A swap in what is symmetric (:data:`SYMMETRIC`) is no change, and is not made.
+annotations, default arguments, warnings, what raises, what is computed only to decide whether to raise, and
+the reading of stored state. A swap in what is symmetric (:data:`SYMMETRIC`) is no change, and is not made.
 
 >>> from reference import registry
 >>> mutant = next(m for m in mutants(registry.get("Adam")) if m.kind == "Pow->left")
@@ -76,8 +76,8 @@ _NAMES |= {"prod": "sum", "abs": "negative"}
 SYMMETRIC = frozenset({"maximum", "minimum", "max", "min", "add", "multiply", "hypot", "result_type",
                        "common_shape", "isinstance", "gcd"})
 
-#: Keywords that decide what is refused or said, and no value.
-_SILENT_KEYWORDS = frozenset({"strict", "stacklevel"})
+#: Keywords that decide what is refused or said, or keep balls what they are, and no value.
+_SILENT_KEYWORDS = frozenset({"strict", "stacklevel", "subok"})
 
 #: Methods that read stored state, which no case does.
 _STORED = frozenset({"load_state_dict", "_load"})
@@ -146,7 +146,7 @@ def _reached(tree: ast.Module, roots: Sequence[str]) -> Iterator[tuple[str, ast.
         if name in names or name not in at_top:
             continue
         names.add(name)
-        left += [node.id for part in _own(at_top[name]) for node in ast.walk(part) if isinstance(node, ast.Name)]
+        left += _names_read(at_top[name])
     for name, statement in at_top.items():
         if name not in names:
             continue
@@ -157,20 +157,9 @@ def _reached(tree: ast.Module, roots: Sequence[str]) -> Iterator[tuple[str, ast.
             yield name, statement
 
 
-def _own(statement: ast.stmt) -> list[ast.AST]:
-    """The parts that compute: neither annotations nor decorators nor defaults."""
-    if isinstance(statement, ast.FunctionDef):
-        return [part for inner in statement.body for part in _own(inner)]
-    if isinstance(statement, ast.ClassDef):
-        return [part for method in statement.body if isinstance(method, ast.FunctionDef) for part in _own(method)]
-    if isinstance(statement, ast.AnnAssign):
-        return [statement.value] if statement.value is not None else []
-    return [statement]
-
-
 def _raises_only(statements: Sequence[ast.stmt]) -> bool:
     """Do they nothing but refuse and warn?"""
-    return bool(statements) and all(_is_check(statement) for statement in statements)
+    return bool(statements) and (isinstance(statements[-1], ast.Raise) or all(map(_is_check, statements)))
 
 
 def _is_check(statement: ast.stmt) -> bool:
@@ -189,6 +178,11 @@ def _is_check(statement: ast.stmt) -> bool:
             return (all(_raises_only(handler.body) for handler in statement.handlers)
                     and all(isinstance(inner, ast.Expr) for inner in statement.body) and not statement.orelse)
     return False
+
+
+def _names_read(top: ast.stmt) -> list[str]:
+    """The names that a formula reads, beside those of checks."""
+    return [node.id for _, node, _ in _sites(top, top) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
 
 
 def _is_refusal(call: ast.Call) -> bool:
@@ -230,8 +224,11 @@ _Change = tuple[str, ast.stmt, Any, _Slot, str, Any]
 
 def _changes(tree: ast.Module, roots: Sequence[str], names: dict[str, Any]) -> Iterator[_Change]:
     for name, top in _reached(tree, roots):
-        said: set[tuple[int, str]] = set()
+        read, said = set(_names_read(top)), set()
         for statement, node, slot in _sites(top, top):
+            if (isinstance(top, ast.FunctionDef) and isinstance(statement, ast.Assign)
+                    and all(isinstance(target, ast.Name) and target.id not in read for target in statement.targets)):
+                continue  # what only a check reads
             new_nodes = itertools.chain(_replacements(node, names), _negations(node, slot))
             for kind, new in new_nodes:
                 after = _head_with(statement, node, slot, new)
