@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from .workloads import Workload
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch's on the mean of kl_div
 def test_speed(benchmark: BenchmarkFixture, workload: Workload, n: int, threads: int) -> None:
     """Nothing is asserted: the times go to the JSON file."""
     benchmark.extra_info.update(op=workload.op, kind=workload.kind, part=workload.part,

@@ -85,7 +85,7 @@ def test_an_optimizer_passes_or_follows_a_dialect(framework: str, op: str, diale
     seen = _observed(_loaded(framework), op, dtype, enough=4)
     failing, passing = ([s for s in seen if s.record.fails is fails] for fails in (True, False))
     told = diagnose(failing, passing)
-    assert len(seen) >= 3
+    assert len(seen) >= 2
     if dialect is None:
         assert not failing, told
     elif failing:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from oracle.ball import Arithmetic, arithmetic, balls, centre
-from reference import numerics, reduction
+from reference import blocks, numerics, reduction
 
 INF, NAN = np.inf, np.nan
 ROWS = np.array([[-INF, -INF], [INF, 0], [INF, INF], [-INF, 1], [NAN, 1], [-INF, INF], [0, 0], [1e4, -1e4]])
@@ -128,3 +128,76 @@ def test_names_of_reductions() -> None:
         reduction.resolve("batchmean")
     with pytest.warns(UserWarning, match="called 'mean'"):
         assert reduction.resolve("elementwise_mean") == "mean"
+
+
+def test_selection_by_bits_is_that_of_numpy() -> None:
+    rng = np.random.default_rng(0)
+    values = np.array([NAN, INF, -INF, 0.0, -0.0, 1.5, -1e-45])
+    for dtype in (np.float16, np.float32, np.float64, np.longdouble, ml_dtypes.bfloat16, np.complex64, np.int64):
+        with np.errstate(all="ignore"):
+            x, y = (rng.choice(values, (3, 40)).astype(dtype) for _ in range(2))
+        for condition in (rng.random((3, 40)) < 0.5, rng.random(40) < 0.5, np.True_, np.False_):
+            for a, b in ((x, y), (x, 0), (x, -2), (1, y), (x, y[0]), (x[0, 0], y), (x[:, ::2][:, :1], y)):
+                theirs, ours = np.where(condition, a, b), numerics.where(condition, a, b)
+                assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
+                np.testing.assert_array_equal(ours.astype(complex), theirs.astype(complex))
+                signs = [np.signbit(a.real.astype(float)) for a in (ours, theirs)]
+                np.testing.assert_array_equal(*signs)
+
+
+def test_selection_among_balls_is_undecided_where_the_condition_is() -> None:
+    with arithmetic(Arithmetic.exact(200)):
+        x = balls(np.array([-1.0, 1.0]))
+        assert centre(numerics.where(x > 0, x, 0)).tolist() == [0.0, 1.0]
+        assert centre(numerics.indicator(x > 0, x.dtype)).tolist() == [0.0, 1.0]
+        assert centre(numerics.clip(x * 3, -2.0, 1.0)).tolist() == [-2.0, 1.0]
+        assert centre(np.maximum(np.log1p(balls(np.array([-1.0, 0.0]))), -100)).tolist() == [-100.0, 0.0]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float32, np.longdouble])
+def test_clip_and_indicator_keep_the_dtype(dtype: Any) -> None:
+    x = np.array([-3, -1, 0.5, 7, NAN], dtype)
+    with np.errstate(invalid="ignore"):
+        clipped, positive = numerics.clip(x, -1, 1), numerics.indicator(x > 0, x.dtype)
+    assert clipped.dtype == positive.dtype == x.dtype
+    np.testing.assert_array_equal(clipped.astype(float), [-1, -1, 0.5, 1, NAN])
+    assert positive.astype(float).tolist() == [0, 0, 1, 1, 0]
+
+
+SHAPES = [((10,),), ((3, 3), (3,)), ((10,), ()), ((10, 3), (3,)), ((10, 3), (10, 1)), ((1, 30), (10, 1)),
+          ((30,), (2, 1, 1)), ((2, 30), (1, 30)), ((3, 2, 5), (2, 1)), ((1, 1, 30), (30,)), ((0, 3), (0, 3))]
+
+
+@pytest.mark.parametrize("shapes", SHAPES, ids=str)
+def test_blocks_are_the_whole(shapes: tuple[tuple[int, ...], ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "BLOCK", 6)
+    rng = np.random.default_rng(1)
+    arrays = [rng.integers(-9, 9, shape).astype(float) for shape in shapes]
+    whole = sum(np.broadcast_arrays(*arrays))
+
+    calls = []
+
+    def f(*parts: Any) -> Any:
+        calls.append(parts)
+        return sum(np.broadcast_arrays(*parts))
+
+    assert (blocks.map_blocks(f, *arrays) == whole).all()
+    assert len(calls) == len(list(blocks.blocks(arrays)))
+    assert (len(calls) > 1) == (len(whole) > 1 and max(a.size for a in arrays) > 6)
+    pair = blocks.map_blocks(lambda *a: (f(*a), None, -f(*a)), *arrays)
+    assert pair[1] is None
+    assert (pair[2] == -whole).all()
+    assert (reduction.reduce_blocks(f, arrays, "none") == whole).all()
+    assert reduction.reduce_blocks(f, arrays, "sum") == whole.sum()
+    np.testing.assert_equal(reduction.reduce_blocks(f, arrays, "mean", 4), whole.sum() / 4)
+    if whole.size:
+        assert reduction.reduce_blocks(f, arrays, "mean") == whole.sum() / whole.size
+
+
+def test_blocks_of_half_types_round_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "BLOCK", 512)
+    for dtype in (np.float16, ml_dtypes.bfloat16):
+        many = np.ones(4096 + 512, dtype)
+        total = reduction.reduce_blocks(lambda x: x, [many], "sum")
+        assert (total.dtype, total) == (dtype, 4608)  # whose sum block by block in bfloat16 is 4096
+        assert reduction.reduce_blocks(np.sqrt, [many * dtype(100)], "mean") == 10

@@ -47,7 +47,8 @@ def cross_entropy(input: Array, target: Array, weight: Array | None = None, size
         size_average, reduce: the older form of ``reduction``.
         ignore_index: rows with this index count as 0 and have no gradient.
         reduction: "none", "mean" or "sum". The mean divides by Σ w_y over the rows that are not ignored
-            (smoothed or not), but beside probabilities by the number of rows, whatever the weights.
+            (smoothed or not), but beside probabilities by the number of rows, whatever the weights. It is
+            NaN where no row weighs anything, smoothed too: a sum of two means, of which one is 0/0.
         label_smoothing: ε, at most 1; one that is negative or NaN counts as 0.
 
     Returns:
@@ -86,7 +87,12 @@ def cross_entropy(input: Array, target: Array, weight: Array | None = None, size
         all_classes = total(log_softmax(x, axis) * class_weights(weight, x), axis)
         losses = (1 - epsilon) * losses + _share(epsilon, x, axis) * -all_classes
     losses = cast(np.where(kept, losses, 0), x.dtype)
-    return reduce_losses(losses, reduction, int(np.count_nonzero(kept)) if w_y is None else np.where(kept, w_y, 0))
+    if w_y is None:
+        return reduce_losses(losses, reduction, int(np.count_nonzero(kept)))
+    w_y = np.where(kept, w_y, 0)
+    if epsilon > 0 and not w_y.any():
+        w_y = w_y * np.nan
+    return reduce_losses(losses, reduction, w_y)
 
 
 @ieee

@@ -172,6 +172,8 @@ SPEC = LossSpec(
           Axis("weight", ("none", "random", "one-zero", "zeros")), Axis("delta", (1.0, 0.25, 2.5)),
           Axis("regime", ("moderate", "huge", "tiny", "close", "tie", "kink", "inf", "nan"),
                "tie: x = y in places, kink: |x - y| = δ in places")),
+    slower="torch takes one pass over both arrays and one sum, 0.7 ns an element; NumPy's six passes take 0.1 to "
+           "0.25 ns each even in a cache, 1.3 ns together.",
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     arrays=("input", "target", "weight"),
     elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "delta": {"target": -1.0, "delta": 0.3}},

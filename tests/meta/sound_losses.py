@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.meta.harness import Sound
 from tests.meta.mutants_likelihoods import PlainBCELoss, PlainGaussian, PlainKL, PlainPoisson
-from tests.meta.mutants_margins import _Margin, changed, reduced
+from tests.meta.mutants_margins import _Margin, reduced
 from tests.meta.mutants_pairs import PlainHinge, PlainHuber, PlainL1, PlainSmoothL1, PlainSoftMargin
 from tests.meta.plain_losses import Array
 from tests.meta.sound import _LossInDouble, _PairwiseSum, _ReversedSum
@@ -201,16 +201,12 @@ class SoftByTwoLogarithms(_Margin):
 
 
 @sound("multilabel_soft_margin_loss")
-class SoftMirrored(_Margin):
-    """The loss of -x and 1-t, with the gradients of both negated."""
+class SoftDividedFirst(_Margin):
+    """Each element is divided by C, and the quotients summed from the end."""
 
-    def forward(self, input: Array, target: Array, **arguments: Any) -> Array:
-        return super().forward(**changed(arguments, input=-input, target=1 - target))
+    def forward(self, input: Array, target: Array, weight: Any = 1, **arguments: Any) -> Array:
+        def softplus(x: Array) -> Array:
+            return np.asarray(np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0))
 
-    def backward(self, grad_output: Array, input: Array, target: Array,  # type: ignore[override]
-                 **arguments: Any) -> tuple[Array | None, ...]:
-        mirrored = changed(arguments, input=-input, target=1 - target)
-        by_input, by_target, by_weight = super().backward(grad_output, **mirrored)
-        assert by_input is not None
-        assert by_target is not None
-        return -by_input, -by_target, by_weight
+        each = np.asarray((target * softplus(-input) + (1 - target) * softplus(input)) * weight)
+        return reduced((each / np.float32(input.shape[-1]))[..., ::-1].sum(input.ndim - 1), arguments)
