@@ -74,10 +74,10 @@ _NAMES |= {"prod": "sum", "abs": "negative"}
 
 #: Functions whose arguments are not swapped: nothing would change, or the names are no arguments of a formula.
 SYMMETRIC = frozenset({"maximum", "minimum", "max", "min", "add", "multiply", "hypot", "result_type",
-                       "common_shape", "isinstance", "gcd"})
+                       "common_shape", "broadcast_pair", "broadcast_shapes", "isinstance", "gcd"})
 
 #: Keywords that decide what is refused or said, or keep balls what they are, and no value.
-_SILENT_KEYWORDS = frozenset({"strict", "stacklevel", "subok"})
+_SILENT_KEYWORDS = frozenset({"strict", "stacklevel", "subok", "old_name"})
 
 #: Methods that read stored state, which no case does.
 _STORED = frozenset({"load_state_dict", "_load"})
