@@ -165,7 +165,9 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="Adafactor", torch_names=("torch.optim.Adafactor",), optimizer=Adafactor, draw=_draw,
-    allowed=_allowed, extra=VERY_LONG,
+    allowed=_allowed,
+    extra=(*VERY_LONG, {"start": "zero", "grad": "eps", "steps": 10, "layout": "vector", "lr": 0.4,
+                        "maximize": True}),  # squares that float16 cannot hold, of a vector
     strength=3,  # a mistake in a size shows where start, shape and limit are all as they need to be
     axes=(AXES[0], Axis("grad", (*AXES[1].values, "spike"), "as for all; a hundred times as large in the last step"),
           AXES[2],
