@@ -33,8 +33,8 @@ from .evaluate import Outputs
 from .targets import Target, Unsupported
 from .truth import Truth, prove
 
-__all__ = ["FORMAT", "Record", "answer", "audit", "header", "parse_header", "parse_record", "read_records",
-           "record_of", "run_case", "stale_waivers", "summarized", "truth_of", "versions"]
+__all__ = ["FORMAT", "Record", "answer", "audit", "end_with_parent", "header", "parse_header", "parse_record",
+           "read_records", "record_of", "run_case", "stale_waivers", "summarized", "truth_of", "versions"]
 
 FORMAT = "torch-oracle records 1"
 
@@ -292,7 +292,7 @@ def _work(case_ids: Sequence[str], target_names: tuple[str, ...], device: str, e
                 for case in map(parse, case_ids)]
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Let a worker process end when the one that started it does, by whatever signal."""
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -323,7 +323,7 @@ def audit(cases: Sequence[Case], target_names: Sequence[str], *, device: str = "
     work = partial(_work, target_names=names, device=device, elements=elements, wanted=dict(versions()))
     if executor is None and jobs > 1:
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(jobs, context, _end_with_parent) as pool:
+        with ProcessPoolExecutor(jobs, context, end_with_parent) as pool:
             yield from _collected(_submitted(cases, work, pool), on_case)
     else:
         yield from _collected(_submitted(cases, work, executor) if executor is not None else

@@ -29,7 +29,8 @@ LAYERS = {
     "diagnosis": {"ball", "cases", "compare", "dialects", "evaluate", "run", "truth"},
     "run": {"cases", "compare", "dialects", "evaluate", "targets", "truth", "waivers"},
     "journal": {"cases", "run", "targets"}, "vectors": {"cases", "compare", "run", "truth"}, "executors": set(),
-    "isolation": {"cases", "evaluate", "targets"},
+    "isolation": {"cases", "evaluate", "targets"}, "mutation": set(), "equivalents": {"mutation"},
+    "proving": {"cases", "checking", "dialects", "equivalents", "evaluate", "mutation", "run", "truth", "waivers"},
 }
 
 #: The files that may import a framework.

@@ -22,6 +22,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 
 @pytest.mark.parametrize("command", [[], ["list"], ["audit"], ["check"], ["diff"], ["explain"], ["report"], ["defects"],
+                                     ["prove"],
                                      ["vectors"], ["vectors", "export"], ["vectors", "verify"]])
 def test_help_shows_an_example_and_imports_nothing_heavy(command: list[str]) -> None:
     code = ("import sys\nfrom oracle.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n"

@@ -1,0 +1,252 @@
+"""The proof of the checker: mutants are one change each, what is wrong is killed, and what survives is said."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from oracle import equivalents, mutation, proving, run
+from oracle.cases import chosen_specs, parse
+from oracle.cli import main
+from oracle.equivalents import Equivalent, EquivalentError
+from oracle.mutation import Mutant, mutants, planted_in
+from oracle.proving import ProvingError, of_op, prove
+from reference import registry
+from reference.losses import soft_margin
+
+OPS = ("soft_margin_loss", "mse_loss", "Adam", "trunc_normal_")
+SOFT = registry.get("soft_margin_loss")
+SWAPPED = Equivalent("a test", op="soft_*", function="*_backward",
+                     before="reduction = resolve(reduction, size_average, reduce)",
+                     after="reduction = resolve(reduction, reduce, size_average)")
+
+
+def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr("sys.argv", ["oracle", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0)
+
+
+def _lines(source: str) -> list[str]:
+    return [line.strip() for line in ast.unparse(ast.parse(source)).splitlines()]
+
+
+def _handmade(old: str, new: str) -> Mutant:
+    text = Path(soft_margin.__file__).read_text(encoding="utf-8")
+    assert old in text
+    return Mutant("made by hand", "soft_margin_loss", "soft_margin.py", 1, "", "by hand", old, new,
+                  text.replace(old, new))
+
+
+# --- mutants -------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("op", OPS)
+def test_mutants_are_the_same_each_time_and_have_names_of_their_own(op: str) -> None:
+    spec = registry.get(op)
+    first, second = (mutants.__wrapped__(spec) for _ in range(2))
+    assert first == second
+    assert len({m.id for m in first}) == len(first) >= 30
+    assert all(m.id.startswith(f"{op}:{m.file}:{m.line}:{m.kind}") for m in first)
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_a_mutant_is_one_change_and_says_which(op: str) -> None:
+    spec = registry.get(op)
+    text = Path(str(sys.modules[spec.implementation.__module__].__file__)).read_text(encoding="utf-8")
+    original = _lines(text)
+    for mutant in mutants(spec):
+        changed = _lines(mutant.source)
+        differing = [(a, b) for a, b in zip(original, changed, strict=True) if a != b]
+        assert [(a.removeprefix("el"), b.removeprefix("el")) for a, b in differing] == [(mutant.before, mutant.after)]
+        assert text.splitlines()[:mutant.line - 1] == mutant.source.splitlines()[:mutant.line - 1]
+        assert text.splitlines()[mutant.line - 1] != mutant.source.splitlines()[mutant.line - 1]
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_only_formulas_are_changed(op: str) -> None:
+    made = mutants(registry.get(op))
+    assert not {m.function for m in made} & {"_draw", "_sized", "_allowed", "SPEC", "_refuse", "__all__"}
+    for mutant in made:
+        assert "raise" not in mutant.before
+        assert "warn" not in mutant.before
+        assert "check" not in mutant.before
+
+
+def test_every_kind_of_change_is_made() -> None:
+    ops = (*OPS, "multi_margin_loss", "LBFGS", "ctc_loss", "cross_entropy", "Adafactor")
+    kinds = {m.kind for op in ops for m in mutants(registry.get(op))}
+    assert kinds >= {"Add->Sub", "Mult->Div", "Pow->left", "Add->left", "Mult->right", "Lt->LtE", "Eq->NotEq", "1->2",
+                     "1->0", "maximum->minimum", "any->all", "Not->", "if->not", "ifexp->not", "And->Or",
+                     "True->False", "cast(0<->1)", "zeros->ones", "USub->", "0.5->0.5005", "moveaxis(0<->1)",
+                     "sum->mean"}
+
+
+def test_an_axis_is_left_out_and_what_is_symmetric_is_not_swapped() -> None:
+    call, symmetric = (ast.parse(text, mode="eval").body for text in ("np.sum(x, y, axis=1)", "np.maximum(x, y)"))
+    assert [(kind, ast.unparse(new)) for kind, new in mutation._replacements(call, {})] == [
+        ("sum(0<->1)", "np.sum(y, x, axis=1)"), ("axis->", "np.sum(x, y)")]
+    assert list(mutation._replacements(symmetric, {})) == []
+
+
+def test_a_counter_is_changed_as_it_is_said() -> None:
+    (mutant,) = (m for m in mutants(registry.get("Adam")) if m.kind == "Add->Sub" and "step" in m.before)
+    assert (mutant.before, mutant.after) == ("state['step'] += 1", "state['step'] -= 1")
+
+
+def test_a_planted_module_is_gone_afterwards() -> None:
+    before = set(sys.modules)
+    with planted_in(mutants(SOFT)[0], SOFT) as spec:
+        assert spec is not SOFT
+        assert spec.name == SOFT.name
+    assert set(sys.modules) == before
+    assert registry.get("soft_margin_loss") is SOFT
+
+
+# --- what becomes of them ------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def proof() -> proving.Proof:
+    return prove([SOFT], ())
+
+
+def test_a_known_mistake_is_killed_and_a_known_equivalent_survives(proof: proving.Proof) -> None:
+    by_change = {(v.function, v.after): v for v in proof.mutants}
+    lost_sign = by_change["soft_margin_loss", "return reduce_blocks(lambda x, y: cast(softplus(y * x), input.dtype), "
+                                              "[x, y], reduction)"]
+    assert lost_sign.killed_by.startswith("soft_margin_loss/float32/")
+    assert lost_sign.verdict == "exceeds"
+    assert [(v.function, v.before, v.after) for v in proof.survivors] == [
+        ("soft_margin_loss_backward", SWAPPED.before, SWAPPED.after)]
+    assert not proof.holds
+    assert "33 of 34, 97.06 % killed" in str(proof)
+    assert f"before: {SWAPPED.before}\n  after:  {SWAPPED.after}" in str(proof)
+
+
+def test_a_record_is_honoured_and_counted(proof: proving.Proof) -> None:
+    explained = prove([SOFT], [SWAPPED])
+    assert explained.holds
+    assert len(explained.variants) == len(proof.variants)
+    assert "33 of 34, 97.06 % killed" in str(explained)
+    assert "recorded with a reason: 1; of the others 33 of 33" in str(explained)
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    ({"after": "reduction = 'mean'"}, "there is no such mutant"),
+    ({"after": "reduction = resolve(size_average, reduction, reduce)"}, "a case kills soft_margin_loss:"),
+])
+def test_a_stale_record_is_reported(change: dict[str, str], why: str) -> None:
+    found = prove([SOFT], [SWAPPED, dataclasses.replace(SWAPPED, **change)])
+    assert len(found.stale) == 1
+    assert why in found.stale[0]
+    assert not found.holds
+    assert "STALE equivalent" in str(found)
+
+
+def test_a_record_of_another_op_is_not_stale() -> None:
+    """Nor is one that may be for an op that was not run."""
+    others = [Equivalent("a test", id="Adam:adam.py:1:Gone"), Equivalent("a test", op="*_loss", before="a", after="b")]
+    assert prove([SOFT], [*others, SWAPPED], most=0).stale == []
+
+
+@pytest.mark.parametrize(("old", "new", "killed_by", "note"), [
+    ("x, y = _prepare(input, target)", "\n    while True:\n        pass", "soft_margin_loss/", "no answer within 0.2"),
+    ('    name="soft_margin_loss"', '    nonsense=1, name="soft_margin_loss"', "import", "nonsense"),
+    ("SPEC = LossSpec", "while True:\n    pass\nSPEC = LossSpec", "import", "TimeIsUp"),
+])
+def test_what_never_ends_and_what_does_not_load_is_killed(
+        monkeypatch: pytest.MonkeyPatch, old: str, new: str, killed_by: str, note: str) -> None:
+    monkeypatch.setattr(proving, "TIMEOUT", 0.2)
+    monkeypatch.setattr(proving, "mutants", lambda spec: (_handmade(old, new),))
+    *_, variant = of_op("soft_margin_loss", ())
+    assert variant.killed_by.startswith(killed_by)
+    assert (variant.verdict, note in variant.note) == ("crashed", True)
+
+
+def test_a_module_that_is_as_it_was_survives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proving, "mutants", lambda spec: (_handmade("-y * x", "x * -y"),))
+    *_, variant = of_op("soft_margin_loss", ())
+    assert variant.survives
+
+
+def test_nothing_is_proven_where_the_reference_itself_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = run.truth_of(parse("soft_margin_loss/float32/regime=zero"))
+    monkeypatch.setattr(proving.run, "truth_of", lambda case: wrong)
+    with pytest.raises(ProvingError, match="the reference itself fails soft_margin_loss/float32/"):
+        list(of_op("soft_margin_loss", ()))
+
+
+def test_mutants_are_taken_from_all_over_the_source() -> None:
+    found = prove([SOFT], (), most=4)
+    lines = [v.line for v in found.mutants]
+    assert len(lines) == 4
+    assert lines == sorted(lines)
+    assert len(found.variants) == proving.count([SOFT], 4)
+    assert {v.function for v in found.mutants} == {"soft_margin_loss", "soft_margin_loss_backward"}
+
+
+def test_every_dialect_is_killed() -> None:
+    found = prove(chosen_specs(), (), most=0)
+    assert found.mutants == []
+    assert len(found.dialects) >= 40
+    assert found.survivors == []
+
+
+# --- records -------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("text", "message"), [
+    ('op = "a"\nbefore = "b"\nafter = "c"', "'a' lacks reason"),
+    ('id = "a:b"\nreason = " "', "'a:b' lacks reason"),
+    ('op = "a"\nreason = "r"', "'a' lacks before, after"),
+    ('id = "a:b"\nreason = "r"\nwhy = "r"', "'a:b' has unknown keys: why"),
+    ('id = "a:b"\nreason = "r"\nbefore = "c"', "by its id and by its change"),
+    ('id = "a:b"\nreason = "r"\n[[equivalent]]\nid = "a:b"\nreason = "r"', "two equivalents are 'a:b'"),
+])
+def test_a_bad_record_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "equivalents.toml"
+    path.write_text(f"[[equivalent]]\n{text}\n")
+    with pytest.raises(EquivalentError, match=message):
+        equivalents.load(path)
+
+
+def test_shipped_records_are_of_mutants_that_there_are() -> None:
+    shipped = equivalents.load()
+    specs = [spec for spec in chosen_specs() if any(record.is_for(spec.name) for record in shipped)]
+    made = [mutant for spec in specs for mutant in mutants(spec)]
+    assert [record.name for record, _ in equivalents.stale(shipped, [s.name for s in specs], made, [])] == []
+    assert all(any(record.is_for(spec.name) for spec in specs) for record in shipped)
+
+
+# --- command -------------------------------------------------------------------------------------
+
+def test_prove_says_the_score_and_writes_lines(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert _run(monkeypatch, "prove", "soft_margin_loss", "--out", str(tmp_path)) == 0
+    out = capsys.readouterr().out
+    assert "dialects: 1 of 1, 100.00 % killed" in out
+    assert "mutants: 33 of 34, 97.06 % killed" in out
+    head, *lines = map(json.loads, (tmp_path / "variants.jsonl").read_text(encoding="utf-8").splitlines())
+    assert head["format"] == "torch-oracle variants 1"
+    assert len(lines) == 35
+    assert sum(bool(line["equivalent"]) for line in lines) == 1
+    assert {"id", "file", "line", "before", "after", "killed_by", "verdict"} <= set(lines[0])
+
+
+def test_prove_ends_with_1_where_something_survives(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    monkeypatch.setattr(equivalents, "load", list)
+    assert _run(monkeypatch, "prove", "soft_margin_loss", "--out", str(tmp_path)) == 1
+    assert "SURVIVES soft_margin_loss:soft_margin.py:" in capsys.readouterr().out
+    assert _run(monkeypatch, "prove", "soft_margin_los", "--out", str(tmp_path)) == 2
+
+
+def test_processes_find_what_one_does() -> None:
+    specs = chosen_specs(["soft_margin_loss", "ones_"])
+    alone, together = ([dataclasses.replace(v, seconds=0) for v in prove(specs, [SWAPPED], most=3, jobs=jobs).variants]
+                       for jobs in (1, 2))
+    assert alone == together
