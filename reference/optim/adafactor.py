@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import reduce
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._storage import storage_of
+from ..blocks import blocks
 from ..numerics import widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative, number
@@ -22,32 +25,50 @@ Array = NDArray[Any]
 _EPS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 
 
-def rms(x: Array) -> Array:
-    """Root of the mean square."""
-    return np.asanyarray(np.sqrt(np.sum(x * x) / x.size))
+def rms(f: Callable[..., Array], *arrays: Array) -> Array:
+    """Root of the mean square of what ``f`` gives, which has the shape of the first array, block by block."""
+    squares = [np.sum(x * x) for x in (f(*block) for _, block in blocks(arrays))]
+    return np.asanyarray(np.sqrt(reduce(operator.add, squares) / arrays[0].size))
 
 
 def adafactor(theta: Array, g: Array, rows: Array | None, columns: Array | None, v: Array | None, *, t: float,
               lr: float, beta2_decay: float, eps: tuple[float, float], d: float, weight_decay: float = 0,
-              maximize: bool = False) -> tuple[Array, Array | None, Array | None, Array | None]:
-    """One step of Adafactor: new parameters, row and column means, and whole second moment (or ``None``s)."""
+              maximize: bool = False) -> None:
+    """One step of Adafactor, in place and block by block: parameters, and row and column means or a whole moment."""
     eps1, eps2 = eps
-    g = -g if maximize else g
     fresh = t**beta2_decay
     rho = min(lr, 1 / t**0.5)
-    alpha = rho * np.maximum(rms(theta), eps2).item()
-    if weight_decay != 0:
-        theta = (1 - lr * weight_decay) * theta
+    alpha = rho * np.maximum(rms(widen, theta), eps2).item()
+
+    def mixed(old: Array, new: Array) -> Array:
+        return np.asanyarray((1 - fresh) * widen(old) + fresh * new)
+
     if rows is not None and columns is not None:
-        rows = (1 - fresh) * rows + fresh * (np.sum(g * g, -1, keepdims=True) / g.shape[-1])
-        columns = (1 - fresh) * columns + fresh * (np.sum(g * g, -2, keepdims=True) / g.shape[-2])
-        mean = np.sum(rows, -2, keepdims=True) / rows.shape[-2]
-        v_hat = rows / np.maximum(mean, eps1) * columns
+        r, sums = np.zeros_like(widen(rows)), np.zeros_like(widen(columns))
+        for _, (here, row, total) in blocks([g, r, sums]):
+            squares = widen(here) * widen(here)
+            row[...] = np.sum(squares, -1, keepdims=True) / g.shape[-1]
+            total[...] = total + np.sum(squares, -2, keepdims=True)
+        r, c = mixed(rows, r), mixed(columns, sums / g.shape[-2])
+        mean = np.sum(r, -2, keepdims=True) / r.shape[-2]
+        factors = [r / np.maximum(mean, eps1), c]
+        rows[...], columns[...] = r, c
     else:
-        v_hat = v = (1 - fresh) * v + fresh * (g * g)
-    u = g / np.maximum(np.sqrt(v_hat), eps1)
-    clipping = np.maximum(rms(u) / d, 1).item()
-    return theta - alpha / clipping * u, rows, columns, v
+        assert v is not None
+        factors = [v]
+
+    def moment(g: Array, *factors: Array) -> Array:
+        return factors[0] * factors[1] if v is None else mixed(factors[0], widen(g) * widen(g))
+
+    def direction(g: Array, *factors: Array) -> Array:
+        return (-widen(g) if maximize else widen(g)) / np.maximum(np.sqrt(moment(g, *factors)), eps1)
+
+    clipping = np.maximum(rms(direction, g, *factors) / d, 1).item()
+    for _, (here, *block) in blocks([theta, g, *factors]):
+        decayed = (1 - lr * weight_decay) * widen(here) if weight_decay != 0 else widen(here)
+        here[...] = decayed - alpha / clipping * direction(*block)
+        if v is not None:
+            block[1][...] = moment(*block)
 
 
 class Adafactor(Optimizer):
@@ -138,13 +159,8 @@ class Adafactor(Optimizer):
         if eps1 is None:
             dtype = storage_of(p.data, "Adafactor")
             eps1 = _EPS[dtype.name] if dtype.name in _EPS else float(np.finfo(dtype).eps)
-        names = ("row_var", "col_var", "variance")
-        values = adafactor(widen(p.data), widen(grad), *(widen(state[k]) if k in state else None for k in names),
-                           t=number(p.data, int(state["step"])), **{**options, "eps": (eps1, eps2)})
-        p.data[...] = values[0]
-        for name, value in zip(names, values[1:], strict=True):
-            if name in state:
-                state[name][...] = value
+        adafactor(p.data, grad, *(state.get(name) for name in ("row_var", "col_var", "variance")),
+                  t=number(p.data, int(state["step"])), **{**options, "eps": (eps1, eps2)})
 
 
 def _allowed(options: Options, dtype: str) -> bool:
