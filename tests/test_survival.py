@@ -74,6 +74,7 @@ class _Deadly:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")  # JAX, where another test brought it in
 def test_killed_twenty_times_and_resumed_the_file_is_that_of_an_undisturbed_run(
         tmp_path: Path, go: Callable[[Path], int], undisturbed: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "records.jsonl"
