@@ -217,8 +217,8 @@ def _pairs(arrays: list[Array], centre: float, variance: float, reach: float, cl
            ties: float) -> Iterator[Statistic]:
     """Disjoint neighbours along the last axis and the first, and each half's numbers with the other's."""
     median = float(np.median(np.abs(np.sort(_quantiles(claim)) - centre)))
-    for name in ("last axis", "first axis", "halves"):
-        couples = [_couple(a, name) for a in arrays]
+    for name, couple in _COUPLES.items():
+        couples = [couple(a) for a in arrays]
         left = np.concatenate([c[0].reshape(-1) for c in couples]) - centre
         right = np.concatenate([c[1].reshape(-1) for c in couples]) - centre
         n = left.size
@@ -236,13 +236,19 @@ def _pairs(arrays: list[Array], centre: float, variance: float, reach: float, cl
         yield f"magnitudes, {name}", abs(float(fair.mean()) - agree), math.sqrt(_log(2) / (2 * n)) + 4 * ties
 
 
-def _couple(a: Array, name: str) -> tuple[Array, Array]:
-    if name == "halves":
-        flat = a.reshape(-1)
-        return flat[: flat.size // 2], flat[flat.size - flat.size // 2:]
-    lines = np.moveaxis(a, -1 if name == "last axis" else 0, 0) if a.ndim else a.reshape(1)
+def _neighbours(a: Array, axis: int) -> tuple[Array, Array]:
+    lines = np.moveaxis(a, axis, 0) if a.ndim else a.reshape(1)
     even = len(lines) // 2 * 2
     return lines[0:even:2], lines[1:even:2]
+
+
+def _halves(a: Array) -> tuple[Array, Array]:
+    flat = a.reshape(-1)
+    return flat[: flat.size // 2], flat[flat.size - flat.size // 2:]
+
+
+_COUPLES: Mapping[str, Callable[[Array], tuple[Array, Array]]] = {
+    "last axis": lambda a: _neighbours(a, -1), "first axis": lambda a: _neighbours(a, 0), "halves": _halves}
 
 
 def _quantiles(claim: Claim) -> Array:

@@ -70,6 +70,7 @@ def test_adamw_goes_on_decoupled_with_a_state_of_adam():
 def test_rmsprop_by_hand(options, gradients, expected):
     p = at(0)
     got = path(RMSprop([p], lr=1.0, **{"alpha": 0.75, "eps": 0.0, **options}), p, gradients)
+    # moments are exact; root, quotient, buffer and difference round here, root, quotient and two sums in ``expected``
     assert np.allclose(got, expected, rtol=8 * U, atol=0)
 
 
@@ -231,6 +232,7 @@ def test_asgd_by_hand():
         exact.append(theta)
     assert all(abs(x - e) <= 60 * U * 2 for x, e in zip(thetas, exact, strict=True))
     assert means[:3] == thetas[:3]  # n = 1 up to step t0 + 2
+    # a mean is moved by a difference, a quotient and a sum, of numbers of one sign; ``expected`` rounds twice or thrice
     assert means[3] == pytest.approx((thetas[2] + thetas[3]) / 2, rel=4 * U)
     assert means[4] == pytest.approx(sum(thetas[2:]) / 3, rel=8 * U)
 
