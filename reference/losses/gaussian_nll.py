@@ -61,7 +61,8 @@ def gaussian_nll_loss(input: Array, target: Array, var: Array | float, full: boo
 
     def losses(x: Array, y: Array, v: Array) -> Array:
         v = np.maximum(v, lift(v, eps))
-        values = (np.log(v) + np.square(x - y) / v) / 2
+        z = (x - y) / np.sqrt(v)  # the square of x - y overflows where the loss does not
+        values = np.log(v) / 2 + z * (z / 2)
         return cast(values + np.log(2 * pi_like(v)) / 2 if full else values, dtype)
 
     return reduce_blocks(losses, [x, y, v], reduction)
@@ -73,7 +74,7 @@ def gaussian_nll_loss_backward(grad_output: Array, input: Array, target: Array, 
                                ) -> tuple[Array | None, Array | None, Array | None]:
     r"""Gradient of :func:`gaussian_nll_loss`.
 
-    It is (x - y) / v for x, its negative for y, and ½ (1 - (x - y)² / v) / v for var.
+    It is (x - y) / v for x, its negative for y, and ½ (1/v - (x - y)² / v²) for var.
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
@@ -101,7 +102,10 @@ def gaussian_nll_loss_backward(grad_output: Array, input: Array, target: Array, 
         d, v = x - y, np.maximum(v, lift(v, eps))
         ratio = d / v
         slope = g * conj(ratio)
-        return slope, -slope, g * conj((1 / v - np.square(ratio)) / 2) if isinstance(var, np.ndarray) else None
+        if not isinstance(var, np.ndarray):
+            return slope, -slope, None
+        root = 1 / np.sqrt(v)  # a difference of two squares, of which one may overflow
+        return slope, -slope, g * conj((root - ratio) / 2 * (root + ratio))
 
     by_input, by_target, by_var = map_blocks(slopes, g, x, y, v)
     grad_var = unbroadcast(by_var, v) if isinstance(var, np.ndarray) else None

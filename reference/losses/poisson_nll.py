@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..blocks import map_blocks
-from ..numerics import Array, array, cast, common_shape, conj, ieee, result_type, unbroadcast, where, widen
+from ..numerics import Array, array, cast, common_shape, conj, ieee, isfinite, relu, result_type, unbroadcast, where, widen
 from ..precision import pi_like
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
@@ -64,7 +64,7 @@ def poisson_nll_loss(input: Array, target: Array, log_input: bool = True, full: 
     x, t, large = _prepare(input, target, log_input, full, eps)
 
     def losses(x: Array, t: Array, large: Array | None = None) -> Array:
-        values = np.exp(x) - t * x if log_input else x - t * _log(x, eps)
+        values = _exp_minus(x, t, x) if log_input else x - t * _log(x, eps)
         if large is not None:
             s = where(large, t, 1)
             values = values + where(large, s * np.log(s) - s + np.log(2 * pi_like(s) * s) / 2, 0)
@@ -108,7 +108,7 @@ def poisson_nll_loss_backward(
 
     def slopes(g: Array, x: Array, t: Array, large: Array | None = None) -> tuple[Array, Array]:
         if log_input:
-            by_input, by_target = np.exp(x) - t, -x
+            by_input, by_target = _exp_minus(x, t), -x
         else:
             by_input, by_target = 1 - cast(t / (widen(x) + eps), x.dtype), -_log(x, eps)
         if large is not None:
@@ -118,6 +118,21 @@ def poisson_nll_loss_backward(
 
     by_input, by_target = map_blocks(slopes, g, x, t, *large)
     return unbroadcast(by_input, input), unbroadcast(by_target, target)
+
+
+def _exp_minus(x: Array, t: Array, factor: Array | int = 1) -> Array:
+    """exp(x) - t factor, in float32 for half types.
+
+    Where a term overflows, the difference may not: it is a (a - t factor / a) of a = exp(x/2). Below 0 it does.
+    """
+    dtype, x, t = x.dtype, widen(x), widen(t)
+    factor = widen(factor) if isinstance(factor, np.ndarray) else factor
+    values = np.exp(x) - t * factor
+    lost = isfinite(x) & ~isfinite(values)
+    if lost.any():
+        a = np.exp(relu(x) / 2)
+        values = where(lost, a * (a - t * (factor / a)), values)
+    return cast(values, dtype)
 
 
 def _log(x: Array, eps: float) -> Array:
@@ -157,6 +172,9 @@ def _allowed(options: Options, dtype: str) -> bool:
             # integers have no NaN, and no number but 1 near to 1
             and (options["target"] != "integer" or options["regime"] in ("moderate", "zeros", "tiny"))
             and (options["regime"] != "negative-input" or options["log_input"])  # a mean below -ε: NaN
+            # a gradient that is infinite as well is divided before it is multiplied
+            and (options["regime"] != "beyond" or (options["log_input"] and not options["full"]
+                                                 and options["reduction"] != "mean"))
             # where ε is 0 in float16, torch's infinities and NaNs depend on what it sums before it divides by 0
             and (options["regime"] != "zeros" or options["target"] != "larger" or options["log_input"])
             # torch computes Stirling's term of integers in float32, which no bound of float64 holds
@@ -184,8 +202,12 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         x = -x
     if regime == "negative-input":
         x = -x
+    # exp(x) is two or three times the largest number, and the first loss half of that
+    beyond = np.ceil(2 * math.log(limits.max) + 1.5) / 2
+    count = (math.exp(beyond - math.log(limits.max)) - 0.5) * (limits.max / beyond)
     values: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {  # the first of x, and the first of t
-        "negative-target": ((), (-2.0, -1.0)), "inf": ((np.inf, -np.inf) if log_input else (np.inf,), ()),
+        "beyond": ((beyond,), (count,)),
+        "negative-target": ((), (-2.0, -1.0)), "inf": ((np.inf, -np.inf if log_input else np.inf, np.inf), (-1.0,)),
         "inf-target": ((), (np.inf,)), "nan": ((np.nan,), ()), "nan-target": ((), (np.nan,))}
     for a, first in zip((x, t), values.get(regime, ((), ())), strict=True):
         a.flat[: len(first[: a.size])] = first[: a.size]
@@ -211,8 +233,9 @@ SPEC = LossSpec(
           Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
           Axis("target", ("same", "integer", "larger"), "its dtype, or its shape beside that of input"),
           Axis("regime", ("moderate", "zeros", "ones", "large-target", "tiny", "negative-input", "negative-target",
-                          "inf", "inf-target", "nan", "nan-target"),
-               "zeros: among the counts, and all means; ones: counts of 1 and next to it")),
+                          "beyond", "inf", "inf-target", "nan", "nan-target"),
+               "zeros: among the counts, and all means; ones: counts of 1 and next to it; beyond: exp(x) is infinite, "
+               "and the loss is not")),
     allowed=_allowed, draw=_draw, sized=_sized, strength=3,
     kinks=lambda options: options["regime"] == "ones",
     arrays=("input", "target"),
