@@ -74,7 +74,7 @@ _NAMES |= {"prod": "sum", "abs": "negative"}
 
 #: Functions whose arguments are not swapped: nothing would change, or the names are no arguments of a formula.
 SYMMETRIC = frozenset({"maximum", "minimum", "max", "min", "add", "multiply", "hypot", "result_type",
-                       "common_shape", "broadcast_pair", "broadcast_shapes", "isinstance", "gcd"})
+                       "common_shape", "broadcast_pair", "broadcast_shapes", "isinstance", "gcd", "vecdot"})
 
 #: Keywords that decide what is refused or said, or keep balls what they are, and no value.
 _SILENT_KEYWORDS = frozenset({"strict", "stacklevel", "subok", "old_name"})

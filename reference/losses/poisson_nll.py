@@ -8,7 +8,20 @@ from typing import Any
 import numpy as np
 
 from ..blocks import map_blocks
-from ..numerics import Array, array, cast, common_shape, conj, ieee, isfinite, relu, result_type, unbroadcast, where, widen
+from ..numerics import (
+    Array,
+    array,
+    cast,
+    common_shape,
+    conj,
+    ieee,
+    isfinite,
+    relu,
+    result_type,
+    unbroadcast,
+    where,
+    widen,
+)
 from ..precision import pi_like
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
@@ -60,14 +73,13 @@ def poisson_nll_loss(input: Array, target: Array, log_input: bool = True, full: 
     Source: documentation of torch.nn.PoissonNLLLoss; Stirling's formula: Abramowitz, Stegun, Handbook of
     Mathematical Functions (1964), 6.1.37.
     """
-    reduction = resolve(reduction, size_average, reduce, old_name=False)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce, old_name=False)
     x, t, large = _prepare(input, target, log_input, full, eps)
 
     def losses(x: Array, t: Array, large: Array | None = None) -> Array:
-        values = _exp_minus(x, t, x) if log_input else x - t * _log(x, eps)
+        values = _exp_minus(x, t, factor=x) if log_input else x - t * _log(x, eps)
         if large is not None:
-            s = where(large, t, 1)
-            values = values + where(large, s * np.log(s) - s + np.log(2 * pi_like(s) * s) / 2, 0)
+            values = values + where(large, t * np.log(t) - t + np.log(2 * pi_like(t) * t) / 2, 0)
         return cast(values, x.dtype)
 
     return reduce_blocks(losses, [x, t, *large], reduction)
@@ -101,7 +113,7 @@ def poisson_nll_loss_backward(
 
     Source: differentiation.
     """
-    reduction = resolve(reduction, size_average, reduce, old_name=False)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce, old_name=False)
     x, t, large = _prepare(input, target, log_input, full, eps)
     g = cast(grad_output, x.dtype)
     g = np.asanyarray(g / math.prod(common_shape(x, t))) if reduction == "mean" else g
@@ -112,8 +124,7 @@ def poisson_nll_loss_backward(
         else:
             by_input, by_target = 1 - cast(t / (widen(x) + eps), x.dtype), -_log(x, eps)
         if large is not None:
-            s = where(large, t, 1)
-            by_target = by_target + where(large, np.log(s) + 1 / (2 * s), 0)
+            by_target = by_target + where(large, np.log(t) + 1 / (2 * t), 0)
         return g * conj(by_input), np.broadcast_to(g * conj(by_target), by_input.shape, subok=True)
 
     by_input, by_target = map_blocks(slopes, g, x, t, *large)
@@ -202,17 +213,20 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         x = -x
     if regime == "negative-input":
         x = -x
-    # exp(x) is two or three times the largest number, and the first loss half of that
+    # exp(x) is two or three times the largest number, and the first loss half of that; the second is above it
     beyond = np.ceil(2 * math.log(limits.max) + 1.5) / 2
     count = (math.exp(beyond - math.log(limits.max)) - 0.5) * (limits.max / beyond)
     values: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {  # the first of x, and the first of t
-        "beyond": ((beyond,), (count,)),
+        "beyond": ((beyond, -2.0), (count, 0.75 * limits.max)) if options["reduction"] == "none" else (
+            (beyond,), (count,)),
         "negative-target": ((), (-2.0, -1.0)), "inf": ((np.inf, -np.inf if log_input else np.inf, np.inf), (-1.0,)),
         "inf-target": ((), (np.inf,)), "nan": ((np.nan,), ()), "nan-target": ((), (np.nan,))}
     for a, first in zip((x, t), values.get(regime, ((), ())), strict=True):
         a.flat[: len(first[: a.size])] = first[: a.size]
-    if options["target"] == "integer":
+    if options["target"] in ("integer", "both-integer"):
         t = np.asarray(np.round(t).astype(np.int64))
+    if options["target"] == "both-integer":
+        x = x.astype(np.int64)
     return {"input": x, "target": t, "log_input": log_input, "full": options["full"], "eps": options["eps"],
             **REDUCTIONS[options["reduction"]]}
 
@@ -237,6 +251,8 @@ SPEC = LossSpec(
                "zeros: among the counts, and all means; ones: counts of 1 and next to it; beyond: exp(x) is infinite, "
                "and the loss is not")),
     allowed=_allowed, draw=_draw, sized=_sized, strength=3,
+    extra=({"target": "both-integer", "regime": "zeros"},
+           {"target": "both-integer", "regime": "zeros", "reduction": "none"}),
     kinks=lambda options: options["regime"] == "ones",
     arrays=("input", "target"),
     elementwise={"0": {"target": 0.0}, "3": {"target": 3.0}, "full": {"target": 3.0, "full": True},

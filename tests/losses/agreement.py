@@ -14,7 +14,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from oracle.ball import Arithmetic, Double, arithmetic, balls, split
+from oracle.ball import Arithmetic, BallArray, Double, arithmetic, balls, split
 from oracle.cases import Case, cases
 from oracle.compare import Finding, compare
 from oracle.targets import load
@@ -71,7 +71,9 @@ def encloses(case: Case, expected: Callable[[Mapping[str, Any]], list[Any]]) -> 
     with mpmath.workprec(1200), warnings.catch_warnings(), arithmetic(Arithmetic.exact(200)):
         warnings.simplefilter("ignore")
         wanted = expected(case.inputs)
-        hi, lo, rad = (a.ravel().tolist() for a in split(case.spec.function(**lifted)))
+        found = case.spec.function(**lifted)
+        found = found if isinstance(found, BallArray) else balls(found.astype(np.float64))  # of integers alone
+        hi, lo, rad = (a.ravel().tolist() for a in split(found))
         assert len(wanted) == len(hi), case.id
         for want, h, low, r in zip(wanted, hi, lo, rad, strict=True):
             if want is None:
