@@ -196,15 +196,15 @@ def _lengths(name: str, lengths: Lengths, batch: int, most: int | None) -> Array
 def _ways(emitted: Array, skips: Array, starts: Array, first: Array) -> Array:
     """LSE of the log-probabilities of all ways to each place at each time, without the emission there and then.
 
-    ``starts``, of shape (2S+1, N), says where a path may start; ``first`` at which time each does. What stands
-    at times before that is no way at all.
+    ``starts``, of shape (2S+1, N), says where a path may start; ``first`` at which time each does. Until then it
+    starts anew at each time.
     """
     arrivals = np.empty_like(emitted, order="C")
     ways = np.full_like(emitted, -np.inf, order="C", shape=(3, *starts.shape))
     stay, step, skip = ways
     step, skip = step[1:], skip[2:]
     lowest = float(np.finfo(np.float32 if emitted.dtype == np.float32 else np.float64).min)  # -inf - -inf is NaN
-    openings = set(first.tolist())
+    latest = first.max()
     for t in range(len(emitted)):
         if t:
             np.add(arrivals[t - 1], emitted[t - 1], out=stay)
@@ -213,10 +213,8 @@ def _ways(emitted: Array, skips: Array, starts: Array, first: Array) -> Array:
             largest = exactly(np.maximum.reduce(ways, initial=lowest))
             exps = ways - largest
             np.add(largest, np.log(add_up(np.exp(exps, out=exps))), out=arrivals[t])
-        else:
-            arrivals[t] = np.where(starts, 0, -np.inf)
-        if t in openings:
-            arrivals[t][:, first == t] = np.where(starts[:, first == t], 0, -np.inf)
+        if t <= latest:
+            arrivals[t][:, first >= t] = np.where(starts[:, first >= t], 0, -np.inf)
     return arrivals
 
 

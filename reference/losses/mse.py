@@ -48,7 +48,7 @@ def mse_loss(input: Array, target: Array, size_average: bool | None = None, redu
     Warns:
         UserWarning: ``input`` and ``target`` differ in shape.
 
-    Weighted integers have a mean in float32; weighted complex numbers the square itself, not that of the
+    Weighted integers have a sum in int64 and a mean in float32; weighted complex numbers the square itself, not that of the
     absolute value.
 
     >>> mse_loss(np.array([1.0, 2.0]), np.array([0.0, 0.0]), weight=np.array([3.0, 1.0])).item()
@@ -61,13 +61,15 @@ def mse_loss(input: Array, target: Array, size_average: bool | None = None, redu
 
     def losses(x: Array, y: Array, w: Array | None = None) -> Array:
         squares: Array = np.square(x - y)
-        return squares if w is None else squares * w
+        if w is not None:
+            squares = squares * w
+        return squares.astype(np.int64) if squares.dtype.kind in "biu" and reduction != "none" else squares
 
     if w is None:
         return reduce_blocks(losses, [x, y], reduction)
     if reduction == "mean" and x.dtype.kind in "biu":
-        weighted = reduce_blocks(losses, [x, y, w], "sum")
-        return reduce_losses(weighted.astype(np.float32), reduction, total(w).astype(np.float32))
+        weighted, divisor = reduce_blocks(losses, [x, y, w], "sum"), total(w.astype(np.int64))
+        return reduce_losses(weighted.astype(np.float32), reduction, divisor.astype(np.float32))
     return reduce_blocks(losses, [x, y, w], reduction, w)
 
 
