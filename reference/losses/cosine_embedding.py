@@ -195,8 +195,8 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
                 rows[i] = 16 * limits.max**0.5 * np.abs(rows[i])
                 rows[i, i] = 0.0
         elif regime == "integers":
-            x1, x2 = (np.broadcast_to(e, x1.shape).copy() for e in np.eye(2, x1.shape[-1], dtype=np.int64))
-            y = y.astype(np.int64)
+            e1, e2 = (np.broadcast_to(e, x1.shape).copy() for e in np.eye(2, x1.shape[-1], dtype=np.int64))
+            return [e1, e2, y.astype(np.int64)]
         return [x1, x2, y]
 
     def clear(x1: Any, x2: Any, y: Any) -> Any:

@@ -144,8 +144,9 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     x, y = draw_pair(options, rng, limits)
     arguments = {"input": x, "target": y, **REDUCTIONS[options["reduction"]]}
     if options["weight"] == "integers":
-        x, y, w = (np.asarray(rng.integers(1, 9, a.shape), np.int32) for a in (x, y, x))
-        return arguments | {"input": x, "target": y, "weight": w}
+        names, shapes = ("input", "target", "weight"), (x.shape, y.shape, x.shape)
+        return arguments | {name: np.asarray(rng.integers(1, 9, s), np.int32)
+                            for name, s in zip(names, shapes, strict=True)}
     if options["weight"] != "none":
         w = np.asarray(rng.uniform(0.5, 2.0, x.shape))
         w.flat[: {"one-zero": 1, "zeros": w.size}.get(options["weight"], 0)] = 0.0

@@ -48,8 +48,8 @@ def mse_loss(input: Array, target: Array, size_average: bool | None = None, redu
     Warns:
         UserWarning: ``input`` and ``target`` differ in shape.
 
-    Weighted integers have a sum in int64 and a mean in float32; weighted complex numbers the square itself, not that of the
-    absolute value.
+    Weighted integers have a sum in int64 and a mean in float32; weighted complex numbers the square itself, not
+    that of the absolute value.
 
     >>> mse_loss(np.array([1.0, 2.0]), np.array([0.0, 0.0]), weight=np.array([3.0, 1.0])).item()
     1.75
@@ -163,8 +163,9 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     poison(y, "inf" if options["regime"] == "inf" else "", np.inf)  # inf - inf is NaN
     arguments = {"input": x, "target": y, **REDUCTIONS[options["reduction"]]}
     if options["weight"] == "integers":
-        x, y, w = (np.asarray(rng.integers(1, 9, a.shape), np.int32) for a in (x, y, x))
-        return arguments | {"input": x, "target": y, "weight": w}
+        names, shapes = ("input", "target", "weight"), (x.shape, y.shape, x.shape)
+        return arguments | {name: np.asarray(rng.integers(1, 9, s), np.int32)
+                            for name, s in zip(names, shapes, strict=True)}
     if options["weight"] != "none":
         w = np.asarray(rng.uniform(0.5, 2.0, shape))
         w.flat[: {"one-zero": 1, "zeros": w.size}.get(options["weight"], 0)] = 0.0

@@ -72,8 +72,12 @@ def encloses(case: Case, expected: Callable[[Mapping[str, Any]], list[Any]]) -> 
         warnings.simplefilter("ignore")
         wanted = expected(case.inputs)
         found = case.spec.function(**lifted)
-        found = found if isinstance(found, BallArray) else balls(found.astype(np.float64))  # of integers alone
-        hi, lo, rad = (a.ravel().tolist() for a in split(found))
+        if isinstance(found, BallArray):
+            parts = split(found)
+        else:  # of integers alone, rounded once at most
+            value = found.astype(np.float64)
+            parts = value, 0 * value, np.abs(value) * (np.finfo(found.dtype).eps / 2 if found.dtype.kind == "f" else 0)
+        hi, lo, rad = (a.ravel().tolist() for a in parts)
         assert len(wanted) == len(hi), case.id
         for want, h, low, r in zip(wanted, hi, lo, rad, strict=True):
             if want is None:
