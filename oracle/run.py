@@ -71,11 +71,16 @@ class Record:
 
     def to_json(self) -> str:
         """One line; infinite figures are the string ``"inf"``, since JSON has no number for them."""
-        values = asdict(self)
+        values = dict(vars(self))
         for name in ("also", "elements"):
             if not values[name]:
                 del values[name]
-        return json.dumps(_finite(values), allow_nan=False, ensure_ascii=False)
+        if self.elements:
+            values["elements"] = {name: asdict(found) for name, found in self.elements.items()}
+        try:
+            return json.dumps(values, allow_nan=False, ensure_ascii=False)
+        except ValueError:
+            return json.dumps(_finite(values), allow_nan=False, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, line: str) -> Record:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from .ball import FORMATS, Arithmetic, BallArray, Double, Undecided, arithmetic, balls, split
 from .cases import Case, leaf, with_leaf
 from .evaluate import Lift, evaluate
-from .ulp import spacing
+from .ulp import numpy_dtype, overflow, spacing
 
 __all__ = ["SLACK", "VACUOUS", "Truth", "prove", "prove_gradients"]
 
@@ -58,6 +59,24 @@ class Truth:
     def vacuous(self) -> Array:
         """Where the bound is too wide to say anything."""
         return self.bound > VACUOUS * self.scale
+
+    @cached_property
+    def rounded(self) -> Array:
+        """The correctly rounded value, in float64."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.hi.astype(numpy_dtype(self.dtype)).astype(np.float64)
+
+    @cached_property
+    def unit(self) -> Array:
+        """A unit in the last place of each value; of what is no number that of the largest number."""
+        return spacing(np.where(np.isfinite(self.hi), self.hi, FORMATS[self.dtype].max), self.dtype)
+
+    @cached_property
+    def ordinary(self) -> bool:
+        """Is each element a number with a bound that says something, and no sound answer near overflow?"""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return bool(not self.special.any() and np.all(self.bound <= VACUOUS * self.scale)
+                        and np.all(np.abs(self.hi) + self.bound < overflow(self.dtype)))
 
 
 def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
