@@ -16,6 +16,7 @@ that type.
 
 from __future__ import annotations
 
+import math
 import numbers
 import operator
 from collections.abc import Callable, Iterator
@@ -217,6 +218,11 @@ _ROUNDS = _NATIVE - {np.negative, np.positive, np.absolute} | {np.power, np.sqrt
 _MAY_UNDERFLOW = _ROUNDS - {np.add, np.subtract, np.sqrt, np.log, np.cos}
 
 
+#: What runs a ufunc on balls, whether its results are charged a unit, and whether they can underflow.
+_PLANS = {ufunc: (_ELEMENTWISE.get(ufunc, ufunc), ufunc in _ROUNDS, ufunc in _MAY_UNDERFLOW)
+          for ufunc in _NATIVE | _ELEMENTWISE.keys()}
+
+
 @cache
 def _limits(fmt: Format | None) -> tuple[arb, arb, arb]:
     """Smallest normal number, largest number, and half a quantum as a ball; of real numbers 0, infinity and 0."""
@@ -283,27 +289,40 @@ class BallArray(np.ndarray[Any, Any]):
         self.stands_for = getattr(obj, "stands_for", None)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
-        known = _ELEMENTWISE.get(ufunc, ufunc if ufunc in _NATIVE else None)
-        if known is None:
+        plan = _PLANS.get(ufunc)
+        if plan is None:
             raise TypeError(f"numpy.{ufunc.__name__} has no meaning for balls; use a primitive of "
                             "reference.numerics")
-        run = known if method == "__call__" else getattr(known, method)
+        known, rounds, underflows = plan
         summing = ufunc is np.matmul or (ufunc is np.add and method != "__call__")
-        operands, with_scalar, with_one = [], False, False
+        operands = []
         for x in inputs:
-            with_scalar = with_scalar or isinstance(x, Double | float)
-            with_one = with_one or (isinstance(x, int | float) and abs(x) == 1)
-            operands.append(x.view(np.ndarray) if x.__class__ is BallArray else _plain(x))
-        kwargs = {k: _plain(v) for k, v in kwargs.items() if k != "dtype"}
-        result = run(*operands, **kwargs)
+            kind = x.__class__
+            if kind is BallArray:
+                operands.append(x.view(np.ndarray))
+            elif kind is Double:
+                underflows = True
+                operands.append(x.value)
+            elif isinstance(x, int | float):
+                underflows = underflows or isinstance(x, float)
+                rounds = rounds and not (ufunc is np.multiply and abs(x) == 1)
+                operands.append(_plain(x))
+            else:
+                operands.append(_plain(x))
+        if method == "__call__" and not kwargs:
+            result = known(*operands)
+        else:
+            kwargs = {k: _plain(v) for k, v in kwargs.items() if k != "dtype"}
+            result = getattr(known, method)(*operands, **kwargs)
         if summing:
             result = _to_arb(result)
-        result = np.asarray(result, dtype=object, order="C")  # as _settle needs it
+        if result.__class__ is not np.ndarray or not result.flags.c_contiguous:
+            result = np.asarray(result, dtype=object, order="C")  # as _settle needs it
         if _active.unit and ufunc in _ROUNDS:
             if summing:
-                result = _charge_sum(result, run, operands, kwargs)
-            rounds = not (ufunc is np.multiply and with_one) and not (summing and _active.sum_unit == _active.unit)
-            _settle(result, rounds, with_scalar or ufunc in _MAY_UNDERFLOW)
+                result = _charge_sum(result, known if method == "__call__" else getattr(known, method), operands, kwargs)
+                rounds = _active.sum_unit != _active.unit
+            _settle(result, rounds, underflows)
         if out is not None:
             (target,) = out
             target[...] = result
@@ -605,14 +624,14 @@ def split(array: BallArray) -> tuple[Array, Array, Array]:
     with arithmetic(Arithmetic.exact(1200)):  # so many bits that the difference below is exact
         for i, x in enumerate(array.view(np.ndarray).flat):
             mid = x.mid()
-            hi[i] = float(mid)
+            hi[i] = nearest = float(mid)
             if x.is_finite():
                 rad[i] = _upward(x.rad())
-                if np.isfinite(hi[i]):
-                    lo[i] = float(mid - hi[i])
+                if abs(nearest) != math.inf:
+                    lo[i] = float(mid - nearest)
             else:
                 rad[i] = 0.0 if x.is_exact() and not x.is_nan() else np.inf
     with np.errstate(invalid="ignore"):
-        nearest = hi + lo  # flint truncates
-        lo = np.where(np.isfinite(nearest), lo - (nearest - hi), 0.0)
-    return nearest.reshape(array.shape), lo.reshape(array.shape), rad.reshape(array.shape)
+        rounded = hi + lo  # flint truncates
+        lo = np.where(np.isfinite(rounded), lo - (rounded - hi), 0.0)
+    return rounded.reshape(array.shape), lo.reshape(array.shape), rad.reshape(array.shape)

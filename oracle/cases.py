@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
+import json
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ from reference import registry
 from reference.optim import SparseGrad
 from reference.spec import DTYPES, InitSpec, Limits, LossSpec, OptimSpec, Options, ParamGroup, Spec, Trajectory
 
-from . import sweeps
+from . import store, sweeps
 from .ball import FORMATS
 from .ulp import numpy_dtype
 
@@ -156,6 +157,9 @@ def storage(array: Array, dtype: str) -> Array:
     return kept
 
 
+#: The type in which costly values stand beside each value of the other axes; in others they do beside defaults.
+COSTLY = "float32"
+
 #: Completions of a combination that are compared, and those that are tried before it is called impossible.
 _CANDIDATES, _ATTEMPTS = 12, 100
 
@@ -166,7 +170,7 @@ class _Codes:
     A row is the places of its values along the axes, and a combination of them has a number.
     """
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, dtype: str) -> None:
         self.lengths = [len(axis.values) for axis in spec.axes]
         self.costly = [{axis.values.index(value) for value in axis.costly} for axis in spec.axes]
         self.cheap = [[i for i in range(n) if i not in costly]
@@ -184,7 +188,8 @@ class _Codes:
                 self.strides[axis, g] = np.prod([self.lengths[a] for a in group[k + 1:]], dtype=np.int64)
             for places in itertools.product(*[range(self.lengths[a]) for a in group]):
                 costly = any(p in self.costly[a] for a, p in zip(group, places, strict=True))
-                counted.append(not costly or len(group) <= 2)
+                beside = dtype == COSTLY or sum(places) == max(places)  # two places, one of them a default's
+                counted.append(not costly or (len(group) <= 2 and beside))
                 self.wanted.append(dict(zip(group, places, strict=True)))
         self.uncovered = np.array(counted, np.bool_)
 
@@ -195,21 +200,37 @@ class _Codes:
 
 @cache
 def _covering(spec_name: str, dtype: str) -> tuple[Options, ...]:
+    """The combinations that cases have: a covering array, which is kept on disk, and those beside it."""
+    spec = registry.get(spec_name)
+    kept = store.current()
+    asked = ("rows", store.source(spec.implementation.__module__, __name__), store.versions(), spec_name, dtype)
+    found = kept.get(*asked) if kept is not None else None
+    places: list[list[int]] = json.loads(found) if found is not None else _places(spec, dtype)
+    if kept is not None and found is None:
+        kept.put(json.dumps(places).encode(), *asked)
+    rows = {tuple(row.values()): row for row in (_options(spec, chosen) for chosen in places)}
+    for changed in ({**spec.defaults, **changes} for changes in spec.extra):
+        if spec.allowed(changed, dtype):
+            rows[tuple(changed.values())] = changed
+    return tuple(rows.values())
+
+
+def _options(spec: Spec, places: Sequence[int]) -> dict[str, Any]:
+    return {axis.name: axis.values[i] for axis, i in zip(spec.axes, places, strict=True)}
+
+
+def _places(spec: Spec, dtype: str) -> list[list[int]]:
     """A greedy covering array: each row is the best of some completions of a combination not yet covered.
 
-    A costly value is in no row that does not want it; what holds an impossible pair is impossible.
+    A costly value is in no row that does not want it; and what holds an impossible pair is impossible. A row is the
+    places of its values along the axes.
     """
-    spec = registry.get(spec_name)
-    chance = random.Random(f"{spec_name}/{dtype}")
-    codes = _Codes(spec)
-    rows: dict[tuple[Any, ...], Options] = {}
+    chance = random.Random(f"{spec.name}/{dtype}")
+    codes = _Codes(spec, dtype)
+    rows: list[list[int]] = []
 
-    def options(row: Sequence[int]) -> dict[str, Any]:
-        return {axis.name: axis.values[i] for axis, i in zip(spec.axes, row, strict=True)}
-
-    def take(row: Sequence[int]) -> None:
-        changes = options(row)
-        rows[tuple(changes.values())] = changes
+    def take(row: list[int]) -> None:
+        rows.append(row)
         codes.uncovered[codes.of([row])] = False
 
     default = [0] * len(spec.axes)
@@ -225,17 +246,14 @@ def _covering(spec_name: str, dtype: str) -> tuple[Options, ...]:
                 break
             filler = default if attempt == 0 else [places[int(chance.random() * len(places))] for places in codes.cheap]
             row = [wanted.get(axis, place) for axis, place in enumerate(filler)]
-            if spec.allowed(options(row), dtype):
+            if spec.allowed(_options(spec, row), dtype):
                 candidates.append(row)
         if candidates:
             covers = codes.uncovered[codes.of(candidates)].sum(axis=1)
             take(candidates[int(covers.argmax())])
         else:
             impossible.add(tuple(wanted.items()))
-    for changed in ({**spec.defaults, **changes} for changes in spec.extra):
-        if spec.allowed(changed, dtype):
-            rows[tuple(changed.values())] = changed
-    return tuple(rows.values())
+    return rows
 
 
 def cases(spec: Spec, dtype: str) -> list[Case]:

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .ball import FORMATS
 from .evaluate import Partial
 from .truth import VACUOUS, Truth
-from .ulp import numpy_dtype, spacing
+from .ulp import numpy_dtype, overflow
 
 __all__ = ["Finding", "Tally", "Verdict", "compare", "judge", "tally", "worst"]
 
@@ -39,7 +38,11 @@ class Verdict(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the best verdict."""
-        return list(Verdict).index(self)
+        return _RANKS[self]
+
+
+_BY_RANK = tuple(Verdict)
+_RANKS = {verdict: rank for rank, verdict in enumerate(_BY_RANK)}
 
 
 @dataclass(frozen=True)
@@ -138,14 +141,33 @@ class _Elements:
 
 
 def _judge(name: str, got: Array, truth: Truth) -> Finding:
+    if truth.ordinary and (finding := _judge_ordinary(name, got, truth)) is not None:
+        return finding
     e = _elements(got, truth)
-    verdict = list(Verdict)[int(e.rank.max())]
+    verdict = _BY_RANK[int(e.rank.max())]
     index = _largest(e.share, e.rank == e.rank.max())
     note = {Verdict.RANGE: "overflow or underflow on the way to a representable value",
             Verdict.UNDECIDED: "an evaluation in this type may end anywhere: a branch is open, or a divisor may be 0",
             Verdict.VACUOUS: _vacuous(truth.bound, truth.scale, e.rank == Verdict.VACUOUS.rank)}.get(verdict, "")
     return Finding(name, verdict, float(e.ulp[index]), float(e.share[index]), index, float(e.value[index]),
                    float(truth.hi[index]), float(e.allowed[index]), note)
+
+
+def _judge_ordinary(name: str, got: Array, truth: Truth) -> Finding | None:
+    """What :func:`_elements` comes to where nothing but the bound matters, and it is kept; None where it is not."""
+    value = got.astype(np.float64)
+    error = np.abs((value - truth.hi) - truth.lo)
+    share = error / truth.bound
+    if not share.max() <= 1:
+        return None
+    inexact = value != truth.rounded
+    if exact := not inexact.any():
+        place = int(share.argmax())
+    else:
+        place = int(np.where(inexact, share, -1.0).argmax())
+    index = tuple(map(int, np.unravel_index(place, share.shape)))
+    return Finding(name, Verdict.EXACT if exact else Verdict.WITHIN, float(error[index] / truth.unit[index]),
+                   float(share[index]), index, float(value[index]), float(truth.hi[index]), float(truth.bound[index]))
 
 
 def tally(got: Any, truth: Truth) -> Tally | None:
@@ -171,22 +193,20 @@ def _largest(figures: Array, where: Array) -> tuple[int, ...]:
 def _elements(got: Array, truth: Truth) -> _Elements:
     hi, bound = truth.hi, truth.bound
     value = got.astype(np.float64)
-    rounded = hi.astype(got.dtype).astype(np.float64)
+    rounded = truth.rounded
     error = np.abs((value - hi) - truth.lo)
     # What exceeds the largest number by half a unit rounds to infinity, and a result that near to it may.
-    fmt = FORMATS[truth.dtype]
-    overflow = fmt.max + spacing(np.asarray(fmt.max), truth.dtype) / 2
     reach = np.where(np.isfinite(bound), bound, np.where(np.isfinite(truth.precise), truth.precise, 0.0))
-    may_overflow = np.isfinite(hi) & (np.abs(hi) + reach >= overflow)
+    may_overflow = np.isfinite(hi) & (np.abs(hi) + reach >= overflow(truth.dtype))
     error = np.where(may_overflow & np.isinf(value) & (np.signbit(value) == np.signbit(hi)), 0.0, error)
     # No enclosure: NaN, an infinity and its sign, a zero and its sign are compared as classes.
-    special = truth.special | (np.isinf(rounded) & (np.abs(hi) - bound > overflow))
+    special = truth.special | (np.isinf(rounded) & (np.abs(hi) - bound > overflow(truth.dtype)))
     same_class = (np.isnan(value) & np.isnan(rounded)) | (
         (value == rounded) & ((value != 0) | (np.signbit(value) == np.signbit(hi))))
     error = np.where(special, np.where(same_class, 0.0, np.inf), error)
     error = np.where(np.isnan(error), np.inf, error)
 
-    ulp = error / spacing(np.where(np.isfinite(hi), hi, fmt.max), truth.dtype)
+    ulp = error / truth.unit
     allowed = np.where(special, 0.0, bound)
     wide = ~special & ~(bound <= VACUOUS * truth.scale)
     rescued = wide & (truth.precise <= VACUOUS * truth.scale)  # only the type's range is in the way

@@ -8,6 +8,7 @@ import math
 import multiprocessing
 import os
 import platform
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,11 +25,11 @@ import numpy as np
 
 from reference import registry
 
+from . import dialects, packing, store
 from . import targets as target_modules
 from . import waivers as waiver_module
 from .cases import Case, parse, select
 from .compare import Finding, Tally, Verdict, compare, judge, tally, worst
-from .dialects import DIALECTS
 from .evaluate import Outputs
 from .targets import Target, Unsupported
 from .truth import Truth, prove
@@ -71,11 +72,16 @@ class Record:
 
     def to_json(self) -> str:
         """One line; infinite figures are the string ``"inf"``, since JSON has no number for them."""
-        values = asdict(self)
+        values = dict(vars(self))
         for name in ("also", "elements"):
             if not values[name]:
                 del values[name]
-        return json.dumps(_finite(values), allow_nan=False, ensure_ascii=False)
+        if self.elements:
+            values["elements"] = {name: asdict(found) for name, found in self.elements.items()}
+        try:
+            return json.dumps(values, allow_nan=False, ensure_ascii=False)
+        except ValueError:
+            return json.dumps(_finite(values), allow_nan=False, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, line: str) -> Record:
@@ -113,13 +119,30 @@ def _finite(value: Any) -> Any:
 
 @lru_cache(maxsize=64)
 def _truth(case_id: str, accuracy: str) -> dict[str, Truth]:
+    case = parse(case_id)
+    return _kept(lambda: prove(case, accuracy), store.source(case.spec.implementation.__module__, _PROOF), case.id,
+                 accuracy)
+
+
+_PROOF = prove.__module__
+
+
+def _kept(made: Callable[[], dict[str, Truth]], *asked: str) -> dict[str, Truth]:
+    """Truths that were kept for this, or are made, and kept, now."""
+    kept = store.current()
+    asked = ("truth", packing.__name__, store.source(packing.__name__), store.versions(), *asked)
+    if kept is not None and (found := kept.get(*asked)) is not None:
+        return packing.unpack(found)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return prove(parse(case_id), accuracy)
+        truths = made()
+    if kept is not None:
+        kept.put(packing.pack(truths), *asked)
+    return truths
 
 
 def truth_of(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
-    """Truth and bound of a shipped case; the latest are kept, since every target needs the same."""
+    """Truth and bound of a shipped case; the latest stay in memory, since every target needs the same."""
     return _truth(case.id, accuracy)
 
 
@@ -189,9 +212,9 @@ def follows(case: Case, outputs: Outputs, output: str, dialect: str) -> bool:
 
 @lru_cache(maxsize=8)
 def _dialect_truth(case: Case, dialect: str) -> dict[str, Truth]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return prove(Case(DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw))
+    rules = [name for name in sys.modules if name.startswith(f"{dialects.__name__}.")]
+    return _kept(lambda: prove(Case(dialects.DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw)),
+                 store.source(case.spec.implementation.__module__, _PROOF, *sorted(rules)), case.id, dialect)
 
 
 def _hex(value: float | None) -> str | None:

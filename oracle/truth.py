@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from .ball import FORMATS, Arithmetic, BallArray, Double, Undecided, arithmetic, balls, split
 from .cases import Case, leaf, with_leaf
 from .evaluate import Lift, evaluate
-from .ulp import spacing
+from .ulp import numpy_dtype, overflow, spacing
 
 __all__ = ["SLACK", "VACUOUS", "Truth", "prove", "prove_gradients"]
 
@@ -59,6 +60,24 @@ class Truth:
         """Where the bound is too wide to say anything."""
         return self.bound > VACUOUS * self.scale
 
+    @cached_property
+    def rounded(self) -> Array:
+        """The correctly rounded value, in float64."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.hi.astype(numpy_dtype(self.dtype)).astype(np.float64)
+
+    @cached_property
+    def unit(self) -> Array:
+        """A unit in the last place of each value; of what is no number that of the largest number."""
+        return spacing(np.where(np.isfinite(self.hi), self.hi, FORMATS[self.dtype].max), self.dtype)
+
+    @cached_property
+    def ordinary(self) -> bool:
+        """Is each element a number with a bound that says something, and no sound answer near overflow?"""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return bool(not self.special.any() and np.all(self.bound <= VACUOUS * self.scale)
+                        and np.all(np.abs(self.hi) + self.bound < overflow(self.dtype)))
+
 
 def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
     """Truth and bound of each output of a case, by the output's name.
@@ -67,7 +86,7 @@ def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
         accuracy: what half types have to be computed in. ``storage``: each operation may be rounded to the
             type; ``opmath``: in float32, and only results (and kept state) are rounded.
     """
-    exact = _exact(case)
+    exact, parts = _exact(case)
     reach = _evaluations(case, accuracy, limited=True)
     unlimited: Mapping[str, Any] | None = None
     truths = {}
@@ -76,7 +95,7 @@ def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
         if not isinstance(value, BallArray):
             truths[name] = _discrete(value)
             continue
-        hi, lo, radius = split(value)
+        hi, lo, radius = parts[name]
         special = ~(np.isfinite(hi) & np.isfinite(radius))
         if np.any(special):
             ieee = _ieee(case) if ieee is None else ieee
@@ -94,7 +113,11 @@ def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
     return truths
 
 
-def _exact(case: Case) -> dict[str, Array]:
+_Parts = tuple[Array, Array, Array]
+
+
+def _exact(case: Case) -> tuple[dict[str, Array], dict[str, _Parts]]:
+    """The exact outputs, and of those that are balls their parts."""
     bits = BITS
     while True:
         try:
@@ -105,18 +128,19 @@ def _exact(case: Case) -> dict[str, Array]:
                 raise
             bits *= 2
             continue
-        if bits >= 8 * BITS or all(_sharp(v) for v in outputs.values() if isinstance(v, BallArray)):
-            return outputs
+        parts = {name: split(v) for name, v in outputs.items() if isinstance(v, BallArray)}
+        if bits >= 8 * BITS or all(map(_sharp, parts.values())):
+            return outputs, parts
         bits *= 2
 
 
-def _sharp(value: BallArray) -> bool:
+def _sharp(parts: _Parts) -> bool:
     """Is each ball narrower than 2^-70 of its own size, or of the smallest double?"""
-    hi, _, radius = split(value)
+    hi, _, radius = parts
     return bool(np.all((radius <= np.abs(hi) * 2.0**-70) | ~np.isfinite(hi)))
 
 
-def _evaluations(case: Case, accuracy: str, *, limited: bool) -> dict[str, tuple[Array, Array, Array]]:
+def _evaluations(case: Case, accuracy: str, *, limited: bool) -> dict[str, _Parts]:
     """Where evaluations in the storage type can end; empty where a branch of the whole run is undecided."""
     active = (Arithmetic.of(case.dtype, limited=limited) if accuracy == "storage" else
               Arithmetic.opmath(case.dtype, limited=limited, keeps=case.spec.stacked))
@@ -134,7 +158,7 @@ def _ieee(case: Case) -> dict[str, Array]:
         return {name: v.astype(np.float64) for name, v in evaluate(case, _LONGDOUBLE).items()}
 
 
-def _farthest(hi: Array, lo: Array, ball: tuple[Array, Array, Array] | None) -> Array:
+def _farthest(hi: Array, lo: Array, ball: _Parts | None) -> Array:
     """The distance from the truth to the far end of a ball: its radius, but for what is not linear."""
     if ball is None:
         return np.full(hi.shape, np.inf)

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import ml_dtypes
@@ -16,11 +17,12 @@ import numpy as np
 
 from .ball import FORMATS
 
-__all__ = ["numpy_dtype", "spacing", "steps"]
+__all__ = ["numpy_dtype", "overflow", "spacing", "steps"]
 
 Array = np.ndarray[Any, Any]
 
 
+@cache
 def numpy_dtype(name: str) -> np.dtype[Any]:
     """The NumPy dtype of a storage type; bfloat16 is the one of ml_dtypes."""
     return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
@@ -35,6 +37,13 @@ def spacing(values: Array, dtype: str) -> Array:
     _, exponent = np.frexp(np.where(np.isfinite(values), values, 0.0))
     exponent = np.where(values == 0, fmt.low, exponent - 1)
     return np.asarray(np.ldexp(1.0, np.clip(exponent, fmt.low, fmt.high) - fmt.bits + 1))
+
+
+@cache
+def overflow(dtype: str) -> float:
+    """What rounds to infinity: the largest number of ``dtype`` and half a unit more."""
+    fmt = FORMATS[dtype]
+    return fmt.max + float(spacing(np.asarray(fmt.max), dtype)) / 2
 
 
 def steps(a: Any, b: Any) -> Any:

@@ -39,7 +39,8 @@ class Axis:
     name: str
     values: tuple[Hashable, ...]
     about: str = ""
-    costly: tuple[Hashable, ...] = ()  #: values that stand once beside each value of the other axes, and no more
+    costly: tuple[Hashable, ...] = ()
+    """Values that stand once beside each value of the other axes in float32, beside defaults in other types."""
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,12 @@ def resolve(dotted: str) -> Any:
     return found
 
 
+@cache
+def _parameters(dotted: str) -> Mapping[str, inspect.Parameter]:
+    """The parameters of a public torch callable."""
+    return inspect.signature(resolve(dotted)).parameters
+
+
 def to_tensor(array: Array, device: str = "cpu") -> torch.Tensor:
     """A tensor with a copy of the array, strides kept; bfloat16 by its bits."""
     array = array.copy(order="K")
@@ -238,7 +244,7 @@ def split_parameters(spec: LossSpec,
     constructor, held = spec.held(inputs)
     elsewhere = {*constructor, *(path.partition("[")[0] for path in held)}
     call = [k for k, v in inputs.items() if k not in elsewhere and v is not None]
-    _, *forward = inspect.signature(resolve(f"torch.nn.{spec.module}").forward).parameters
+    _, *forward = _parameters(f"torch.nn.{spec.module}.forward")
     return constructor, held, dict(zip(forward, call, strict=True))
 
 
@@ -248,7 +254,7 @@ def implementation(spec: OptimSpec, variant: str) -> dict[str, bool]:
     Raises:
         Unsupported: the optimizer does not have it.
     """
-    taken = inspect.signature(resolve(spec.torch_names[0])).parameters
+    taken = _parameters(spec.torch_names[0])
     if missing := [k for k, wanted in _OPTIM[variant].items() if wanted and k not in taken]:
         raise Unsupported(f"torch.optim.{spec.name} has no argument {missing[0]}")
     return {k: wanted for k, wanted in _OPTIM[variant].items() if k in taken}
@@ -264,8 +270,8 @@ def split_module_arguments(spec: LossSpec, arguments: Mapping[str, Any]) -> tupl
     """
     module = {k: v for k, v in arguments.items() if k in spec.module_arguments}
     call = {k: v for k, v in arguments.items() if k not in module and v is not None}
-    _, *forward = inspect.signature(resolve(f"torch.nn.{spec.module}").forward).parameters
-    required = (p for p in inspect.signature(resolve(spec.torch_names[0])).parameters.values() if p.default is p.empty)
+    _, *forward = _parameters(f"torch.nn.{spec.module}.forward")
+    required = (p for p in _parameters(spec.torch_names[0]).values() if p.default is p.empty)
     names = dict(zip((p.name for p in required if p.name not in spec.module_arguments), forward, strict=False))
     call = {names.get(k, k): v for k, v in call.items()}
     if extra := [k for k in call if k not in forward]:

@@ -64,8 +64,14 @@ class Update(NamedTuple):
 
     def like(self, other: Update) -> bool:
         """May both be done by one call of the rule?"""
-        return (self.rule is other.rule and self.theta.dtype == other.theta.dtype and self.scalars == other.scalars
+        return (self.rule is other.rule and self.theta.dtype == other.theta.dtype
+                and all(_same(a, other.scalars[name]) for name, a in self.scalars.items())
                 and all((a is None) == (b is None) for a, b in zip(self.arrays, other.arrays, strict=True)))
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Are they one scalar? Of equal ones that are no plain numbers, balls say, nobody knows."""
+    return a is b or (isinstance(a, int | float) and isinstance(b, int | float) and a == b)
 
 
 def update_in_place(rule: Rule, theta: Array, g: Array, *state: Array | None, **scalars: Any) -> None:
@@ -96,12 +102,12 @@ def run_updates(updates: Iterable[Update]) -> None:
 
 
 def _runs(updates: Iterable[Update]) -> Iterator[list[Update]]:
-    """Updates that follow each other and are alike; each parameter once, and balls by themselves."""
+    """Updates that follow each other and are alike; each parameter once."""
     run: list[Update] = []
     seen: set[int] = set()
     for update in updates:
         theta = update.theta
-        if run and (theta.dtype == object or id(theta) in seen or not update.like(run[0])):
+        if run and (id(theta) in seen or not update.like(run[0])):
             yield run
             run, seen = [], set()
         run.append(update)
@@ -139,7 +145,7 @@ def _cut(update: Update, kernel: Kernel) -> None:
         kernel([flat if flat is None else flat[start:start + BLOCK] for flat in flats])
     for array, flat in zip(_changed(update.arrays), _changed(flats), strict=True):
         if array is not None and flat is not None and not array.flags.c_contiguous:
-            array[...] = flat.view(array.dtype).reshape(array.shape)
+            np.copyto(array, flat.view(array.dtype).reshape(array.shape))
 
 
 def _packed(updates: Sequence[Update], kernel: Kernel) -> None:
@@ -152,7 +158,7 @@ def _packed(updates: Sequence[Update], kernel: Kernel) -> None:
             start = 0
             for array in column:
                 end = start + array.size
-                array[...] = line[start:end].reshape(array.shape)
+                np.copyto(array, line[start:end].reshape(array.shape))
                 start = end
 
 

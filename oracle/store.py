@@ -1,0 +1,176 @@
+"""What is costly to compute and follows from source alone, kept on disk between runs: truths, and choices of cases.
+
+Entries are found by a digest of all that they follow from: the source of the op and of everything that it and the
+engine import, the versions of the packages that compute, and what was asked for. Whoever changes a formula asks for
+another entry, and nothing has to be invalidated. An entry is bytes with a checksum; none is ever executed.
+
+The environment variable ``TORCH_ORACLE_CACHE`` names another folder than the user's, or is ``off``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import sqlite3
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import platformdirs
+
+__all__ = ["LARGEST", "OFF", "VARIABLE", "Store", "current", "folder", "source", "versions"]
+
+VARIABLE = "TORCH_ORACLE_CACHE"
+OFF = "off"
+
+#: Bytes of the file at which it is started anew: several times what all shipped cases take.
+LARGEST = 2**30
+
+_PACKAGES = ("reference.", "oracle.")
+
+
+class Store:
+    """Bytes by key in an SQLite file, which many processes read and write at once.
+
+    A file that cannot be used, or not any more, keeps nothing, and is no error: everything can be computed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: sqlite3.Connection | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists() and path.stat().st_size > LARGEST:
+                path.unlink()
+            self._open()
+        except sqlite3.DatabaseError:  # not ours, or damaged
+            self._start_anew()
+        except OSError:
+            pass
+
+    def _open(self) -> None:
+        file = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+        try:
+            file.execute("PRAGMA journal_mode=WAL")
+            file.execute("PRAGMA synchronous=OFF")  # what a crash loses is computed again, and checksums tell
+            file.execute("CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, checksum BLOB, value BLOB) "
+                         "WITHOUT ROWID")
+        except sqlite3.Error:
+            file.close()
+            raise
+        self._file = file
+
+    def _start_anew(self) -> None:
+        try:
+            self.path.unlink(missing_ok=True)
+            self._open()
+        except (OSError, sqlite3.Error):
+            self._file = None
+
+    def get(self, *asked: str) -> bytes | None:
+        """What was kept for this, if anything was."""
+        if self._file is None:
+            return None
+        try:
+            found = self._file.execute("SELECT checksum, value FROM kept WHERE key = ?", (_digest(*asked),)).fetchone()
+        except sqlite3.Error:
+            self._file = None
+            return None
+        if found is None or hashlib.blake2b(found[1], digest_size=16).digest() != found[0]:
+            return None
+        return bytes(found[1])
+
+    def put(self, value: bytes, *asked: str) -> None:
+        """Keep this."""
+        if self._file is None:
+            return
+        try:
+            self._file.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)",
+                               (_digest(*asked), hashlib.blake2b(value, digest_size=16).digest(), value))
+        except sqlite3.Error:  # the disk is full, say
+            self._file = None
+
+    def __len__(self) -> int:
+        return 0 if self._file is None else int(self._file.execute("SELECT COUNT(*) FROM kept").fetchone()[0])
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+
+
+def _digest(*parts: str) -> bytes:
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=20).digest()
+
+
+def folder() -> Path | None:
+    """Where things are kept; None where nothing is to be."""
+    chosen = os.environ.get(VARIABLE, "")
+    return None if chosen == OFF else Path(chosen or platformdirs.user_cache_dir("torch-oracle"))
+
+
+def current() -> Store | None:
+    """The store of this process, as the environment has it."""
+    where = folder()
+    return None if where is None else _opened(where, os.getpid())
+
+
+@cache
+def _opened(where: Path, process: int) -> Store:
+    """A connection is not carried into a forked process."""
+    return Store(where / "kept.sqlite")
+
+
+@cache
+def versions() -> str:
+    """Of what computes: Python, the machine's kind (its long double), and the packages."""
+    packages = (f"{name} {metadata.version(name)}" for name in ("numpy", "python-flint", "ml_dtypes"))
+    return ", ".join((f"python {platform.python_version()}", platform.machine(), *packages))
+
+
+@cache
+def source(*modules: str) -> str:
+    """A digest of the source of modules and of all that they import of this project, wherever it is imported.
+
+    The ``__init__`` of a package only gathers, and is left out: an op follows from its own file and what that imports.
+    """
+    left, seen = list(modules), set(modules)
+    while left:
+        new = _imports(left.pop()) - seen
+        seen |= new
+        left += new
+    digest = hashlib.blake2b(digest_size=20)
+    for name in sorted(seen):
+        digest.update(f"{name}\0{_text(name)}\0".encode())
+    return digest.hexdigest()
+
+
+_HERE = Path(__file__).parent.parent
+_IMPORT = re.compile(r"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]+)|^[ \t]*import[ \t]+([^\n]+)",
+                     re.MULTILINE)
+
+
+def _file(module: str) -> Path:
+    return _HERE.joinpath(*module.split(".")).with_suffix(".py")
+
+
+@cache
+def _text(module: str) -> str:
+    return _file(module).read_text(encoding="utf-8")
+
+
+@cache
+def _imports(module: str) -> frozenset[str]:
+    """The modules of this project that a module imports; a sentence that looks like an import does no harm."""
+    found: set[str] = set()
+    for base, names, plain in _IMPORT.findall(_text(module)):
+        if base:
+            base = importlib.util.resolve_name(base, module.rpartition(".")[0])
+            found |= {base, *(f"{base}.{name}" for name in re.findall(r"\w+", names))}
+        else:
+            found |= set(re.findall(r"[\w.]+", plain))
+    return frozenset(name for name in found if name.startswith(_PACKAGES) and _file(name).exists())

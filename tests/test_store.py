@@ -1,0 +1,174 @@
+"""What is kept on disk: found again, by content alone; damage and full disks cost time, never a wrong truth."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from oracle import cases, packing, run, store
+from oracle.cases import parse
+from oracle.truth import Truth, prove
+from reference import registry
+
+CASES = ("cross_entropy/float32/default", "Adam/float64/default", "LBFGS/float32/default", "mse_loss/bfloat16/default",
+         "normal_/float32/default", "kl_div/float32/regime=zero", "SGD/float32/layout=empty")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder to keep things in."""
+    monkeypatch.setenv(store.VARIABLE, str(tmp_path))
+    _forget()
+    yield tmp_path
+    _forget()
+
+
+def _forget() -> None:
+    run._truth.cache_clear()
+    store._opened.cache_clear()
+
+
+def _same(a: dict[str, Truth], b: dict[str, Truth]) -> bool:
+    def bits(value: object) -> object:
+        return (value.dtype, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value
+
+    return a.keys() == b.keys() and all(bits(getattr(a[name], f.name)) == bits(getattr(b[name], f.name))
+                                        for name in a for f in fields(Truth))
+
+
+def _never(*_: object) -> dict[str, Truth]:
+    raise AssertionError("proven again")
+
+
+@pytest.mark.parametrize("case_id", CASES)
+def test_a_truth_comes_back_bit_for_bit(case_id: str) -> None:
+    truths = prove(parse(case_id))
+    assert _same(packing.unpack(packing.pack(truths)), truths)
+
+
+def test_a_second_run_proves_nothing_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = {case_id: run.truth_of(parse(case_id)) for case_id in CASES}
+    _forget()
+    monkeypatch.setattr(run, "prove", _never)
+    assert all(_same(run.truth_of(parse(case_id)), truths) for case_id, truths in first.items())
+    with pytest.raises(AssertionError, match="proven again"):
+        run.truth_of(parse(CASES[0]), "opmath")  # another question
+
+
+def test_what_is_kept_was_not_only_asked_for(folder: Path) -> None:
+    run.truth_of(parse(CASES[0]))
+    kept = store.current()
+    assert kept is not None
+    assert len(kept) == 1
+
+
+def test_nothing_is_kept_where_it_is_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(store.VARIABLE, store.OFF)
+    run.truth_of(parse(CASES[0]))
+    assert store.current() is None
+    assert not list(folder.iterdir())
+
+
+def test_another_source_is_another_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One character in the op, in a primitive it imports, or in the balls: each asks for something else."""
+    module, text = registry.get("cross_entropy").implementation.__module__, store._text
+    plain = store.source(module, "oracle.truth")
+    others = set()
+    for changed in (module, "reference.numerics", "reference.losses._classes", "oracle.ball", "oracle.evaluate",
+                    "oracle.cases"):
+        store.source.cache_clear()
+        monkeypatch.setattr(store, "_text", lambda name, changed=changed: text(name) + "#" * (name == changed))
+        others.add(store.source(module, "oracle.truth"))
+    store.source.cache_clear()
+    monkeypatch.setattr(store, "_text", lambda name: text(name) + "#" * (name == "reference.optim.adam"))
+    assert store.source(module, "oracle.truth") == plain  # another op is no matter
+    store.source.cache_clear()
+    assert len({plain, *others}) == 7
+
+
+@pytest.mark.parametrize("name", sorted({spec.implementation.__module__ for spec in registry.specs().values()}))
+def test_all_that_an_op_imports_is_seen(name: str) -> None:
+    """What its module holds of other modules was imported from there."""
+    found: set[str] = set()
+    left = [name]
+    while left:
+        new = store._imports(left.pop()) - found
+        found |= new
+        left += new
+    used = {str(getattr(value, "__module__", "")) for value in vars(sys.modules[name]).values()}
+    assert {module for module in used if module.startswith("reference.")} - {name} <= found
+
+
+def test_a_damaged_entry_is_no_entry(folder: Path) -> None:
+    truths = run.truth_of(parse(CASES[0]))
+    _forget()
+    with sqlite3.connect(folder / "kept.sqlite") as file:
+        ((value,),) = file.execute("SELECT value FROM kept").fetchall()
+        file.execute("UPDATE kept SET value = ?", (value[:-1] + bytes([value[-1] ^ 1]),))
+    file.close()
+    assert _same(run.truth_of(parse(CASES[0])), truths)
+
+
+@pytest.mark.parametrize("there", [b"not a database " * 100, b""])
+def test_a_foreign_file_is_replaced(folder: Path, there: bytes) -> None:
+    (folder / "kept.sqlite").write_bytes(there)
+    truths = run.truth_of(parse(CASES[0]))
+    _forget()
+    kept = store.current()
+    assert kept is not None
+    assert len(kept) == 1
+    assert _same(run.truth_of(parse(CASES[0])), truths)
+
+
+def test_a_folder_that_cannot_be_made_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(store.VARIABLE, str(tmp_path / "file" / "inside"))
+    _forget()
+    assert run.truth_of(parse(CASES[0]))
+    _forget()
+
+
+def test_a_file_that_has_grown_too_large_is_started_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.truth_of(parse(CASES[0]))
+    _forget()
+    monkeypatch.setattr(store, "LARGEST", 10)
+    kept = store.current()
+    assert kept is not None
+    assert len(kept) == 0
+
+
+def _write(path: Path, who: str) -> None:
+    kept = store.Store(path)
+    for i in range(200):
+        kept.put(f"{who} {i}".encode(), who, str(i))
+
+
+def test_many_processes_write_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "kept.sqlite"
+    writers = [get_context("spawn").Process(target=_write, args=(path, who)) for who in "abc"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    kept = store.Store(path)
+    assert len(kept) == 600
+    assert kept.get("b", "7") == b"b 7"
+    assert kept.get("d", "7") is None
+    kept.close()
+
+
+def test_cases_are_chosen_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cases._covering.cache_clear()
+    spec = registry.get("mse_loss")
+    chosen = [case.id for case in cases.cases(spec, "float32")]
+    cases._covering.cache_clear()
+    monkeypatch.setattr(cases, "_places", _never)
+    assert [case.id for case in cases.cases(spec, "float32")] == chosen
+    cases._covering.cache_clear()
