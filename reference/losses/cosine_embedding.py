@@ -122,7 +122,7 @@ def _measured(x: Array) -> tuple[Array, Array, Array]:
     length = np.sqrt(vecdot(x, x) + EPS)
     fits = isfinite(length)
     if fits.all():
-        return x, length, np.array(1)
+        return x, length, np.ones_like(length)
     s = np.where(fits, 1, np.max(np.abs(x), -1))
     x = x / s[..., None]
     return x, np.where(fits, length, np.sqrt(vecdot(x, x))), s

@@ -139,10 +139,10 @@ def _exp_minus(x: Array, t: Array, factor: Array | int = 1) -> Array:
     dtype, x, t = x.dtype, widen(x), widen(t)
     factor = widen(factor) if isinstance(factor, np.ndarray) else factor
     values = np.exp(x) - t * factor
-    lost = isfinite(x) & ~isfinite(values)
-    if lost.any():
+    kept = isfinite(values)
+    if not kept.all():
         a = np.exp(relu(x) / 2)
-        values = where(lost, a * (a - t * (factor / a)), values)
+        values = where(kept | ~isfinite(x), values, a * (a - t * (factor / a)))
     return cast(values, dtype)
 
 
