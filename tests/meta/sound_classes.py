@@ -159,12 +159,13 @@ class RowByRow(_Margin):
 # --- vectors -------------------------------------------------------------------------------------
 
 
-@sound("cosine_embedding_loss")
+@sound("cosine_embedding_loss", {"regime=beyond": "squares of the components are infinite"})
 class UnitVectors(_Margin):
     """Both vectors are divided by their lengths, and the cosine is the sum of products of those."""
 
     def forward(self, input1: Array, input2: Array, target: Array, margin: float, **arguments: Any) -> Array:
-        u1, u2 = (x / np.sqrt((x * x).sum(-1, keepdims=True) + np.float32(1e-12)) for x in (input1, input2))
+        u1, u2 = (x / np.sqrt((x * x).sum(-1, keepdims=True) + np.float32(1e-12))
+                  for x in np.broadcast_arrays(input1, input2))
         cos = (u1 * u2).sum(-1)
         other = np.maximum(cos - np.float32(margin), 0)
         return reduced(np.where(target == 1, 1 - cos, np.where(target == -1, other, 0)), arguments)
