@@ -93,8 +93,9 @@ def _overflowing_soft_margin(spec: LossSpec) -> LossSpec:
 def _unmasked_kl_div(spec: LossSpec) -> LossSpec:
     """Probabilities of 0 are multiplied out: 0 · inf is NaN, and so is 0/0, the derivative of t log t but for log t."""
 
-    def resolved(input: Array, *arguments: Any) -> tuple[str, int | None]:
-        kind = reduction.resolve(*arguments, extra=("batchmean",))
+    def resolved(input: Array, reduction_: str, size_average: bool | None,
+                 reduce: bool | None) -> tuple[str, int | None]:
+        kind = reduction.resolve(reduction_, size_average=size_average, reduce=reduce, extra=("batchmean",))
         return ("mean", input.shape[0] if input.ndim else 1) if kind == "batchmean" else (kind, None)
 
     @numerics.ieee
