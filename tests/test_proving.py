@@ -8,6 +8,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from oracle import equivalents, mutation, proving, run
@@ -16,7 +17,7 @@ from oracle.cli import main
 from oracle.equivalents import Equivalent, EquivalentError
 from oracle.mutation import Mutant, mutants, planted_in
 from oracle.proving import ProvingError, of_op, prove
-from reference import registry
+from reference import numerics, registry
 from reference.losses import soft_margin
 
 OPS = ("soft_margin_loss", "mse_loss", "Adam", "trunc_normal_")
@@ -99,6 +100,8 @@ def test_an_axis_is_left_out_and_what_is_symmetric_is_not_swapped() -> None:
     assert [(kind, ast.unparse(new)) for kind, new in mutation._replacements(call, {})] == [
         ("sum(0<->1)", "np.sum(y, x, axis=1)"), ("axis->", "np.sum(x, y)")]
     assert list(mutation._replacements(symmetric, {})) == []
+    x, y = np.random.default_rng(0).standard_normal((2, 5, 300), np.float32)
+    assert (numerics.vecdot(x, y) == numerics.vecdot(y, x)).all()
 
 
 def test_a_counter_is_changed_as_it_is_said() -> None:

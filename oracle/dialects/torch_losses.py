@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from reference import losses, numerics, reduction
+from reference.losses.cosine_embedding import EPS
 from reference.spec import LossSpec
 
 from .record import Dialect
@@ -161,6 +162,38 @@ def _cosine_of_one_root(spec: LossSpec) -> LossSpec:
         g = grad_output / int(np.prod(shape)) if mean else grad_output
         g = np.where(with_finite_product(input1, input2), np.broadcast_to(g, shape, subok=True), 0)
         return losses.cosine_embedding_loss_backward(g, input1, input2, target, margin, reduction="none")
+
+    return dataclasses.replace(spec, function=_torch_names(function), backward=_torch_names(backward))
+
+
+def _cosine_of_own_lengths(spec: LossSpec) -> LossSpec:
+    """x₁·x₂ / (|x₁| |x₂|), where a vector of one column is stretched for the product alone, and not for its length."""
+
+    def cosine(input1: Array, input2: Array) -> tuple[Array, list[Array]]:
+        wide = [numerics.widen(x) for x in (input1, input2)]
+        lengths = [np.sqrt(np.sum(x * x, -1, keepdims=True) + EPS) for x in wide]
+        return np.asanyarray(np.sum(wide[0] * wide[1], -1, keepdims=True) / lengths[0] / lengths[1]), lengths
+
+    @numerics.ieee
+    def function(input1: Array, input2: Array, target: Array, margin: float = 0, size_average: bool | None = None,
+                 reduce: bool | None = None, reduction_: str = "mean") -> Array:
+        cos = cosine(input1, input2)[0][..., 0]
+        each = np.where(target == 1, 1 - cos, np.where(target == -1, numerics.relu(cos - margin), 0))
+        return reduction.reduce_losses(numerics.cast(each, numerics.result_type(input1, input2)), reduction.resolve(
+            reduction_, size_average=size_average, reduce=reduce))
+
+    @numerics.ieee
+    def backward(grad_output: Array, input1: Array, input2: Array, target: Array, margin: float = 0,
+                 size_average: bool | None = None, reduce: bool | None = None, reduction_: str = "mean") -> Any:
+        cos, lengths = cosine(input1, input2)
+        y, g = target[..., None], grad_output[..., None]
+        g = np.where(y == 1, -g, np.where((y == -1) & (cos >= margin), g, 0))
+        g = g / g.size if reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean" else g
+        u1, u2 = numerics.widen(input1) / lengths[0], numerics.widen(input2) / lengths[1]
+        shape = np.broadcast_shapes(input1.shape, input2.shape)
+        return (*(numerics.unbroadcast(numerics.sum_to(np.broadcast_to(v * g / length, shape, subok=True), x.shape)
+                                       - numerics.sum_to(cos * u * g / length, x.shape), x)
+                  for x, u, v, length in ((input1, u1, u2, lengths[0]), (input2, u2, u1, lengths[1]))), None)
 
     return dataclasses.replace(spec, function=_torch_names(function), backward=_torch_names(backward))
 
@@ -386,6 +419,9 @@ TORCH_LOSSES = (
     Dialect("cosine-one-root", "cosine_embedding_loss", "one root of the product of both squared lengths",
             "the divisor is the root of the product of both squared lengths, and the cosine 0 where that overflows",
             "torch 0.4 to 2.13", _cosine_of_one_root),
+    Dialect("cosine-own-lengths", "cosine_embedding_loss", "the length of one column alone",
+            "a vector of one column beside vectors of many has the length of that one component",
+            "torch 2.13", _cosine_of_own_lengths),
     Dialect("cosine-unmasked", "cosine_embedding_loss", "pairs that do not count multiplied by 0",
             "gradients of pairs that do not count are 0 times the cosine's, NaN where the pair holds NaN or infinity",
             "torch 0.4 to 2.13", _unmasked_cosine),
