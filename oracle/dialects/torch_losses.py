@@ -190,7 +190,7 @@ def _cosine_of_own_lengths(spec: LossSpec) -> LossSpec:
         g = np.where(y == 1, -g, np.where((y == -1) & (cos >= margin), g, 0))
         g = g / g.size if reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean" else g
         u1, u2 = numerics.widen(input1) / lengths[0], numerics.widen(input2) / lengths[1]
-        shape = np.broadcast_shapes(input1.shape, input2.shape)
+        shape = np.broadcast_shapes(input1.shape, input2.shape, g.shape)
         return (*(numerics.unbroadcast(numerics.sum_to(np.broadcast_to(v * g / length, shape, subok=True), x.shape)
                                        - numerics.sum_to(cos * u * g / length, x.shape), x)
                   for x, u, v, length in ((input1, u1, u2, lengths[0]), (input2, u2, u1, lengths[1]))), None)
