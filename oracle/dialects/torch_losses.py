@@ -191,9 +191,12 @@ def _cosine_of_own_lengths(spec: LossSpec) -> LossSpec:
         g = g / g.size if reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean" else g
         u1, u2 = numerics.widen(input1) / lengths[0], numerics.widen(input2) / lengths[1]
         shape = np.broadcast_shapes(input1.shape, input2.shape, g.shape)
-        return (*(numerics.unbroadcast(numerics.sum_to(np.broadcast_to(v * g / length, shape, subok=True), x.shape)
-                                       - numerics.sum_to(cos * u * g / length, x.shape), x)
-                  for x, u, v, length in ((input1, u1, u2, lengths[0]), (input2, u2, u1, lengths[1]))), None)
+        gradients = []
+        for x, u, v, length in ((input1, u1, u2, lengths[0]), (input2, u2, u1, lengths[1])):
+            first, second = (np.where((y == 1) | (y == -1), part * g / length, 0) for part in (v, cos * u))
+            slope = numerics.sum_to(np.broadcast_to(first, shape, subok=True), x.shape) - numerics.sum_to(second, x.shape)
+            gradients.append(numerics.unbroadcast(slope, x))
+        return *gradients, None
 
     return dataclasses.replace(spec, function=_torch_names(function), backward=_torch_names(backward))
 
