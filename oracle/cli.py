@@ -82,9 +82,10 @@ def audit(
                                                           "command that was interrupted")] = False,
     exhaustive: Annotated[bool, typer.Option("--exhaustive", help="every number of float16 and of bfloat16 through "
                                                                   "elementwise losses and their gradients")] = False,
+    cache: Annotated[bool, typer.Option(help="take truths that earlier runs have proven, and keep new ones")] = True,
 ) -> None:
     """Run cases on targets."""
-    from . import run
+    from . import run, store
     from .cases import BadCaseError, select, select_sweeps
     from .executors import ExecutorError
     from .journal import JournalError
@@ -92,6 +93,8 @@ def audit(
     from .report.table import show
     from .targets import TargetError, load, paths
 
+    if not cache:
+        os.environ[store.VARIABLE] = store.OFF  # for the workers too
     path = out / ("exhaustive.jsonl" if exhaustive else "records.jsonl")
     try:
         cases = (select_sweeps if exhaustive else select)(ops or (), dtype or ())

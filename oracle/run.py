@@ -212,9 +212,11 @@ def follows(case: Case, outputs: Outputs, output: str, dialect: str) -> bool:
 
 @lru_cache(maxsize=8)
 def _dialect_truth(case: Case, dialect: str) -> dict[str, Truth]:
-    rules = [name for name in sys.modules if name.startswith(f"{dialects.__name__}.")]
     return _kept(lambda: prove(Case(dialects.DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw)),
-                 store.source(case.spec.implementation.__module__, _PROOF, *sorted(rules)), case.id, dialect)
+                 store.source(case.spec.implementation.__module__, _PROOF, *_RULES), case.id, dialect)
+
+
+_RULES = sorted(name for name in sys.modules if name.startswith(f"{dialects.__name__}."))
 
 
 def _hex(value: float | None) -> str | None:
