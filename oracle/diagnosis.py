@@ -25,8 +25,7 @@ from .cases import Case
 from .compare import Verdict, compare
 from .dialects import Dialect, dialects_of
 from .evaluate import Outputs
-from .run import Record
-from .truth import prove
+from .run import Record, dialect_truth
 
 __all__ = ["Diagnosis", "Match", "Observation", "diagnose"]
 
@@ -126,7 +125,7 @@ def _evidence(dialect: Dialect, seen: Observation) -> tuple[_Evidence, float]:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            truths = prove(Case(dialect(case.spec), case.dtype, case.options, case.draw))
+            truths = dialect_truth(case, dialect.name)
         except Undecided:
             return _Evidence.SILENT, 0.0
         findings = compare(seen.outputs, {name: truth for name, truth in truths.items() if name in seen.outputs})

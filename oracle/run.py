@@ -34,7 +34,7 @@ from .evaluate import Outputs
 from .targets import Target, Unsupported
 from .truth import Truth, prove
 
-__all__ = ["FORMAT", "Record", "answer", "audit", "end_with_parent", "header", "parse_header", "parse_record",
+__all__ = ["FORMAT", "Record", "answer", "audit", "dialect_truth", "end_with_parent", "header", "parse_header", "parse_record",
            "read_records", "record_of", "run_case", "stale_waivers", "summarized", "truth_of", "versions"]
 
 FORMAT = "torch-oracle records 1"
@@ -206,12 +206,13 @@ def follows(case: Case, outputs: Outputs, output: str, dialect: str) -> bool:
     """
     if output not in outputs:
         return False
-    verdict = judge(output, np.asarray(outputs[output]), _dialect_truth(case, dialect)[output]).verdict
+    verdict = judge(output, np.asarray(outputs[output]), dialect_truth(case, dialect)[output]).verdict
     return verdict is Verdict.RANGE or not verdict.disagrees
 
 
 @lru_cache(maxsize=8)
-def _dialect_truth(case: Case, dialect: str) -> dict[str, Truth]:
+def dialect_truth(case: Case, dialect: str) -> dict[str, Truth]:
+    """Truth and bound of a shipped case where the op follows a dialect."""
     return _kept(lambda: prove(Case(dialects.DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw)),
                  store.source(case.spec.implementation.__module__, _PROOF, *_RULES), case.id, dialect)
 

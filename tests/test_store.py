@@ -37,7 +37,7 @@ def _forget() -> None:
 
 def _same(a: dict[str, Truth], b: dict[str, Truth]) -> bool:
     def bits(value: object) -> object:
-        return (value.dtype, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value
+        return value if isinstance(value, str) else (np.asarray(value).dtype.str, np.shape(value), np.asarray(value).tobytes())
 
     return a.keys() == b.keys() and all(bits(getattr(a[name], f.name)) == bits(getattr(b[name], f.name))
                                         for name in a for f in fields(Truth))
