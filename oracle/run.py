@@ -34,8 +34,9 @@ from .evaluate import Outputs
 from .targets import Target, Unsupported
 from .truth import Truth, prove
 
-__all__ = ["FORMAT", "Record", "answer", "audit", "dialect_truth", "end_with_parent", "header", "parse_header", "parse_record",
-           "read_records", "record_of", "run_case", "stale_waivers", "summarized", "truth_of", "versions"]
+__all__ = ["FORMAT", "Record", "answer", "audit", "dialect_truth", "end_with_parent", "header", "parse_header",
+           "parse_record", "read_records", "record_of", "run_case", "stale_waivers", "summarized", "truth_of",
+           "versions"]
 
 FORMAT = "torch-oracle records 1"
 
