@@ -23,7 +23,7 @@ import pytest
 
 from oracle.cases import parse
 from oracle.cli import main
-from oracle.report import defects, digest, figures, formula, html, junit, markdown, timings
+from oracle.report import defects, densities, digest, figures, formula, html, junit, markdown, timings
 from oracle.report.digest import Digest
 from oracle.run import Record, header, run_case
 from oracle.targets import load
@@ -248,6 +248,7 @@ def test_every_formula_is_set(spec: Spec) -> None:
         assert _Page(part).open == []
         assert not re.search(r"\\|:math:|``|\$", _Page(part).text), part
     assert [name.partition(" = ")[0] for name, _ in described.arguments] == list(spec.parameters)
+    assert all(about for _, about in described.arguments)
     assert described.summary
     assert described.source
 
@@ -276,6 +277,33 @@ def test_points_lie_where_their_figures_say() -> None:
     assert zero[0] < one[0] == wrong[0] < far[0]
     assert wrong[1] < far[1] < one[1] < zero[1]
     assert figures.scatter({"a": [(1.0, 1.0)] * 99}, [], "", "", "").count("h0") == 1
+
+
+def sections(page: str) -> dict[str, str]:
+    """The section on each op, by its name."""
+    return dict(re.findall(r'<details class="op" id="op-\d+" data-op="([^"]*)"(.*?)(?=<details class="op"|</section>)',
+                           page, flags=re.S))
+
+
+def test_each_initializer_has_a_picture_of_what_it_draws_and_none_of_inputs() -> None:
+    ops = [spec.name for spec in registry.specs().values() if spec.kind == "init"]
+    found = sections(html.render(Digest(HEAD, runs.made_up(2, [*ops, "mse_loss"]))))
+    assert list(found) == ["mse_loss", *ops]
+    drawn = {op: "and the density that it claims (line)" in section for op, section in found.items()}
+    assert [op for op in drawn if drawn[op]] == [op for op in ops if op in {panel.op for panel in densities.PANELS}]
+    for panel in densities.PANELS:
+        assert densities.svg([panel]) in found[panel.op]
+    assert [op for op, section in found.items() if "largest magnitude among the inputs" in section] == ["mse_loss"]
+
+
+def test_a_plot_of_some_cases_says_of_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Digest(HEAD, runs.made_up(40, ["mse_loss"]))
+    captions = [re.findall(r"<figcaption>(Error against[^<]*)", html.render(one))]
+    monkeypatch.setattr(html, "POINTS", 2)
+    captions.append(re.findall(r"<figcaption>(Error against[^<]*)", html.render(one)))
+    (every,), (some,) = captions
+    assert every == "Error against the largest magnitude among the inputs"
+    assert re.fullmatch(every + r": \d+ of 40 cases, the worst among them", some)
 
 
 # --- Markdown -------------------------------------------------------------------------------------
@@ -474,7 +502,8 @@ def _damaged(**changes: Any) -> str:
 @pytest.mark.parametrize(("text", "message"), [
     (None, "oracle: cannot read "), ("", "is not a record file of this version"), ("{}", "is not a record file"),
     (_damaged(verdict="great"), "line 2: damaged record"), (_damaged(got="0xzz"), "line 2: damaged record"),
-    (_damaged(bound=3), "line 2: damaged record"), (_damaged(more=1), "line 2: damaged record"),
+    (_damaged(bound=3), "line 2: damaged record"), (_damaged(truth=[]), "line 2: damaged record"),
+    (_damaged(waiver=3), "line 2: damaged record"), (_damaged(index=["a"]), "line 2: damaged record"), (_damaged(more=1), "line 2: damaged record"),
     (_damaged(op=["x"]), "line 2: damaged record"), (_damaged(outputs={"a": ["exact", "b", 1]}), "line 2: damaged")])
 @pytest.mark.parametrize("command", ["report", "defects"])
 def test_a_file_that_cannot_be_shown_is_one_line(

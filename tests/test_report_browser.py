@@ -155,6 +155,23 @@ def test_a_name_in_the_map_opens_the_op(tab: Tab) -> None:
     assert op.locator(".formula .frac").first.is_visible()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_picture_of_an_initializer_has_the_colours_of_the_page(browser: playwright.Browser, report: Path,
+                                                                   scheme: str) -> None:
+    tab = Tab(browser, report, scheme=scheme)
+    tab.page.evaluate("document.querySelector('details.op[data-op=normal_]').open = true")
+    colours = """() => {
+      const svg = [...document.querySelectorAll("svg")].find((one) => one.querySelector("polyline"));
+      const of = (element, name) => getComputedStyle(element)[name];
+      const dot = document.querySelector(".legend i.t1");
+      return [of(svg.querySelector("polyline"), "stroke"), of(svg.querySelector("text"), "fill"),
+              of(svg.querySelector("path"), "fill"), of(document.body, "color"), of(dot, "backgroundColor")];
+    }"""
+    line, letters, bars, ink, accent = tab.page.evaluate(colours)
+    assert (line, letters, bars) == (ink, ink, accent)
+    tab.context.close()
+
+
 def test_a_script_can_be_copied(tab: Tab) -> None:
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     tab.page.locator("#failures .example details summary", has_text="Script").first.click()

@@ -25,7 +25,7 @@ from markupsafe import Markup
 
 from ..compare import Verdict
 from ..run import Record
-from . import figures
+from . import densities, figures
 from .defects import Defect
 from .digest import KINDS, Cell, Digest, Group, sound, where
 from .examples import Example, examples, magnitude, rebuilt
@@ -35,7 +35,7 @@ from .timings import Column, Row, means
 
 __all__ = ["defects_page", "render"]
 
-POINTS = 240  #: cases of an op that are rebuilt for the plot of error against magnitude
+POINTS = 240  #: about so many cases of an op are rebuilt for the plot of error against magnitude
 DETAILED = 24  #: groups of unwaived disagreements of which examples are shown
 LISTED = 12_000  #: disagreements that are listed by id; a broken target may have every record in the list
 
@@ -138,32 +138,46 @@ def _op(digest: Digest, op: str, anchor: str, timings: Ratios) -> OpView:
     targets = [t for t in digest.targets if (op, t) in digest.totals]
     cells = {d: {t: digest.cells[op, t, d] for t in targets if (op, t, d) in digest.cells} for d in digest.dtypes}
     by_target = {t: [r for r in records if r.target == t and r.verdict != Verdict.UNSUPPORTED] for t in targets}
-    drawn = [_scatter(by_target), _histogram(by_target), _drift(by_target)]
+    drawn = [_density(op), _scatter(by_target), _histogram(by_target), _drift(by_target)]
     ratios = {row.target: geometric_mean(columns.values())
               for row, columns in _one_thread(timings).items() if row.op == op}
     return OpView(op, digest.kind(op), anchor, spec.torch_names if spec else (), describe(spec) if spec else None,
                   {d: row for d, row in cells.items() if row}, targets, [f for f in drawn if f], ratios)
 
 
+def _density(op: str) -> Figure | None:
+    """What a random initializer draws."""
+    panels = [panel for panel in densities.PANELS if panel.op == op]
+    if not panels:
+        return None
+    return ("What the reference draws from seed 0 (bars), and the density that it claims (line)",
+            Markup(densities.svg(panels)))
+
+
 def _scatter(by_target: Mapping[str, Sequence[Record]]) -> Figure | None:
-    """Error against the largest input; at most :data:`POINTS` cases, the worst of each target among them."""
+    """Error against the largest input, of some cases: every n-th, and those with the worst records of each target.
+
+    None where no input is an array of floats: initializers have none.
+    """
     cases: dict[str, None] = {}
     for records in by_target.values():
         cases |= dict.fromkeys(r.case for r in sorted(records, key=lambda r: -r.share)[:20])
     every = list(dict.fromkeys(r.case for records in by_target.values() for r in records))
     stride = max(1, len(every) // POINTS)
     magnitudes = {}
-    for case_id in [*cases, *every[::stride]]:
+    for case_id in dict.fromkeys([*cases, *every[::stride]]):
         if (case := rebuilt(case_id)) is not None:
             magnitudes[case_id] = magnitude(case)
-    if not magnitudes:
+    if not any(magnitudes.values()):
         return None
     series = {target: [(magnitudes[r.case], r.ulp) for r in records if r.case in magnitudes and sound(r)]
               for target, records in by_target.items()}
     marked = [(magnitudes[r.case], r.ulp) for records in by_target.values() for r in records
               if r.case in magnitudes and Verdict(r.verdict).disagrees]
     svg = figures.scatter(series, marked, "error against input magnitude", "largest input", "error in ULP")
-    return "Error against the largest magnitude among the inputs", Markup(svg)
+    some = f": {len(magnitudes):,} of {len(every):,} cases, the worst among them"
+    return ("Error against the largest magnitude among the inputs" + (some if len(magnitudes) < len(every) else ""),
+            Markup(svg))
 
 
 def _histogram(by_target: Mapping[str, Sequence[Record]]) -> Figure:
