@@ -503,7 +503,8 @@ def _damaged(**changes: Any) -> str:
     (None, "oracle: cannot read "), ("", "is not a record file of this version"), ("{}", "is not a record file"),
     (_damaged(verdict="great"), "line 2: damaged record"), (_damaged(got="0xzz"), "line 2: damaged record"),
     (_damaged(bound=3), "line 2: damaged record"), (_damaged(truth=[]), "line 2: damaged record"),
-    (_damaged(waiver=3), "line 2: damaged record"), (_damaged(index=["a"]), "line 2: damaged record"), (_damaged(more=1), "line 2: damaged record"),
+    (_damaged(waiver=3), "line 2: damaged record"), (_damaged(index=["a"]), "line 2: damaged record"),
+    (_damaged(more=1), "line 2: damaged record"),
     (_damaged(op=["x"]), "line 2: damaged record"), (_damaged(outputs={"a": ["exact", "b", 1]}), "line 2: damaged")])
 @pytest.mark.parametrize("command", ["report", "defects"])
 def test_a_file_that_cannot_be_shown_is_one_line(
