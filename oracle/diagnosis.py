@@ -28,7 +28,7 @@ from .evaluate import Outputs
 from .run import Record
 from .truth import prove
 
-__all__ = ["Diagnosis", "Match", "Observation", "diagnose"]
+__all__ = ["Diagnosis", "Match", "Observation", "depends", "diagnose"]
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,13 @@ def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> 
                if len(answered) == len(failing) and (match := _match(dialect, answered, passing))]
     matches = [match for match in matches if match.explained] or matches
     matches.sort(key=lambda match: (-match.explained, -match.share))  # a narrow bound leaves a large share
+    return Diagnosis(tuple(matches), () if matches else depends(failing, passing), in_order[0])
+
+
+def depends(failing: Sequence[Observation], passing: Sequence[Observation]) -> tuple[str, ...]:
+    """The conditions on which failures depend; of what fails no outputs are needed."""
     wrong = {name for seen in failing for name in _failing_outputs(seen)}
-    conditions = () if matches else _conditions(
-        [s.case for s in failing], [s.case for s in passing if _tells(s, wrong)])
-    return Diagnosis(tuple(matches), conditions, in_order[0])
+    return _conditions([s.case for s in failing], [s.case for s in passing if _tells(s, wrong)])
 
 
 # --- dialects ------------------------------------------------------------------------------------

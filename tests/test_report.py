@@ -21,12 +21,14 @@ from xml.etree import ElementTree
 import jinja2
 import pytest
 
-from oracle.cases import parse
+from oracle.cases import Case, parse, select
 from oracle.cli import main
-from oracle.report import defects, densities, digest, figures, formula, html, junit, markdown, timings
+from oracle.dialects import DIALECTS
+from oracle.evaluate import FLOATS, Outputs, evaluate
+from oracle.report import causes, defects, densities, digest, figures, formula, html, junit, markdown, timings
 from oracle.report.digest import Digest
 from oracle.run import Record, header, run_case
-from oracle.targets import load
+from oracle.targets import Target, load
 from oracle.waivers import load as load_waivers
 from reference import registry
 from reference.spec import Spec
@@ -236,6 +238,64 @@ def test_a_run_in_which_everything_is_wrong_stays_below_five_megabytes(
 
 def test_the_same_records_make_the_same_page() -> None:
     assert html.render(small()) == html.render(small())
+
+
+# --- causes ---------------------------------------------------------------------------------------
+
+
+class _Planted:
+    """A target that answers with a function."""
+
+    name = "planted"
+
+    def __init__(self, answer: Callable[[Case], Outputs]) -> None:
+        self.run = answer
+
+    def covers(self, spec: Spec) -> bool:
+        return True
+
+    def script(self, case: Case) -> str:
+        return ""
+
+
+def caused(op: str, answer: Callable[[Case], Outputs], most: int = 150, now: Target | None = None) -> list[str]:
+    """The causes named for a target that answers so on the float32 cases of an op; ``now`` is what it does today."""
+    target = _Planted(answer)
+    records = [run_case(case, target) for case in select([op], ["float32"])[:most]]
+    failing = [r for r in records if r.fails]
+    assert failing
+    return [" ".join(cause) for cause in causes.causes(failing, [r for r in records if not r.fails], now or target)]
+
+
+def _sums_wrong(case: Case) -> Outputs:
+    outputs = evaluate(case, FLOATS)
+    return {k: 1.25 * v for k, v in outputs.items()} if case.options["reduction"] == "sum" else outputs
+
+
+def test_a_dialect_is_named_where_a_target_follows_it() -> None:
+    inside = DIALECTS["adam-eps-inside"]
+    found = caused("Adam", lambda case: evaluate(replace(case, spec=inside(case.spec)), FLOATS))
+    assert found == [f"Follows the rule of adam-eps-inside: {inside.difference} ({inside.used_by})"]
+
+
+def test_a_rule_that_overflows_is_named_for_what_it_may_be() -> None:
+    """On this case alone the rule decides nothing: whatever overflows so gives the same."""
+    (eager,) = load(["torch:eager"])
+    (found,) = causes.causes([run_case(parse(SOFT), eager)], [], eager)
+    assert found.what == "May follow the rule of"
+    assert found.text.startswith("soft-margin-overflow: the loss is log(1 + e")
+    assert caused("soft_margin_loss", eager.run)[0].startswith("Follows the rule of soft-margin-overflow: the loss")
+
+
+def test_failures_that_no_dialect_explains_have_their_condition() -> None:
+    (found,) = caused("mse_loss", _sums_wrong, most=10_000)
+    assert re.fullmatch(r"Fails only with reduction=sum \(\d+ cases that fail beside \d+ that pass\)", found)
+
+
+def test_a_dialect_is_not_named_for_what_the_target_does_not_do_here() -> None:
+    for_now = _Planted(lambda case: evaluate(case, FLOATS))
+    (found,) = caused("mse_loss", _sums_wrong, most=40, now=for_now)
+    assert found.startswith("Not seen again:")
 
 
 # --- formulas -------------------------------------------------------------------------------------

@@ -25,10 +25,12 @@ from markupsafe import Markup
 
 from ..compare import Verdict
 from ..run import Record
+from ..targets import TargetError
 from . import densities, figures
+from .causes import Cause, causes
 from .defects import Defect
 from .digest import KINDS, Cell, Digest, Group, sound, where
-from .examples import Example, examples, magnitude, rebuilt
+from .examples import Example, examples, magnitude, rebuilt, target_of
 from .formula import Description, describe
 from .table import figure
 from .timings import Column, Row, means
@@ -63,6 +65,7 @@ class GroupView:
     """What the section on a group of disagreements shows."""
 
     group: Group
+    causes: Sequence[Cause]
     examples: Sequence[Example]
     lines: Sequence[str]  #: by target, those that are listed
     unlisted: int
@@ -78,11 +81,11 @@ def render(digest: Digest, timings: Ratios | None = None, on_op: Callable[[], No
     budget = LISTED
     failures, waived = [], []
     for place, group in enumerate(digest.failures):
-        shown = examples(group, 2, device, diagnose=True) if place < DETAILED else []
-        failures.append(_group(group, shown, budget))
+        shown, why = (examples(group, 2, device), _causes(digest, group, device)) if place < DETAILED else ([], [])
+        failures.append(_group(group, why, shown, budget))
         budget -= len(failures[-1].lines)
     for group in digest.waived:
-        waived.append(_group(group, examples(group, 2, device), budget))
+        waived.append(_group(group, (), examples(group, 2, device), budget))
         budget -= len(waived[-1].lines)
     here = {digest.kind(op) for op in digest.specs}
     return _page("report.html", digest=digest, ops=ops, failures=failures, waived=waived,
@@ -215,10 +218,20 @@ def _options(case_id: str) -> Mapping[str, Any]:
 # --- disagreements --------------------------------------------------------------------------------
 
 
-def _group(group: Group, shown: Sequence[Example], budget: int) -> GroupView:
+def _causes(digest: Digest, group: Group, device: str) -> list[Cause]:
+    """Why the disagreements of a group happen, beside what agrees of the same op and target."""
+    op, name = group.records[0].op, group.records[0].target
+    try:
+        target = target_of(name, device)
+    except TargetError:
+        return []
+    return causes(group.records, [r for r in digest.by_op[op] if r.target == name and sound(r)], target)
+
+
+def _group(group: Group, why: Sequence[Cause], shown: Sequence[Example], budget: int) -> GroupView:
     listed = group.records[:max(0, budget)]
     lines = [f"{r.target}  {r.case}  {where(r)}  {figure(r.ulp)} ulp" for r in listed]
-    return GroupView(group, shown, lines, len(group.records) - len(listed))
+    return GroupView(group, why, shown, lines, len(group.records) - len(listed))
 
 
 def _unsupported(digest: Digest) -> list[tuple[str, str, int]]:

@@ -45,7 +45,8 @@ def user_script(case: Case, asked: Implementation, record: Record, code: Any) ->
     """
     title = f"{case.id}: what {record.target} gives, called as {case.spec.torch_names[0]}"
     device = asked.device if asked.framework == "torch" else ""
-    return head(title, asked.framework, device) + _imported("implementation", asked.code) + _body(case.spec, case, asked, code) + _tail(record)
+    return (head(title, asked.framework, device) + _imported("implementation", asked.code)
+            + _body(case.spec, case, asked, code) + _tail(record))
 
 
 def _imported(name: str, code: Any) -> str:
