@@ -486,22 +486,55 @@ def test_defects_of_two_versions_are_told_apart() -> None:
 # --- benchmarks -----------------------------------------------------------------------------------
 
 
-def results(folder: Path, *, torch: float) -> Path:
-    """Benchmarks in which torch takes so many times as long as the reference."""
-    folder.mkdir(exist_ok=True)
-    document = {"machine_info": {}, "benchmarks": [
-        {"extra_info": {"kind": "loss", "op": "mse_loss", "part": "forward", "target": target, "n": n, "threads": 1},
-         "stats": {"median": median}} for n in (100, 10_000)
-        for target, median in (("reference", 2.0), ("torch:eager", 2.0 * torch))]}
+def timed(kind: str, op: str, target: str, n: int, median: float) -> dict[str, Any]:
+    """One benchmark as pytest-benchmark writes it, in so far as it is read."""
+    return {"extra_info": {"kind": kind, "op": op, "part": "part", "target": target, "n": n, "threads": 1},
+            "stats": {"median": median}}
+
+
+def results(folder: Path, *, torch: float, machine: dict[str, Any] | None = None) -> Path:
+    """Benchmarks in which torch takes so many times as long as the reference, and Adam fused the double of it.
+
+    With 10,000 elements it is four times as much.
+    """
+    folder.mkdir(exist_ok=True, parents=True)
+    times = {("loss", "mse_loss", "torch:eager"): torch, ("optim", "Adam", "torch:eager"): torch,
+             ("optim", "Adam", "torch:fused"): 2 * torch, ("draw", "randint", "torch:eager"): torch}
+    document = {"machine_info": machine or {}, "benchmarks": [
+        timed(kind, op, one, n, median * (4 if one != "reference" and n == 10_000 else 1))
+        for (kind, op, target), ratio in times.items() for n in (100, 10_000)
+        for one, median in (("reference", 2.0), (target, 2.0 * ratio))]}
     (folder / "threads-1.json").write_text(json.dumps(document), encoding="utf-8")
     return folder
 
 
-def test_benchmarks_are_a_dot_for_each_target(tmp_path: Path) -> None:
-    page = html.render(small(), timings.read(results(tmp_path, torch=4.0)))
-    assert 'style="left:70.0%" title="torch:eager: 4.00"' in page  # two of ten steps right of the middle
-    assert "Over all it is <b>4.00</b>" in page
+def speeds(page: str) -> dict[str, tuple[list[tuple[str, str]], str]]:
+    """Dots of each line of the plot (their places, and what they are), and the mean at its end."""
+    lines = re.findall(r'<div class="speed (?:mean)?"[^>]*><span>([^<]*)</span>(.*?)<b>([^<]*)</b>', page, flags=re.S)
+    return {name: (re.findall(r'left:([\d.]+)%" title="([^"]*)"', dots), mean) for name, dots, mean in lines}
+
+
+def test_benchmarks_are_a_dot_for_each_target_and_size(tmp_path: Path) -> None:
+    found = speeds(html.render(small(), timings.read(results(tmp_path, torch=2.0))))
+    assert list(found) == ["All", "Losses", "mse_loss", "Optimizers", "Adam", "Draws", "randint"]
+    # Ten percent of a track are a factor of two. The reference is faster to the right of the middle.
+    assert found["mse_loss"] == ([("60.0", "torch:eager, n = 100: 2.00"), ("80.0", "torch:eager, n = 10,000: 8.00")],
+                                 "4.00")
+    assert found["Adam"] == found["Optimizers"] == (
+        [("60.0", "torch:eager, n = 100: 2.00"), ("70.0", "torch:fused, n = 100: 4.00"),
+         ("80.0", "torch:eager, n = 10,000: 8.00"), ("90.0", "torch:fused, n = 10,000: 16.00")], "5.66")  # 4 sqrt(2)
+    assert found["All"] == ([("62.5", "all targets, n = 100: 2.38"), ("82.5", "all targets, n = 10,000: 9.51")],
+                            "4.76")  # four rows of 2, 2, 4, 2: 2^(5/4); times 4; and between them 2^(9/4)
     assert 'id="speed"' not in html.render(small())
+
+
+def test_benchmarks_of_another_version_are_told_from_the_run(tmp_path: Path) -> None:
+    ours = HEAD["versions"]["torch"]
+    for version, said in ((ours, ""), ("1.2.3", f"The run is one of torch {ours}.")):
+        read = timings.read(results(tmp_path, torch=2.0, machine={"torch": version, "cpu": {"brand_raw": "a CPU"}}))
+        text = _Page(html.render(small(), read)).text
+        assert f"Measured with torch {version}, a CPU. {said}" in text
+        assert ("The run is one of" in text) == bool(said)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"benchmarks": [{}]}', '{"benchmarks": 3}'])
@@ -538,12 +571,20 @@ def test_a_report_lies_beside_its_records(
 
 def test_the_page_says_what_ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = runs.write(tmp_path, small().records)
-    benchmarks = results(tmp_path / "benchmarks", torch=2.0)
+    benchmarks = results(tmp_path / "elsewhere", torch=2.0)
     assert _run(monkeypatch, "report", str(folder), "--benchmarks", str(benchmarks)) == 0
     page = _Page((folder / "report.html").read_text(encoding="utf-8")).text
     for part in ("oracle audit --out 'some folder'", HEAD["versions"]["torch"], HEAD["machine"]["processor"], "Speed",
                  *(reason for w in load_waivers() if w.name == "soft-margin-overflow" for reason in [w.reason])):
         assert part in page
+
+
+@pytest.mark.parametrize("place", ["run/benchmark-results", "benchmark-results"])
+def test_benchmarks_that_lie_with_a_run_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str) -> None:
+    folder = runs.write(tmp_path / "run", small().records)
+    results(tmp_path / place, torch=2.0)
+    assert _run(monkeypatch, "report", str(folder)) == 0
+    assert 'id="speed"' in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_defects_go_to_standard_output(

@@ -37,9 +37,12 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of five ops with a disagreement that nothing explains, and benchmarks."""
     records = runs.made_up(25, ["mse_loss", "soft_margin_loss", "Adam", "RAdam", "normal_"])
     records.append(runs.disagreement(WRONG, "torch:module", note="<b>planted</b>"))
-    ratios = {timings.Row("loss", "mse_loss", "forward", "torch:eager"): {timings.Column(100, 1): 1.5}}
+    columns = {timings.Column(100, 1): 1.5, timings.Column(10, 1): 99.0}
+    ratios = {timings.Row(kind, op, "forward", "torch:eager"): columns
+              for kind, op in (("loss", "mse_loss"), ("optim", "Adam"), ("draw", "randint"))}
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(html.render(Digest(header(["oracle", "audit"], "cpu"), records), ratios), encoding="utf-8")
+    digest = Digest(header(["oracle", "audit"], "cpu"), records)
+    path.write_text(html.render(digest, timings.Timings(ratios)), encoding="utf-8")
     return path
 
 
@@ -100,6 +103,8 @@ def test_a_kind_narrows_map_ops_and_disagreements(tab: Tab) -> None:
     assert tab.ops() == ["Adam", "RAdam"]
     assert tab.shown("details.op") == 2
     assert tab.shown("#failures") == 0
+    assert tab.page.locator(".speed > span").filter(visible=True).all_inner_texts() == [
+        "All", "Optimizers", "Adam", "Draws", "randint"]
     assert 0 < tab.shown("#waived > .group") < tab.page.locator("#waived > .group").count()
     tab.choose("Initializers")
     assert tab.ops() == ["Adam", "RAdam", "normal_"]

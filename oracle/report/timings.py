@@ -7,9 +7,10 @@ import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import geometric_mean
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-__all__ = ["HELD_UP", "Column", "Ratios", "Row", "means", "ratios", "read"]
+__all__ = ["HELD_UP", "Column", "Ratios", "Row", "Timings", "means", "ratios", "read"]
 
 
 class Row(NamedTuple):
@@ -33,6 +34,13 @@ class Column(NamedTuple):
 HELD_UP = 2.0
 
 Ratios = Mapping[Row, Mapping[Column, float]]
+
+
+class Timings(NamedTuple):
+    """What benchmarks found."""
+
+    ratios: Ratios
+    machine: Mapping[str, Any] = MappingProxyType({})  #: what they ran on, with the versions of torch and NumPy
 
 
 def ratios(documents: Iterable[Mapping[str, Any]]) -> dict[Row, dict[Column, float]]:
@@ -64,8 +72,8 @@ def means(rows: Iterable[Mapping[Column, float]]) -> dict[Column, float]:
     return {column: geometric_mean(values) for column, values in columns.items()}
 
 
-def read(folder: Path) -> dict[Row, dict[Column, float]]:
-    """The ratios of a folder that the benchmarks wrote.
+def read(folder: Path) -> Timings:
+    """What the benchmarks wrote to a folder.
 
     Raises:
         ValueError: there are no results in it, or a file of another form.
@@ -80,4 +88,4 @@ def read(folder: Path) -> dict[Row, dict[Column, float]]:
             ratios(documents[-1:])
         except (KeyError, TypeError, ValueError):
             raise ValueError(f"{file} is no result of the benchmarks") from None
-    return ratios(documents)
+    return Timings(ratios(documents), documents[0].get("machine_info") or {})
