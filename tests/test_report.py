@@ -461,7 +461,7 @@ def test_defects_are_the_waivers_of_the_framework_alone() -> None:
     seen = next(d for d in found if d.waiver.name == "soft-margin-overflow")
     count = sum(r.waiver == "soft-margin-overflow" for r in records)
     assert count > 0
-    assert seen.size == f"NaN instead of a number in {count}"
+    assert seen.size == f"NaN instead of a number in {count} verdicts"
     assert (seen.ops, seen.versions) == (["soft_margin_loss"], (HEAD["versions"]["torch"],))
     assert "import torch" in seen.examples[0].script
     for page in (markdown.defects_page(found, "torch"), html.defects_page(found, "torch")):

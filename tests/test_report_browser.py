@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def browser() -> Iterator[playwright.Browser]:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of five ops with a disagreement that nothing explains, and benchmarks."""
     records = runs.made_up(25, ["mse_loss", "soft_margin_loss", "Adam", "RAdam", "normal_"])
+    records += [replace(r, target="torch:differentiable") for r in records if r.target == "torch:fused"]
     records.append(runs.disagreement(WRONG, "torch:module", note="<b>planted</b>"))
     columns = {timings.Column(100, 1): 1.5, timings.Column(10, 1): 99.0}
     ratios = {timings.Row(kind, op, "forward", "torch:eager"): columns
@@ -192,11 +194,30 @@ def test_it_fits_every_screen_and_can_be_read(browser: playwright.Browser, repor
     tab = Tab(browser, report, width, scheme)
     tab.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.page.evaluate(COLLIDING) == []
     faint = tab.page.evaluate(CONTRAST)
     assert faint == [], faint
     assert tab.complaints == []
     tab.context.close()
 
+
+#: Names over columns that leave the screen or run into the next.
+COLLIDING = """() => {
+  const colliding = [];
+  const box = (element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    return range.getBoundingClientRect();
+  };
+  for (const row of document.querySelectorAll("thead tr, .speed.head")) {
+    const names = [...row.children].filter((one) => one.checkVisibility() && one.textContent.trim());
+    names.forEach((one, k) => {
+      const end = k + 1 < names.length ? box(names[k + 1]).left : innerWidth;
+      if (box(one).right > end) colliding.push(one.textContent.trim());
+    });
+  }
+  return colliding;
+}"""
 
 #: Texts of a map's cells, of headings and notes whose contrast with what is behind them is below 4.5 (WCAG, AA).
 CONTRAST = """() => {

@@ -57,6 +57,7 @@ class OpView:
     cells: Mapping[str, Mapping[str, Cell]]  #: by storage type and target
     targets: Sequence[str]
     figures: Sequence[Figure]
+    disagrees: bool
     speed: Mapping[str, float]
 
 
@@ -143,7 +144,8 @@ def _op(digest: Digest, op: str, anchor: str, timings: Timings | None) -> OpView
     by_target = {t: [r for r in records if r.target == t and r.verdict != Verdict.UNSUPPORTED] for t in targets}
     drawn = [_density(op), _scatter(by_target), _histogram(by_target), _drift(by_target)]
     return OpView(op, digest.kind(op), anchor, spec.torch_names if spec else (), describe(spec) if spec else None,
-                  {d: row for d, row in cells.items() if row}, targets, [f for f in drawn if f], of_op(timings, op))
+                  {d: row for d, row in cells.items() if row}, targets, [f for f in drawn if f],
+                  any(Verdict(r.verdict).disagrees for r in records), of_op(timings, op))
 
 
 def _density(op: str) -> Figure | None:
