@@ -528,6 +528,20 @@ def test_benchmarks_are_a_dot_for_each_target_and_size(tmp_path: Path) -> None:
     assert 'id="speed"' not in html.render(small())
 
 
+def test_the_section_of_an_op_has_the_mean_of_its_parts_and_sizes(tmp_path: Path) -> None:
+    results(tmp_path, torch=2.0)
+    path = tmp_path / "threads-1.json"
+    document = json.loads(path.read_text())
+    for one in [b for b in document["benchmarks"] if b["extra_info"]["op"] == "Adam"]:
+        times = 9 if one["extra_info"]["target"] == "torch:eager" else 1
+        document["benchmarks"].append({"extra_info": one["extra_info"] | {"part": "other"},
+                                       "stats": {"median": times * one["stats"]["median"]}})
+    path.write_text(json.dumps(document))
+    section = sections(html.render(small(), timings.read(tmp_path)))["Adam"]
+    # 2 and 8 of the one part, 18 and 72 of the other
+    assert re.search(r"<code>torch:eager</code> 12.00,\s+<code>torch:fused</code> 8.00", section), section[-500:]
+
+
 def test_benchmarks_of_another_version_are_told_from_the_run(tmp_path: Path) -> None:
     ours = HEAD["versions"]["torch"]
     for version, said in ((ours, ""), ("1.2.3", f"The run is one of torch {ours}.")):

@@ -212,7 +212,7 @@ COLLIDING = """() => {
   for (const row of document.querySelectorAll("thead tr, .speed.head")) {
     const names = [...row.children].filter((one) => one.checkVisibility() && one.textContent.trim());
     names.forEach((one, k) => {
-      const end = k + 1 < names.length ? box(names[k + 1]).left : innerWidth;
+      const end = k + 1 < names.length ? box(names[k + 1]).left : row.getBoundingClientRect().right + 1;
       if (box(one).right > end) colliding.push(one.textContent.trim());
     });
   }
