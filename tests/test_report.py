@@ -287,6 +287,16 @@ def test_a_rule_that_overflows_is_named_for_what_it_may_be() -> None:
     assert caused("soft_margin_loss", eager.run)[0].startswith("Follows the rule of soft-margin-overflow: the loss")
 
 
+def test_a_rule_of_gradients_is_not_named_where_the_loss_overflows() -> None:
+    """So does the reference there, whatever the gradients' rule is."""
+    (eager,) = load(["torch:eager"])
+    records = [run_case(case, eager) for case in select(["cosine_embedding_loss"], ["float16"])]
+    wrong = [r for r in records if (r.verdict, r.output) == ("range", "output")]
+    assert wrong
+    (found,) = causes.causes(wrong, [r for r in records if not r.fails], eager)
+    assert found.what == "Fails"
+
+
 def test_failures_that_no_dialect_explains_have_their_condition() -> None:
     (found,) = caused("mse_loss", _sums_wrong, most=10_000)
     assert re.fullmatch(r"Fails only with reduction=sum \(\d+ cases that fail beside \d+ that pass\)", found)

@@ -6,6 +6,7 @@ Where it does not give what the records say (another version of it, say) there i
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -55,10 +56,10 @@ def causes(failing: Sequence[Record], passing: Sequence[Record], target: Target)
         return [Cause("May follow the rule of", _said(rule)) for rule in rules]
     if not right:
         return []
-    right = list(_observed(_spread(passing, COMPARED), COMPARED, target, deadline))
+    right = list(_observed(_spread(passing, COMPARED), COMPARED, target, deadline, math.inf))  # nothing is proven
     every = [Observation(case, {}, r) for r in _spread(failing, COMPARED) if (case := rebuilt(r.case)) is not None]
-    return [Cause("Fails", f"{condition} ({len(every)} cases that fail beside {len(right)} that pass)")
-            for condition in depends(every, right)]
+    return [Cause("Fails", f"{'; '.join(depends(every, right))} ({len(every)} cases that fail beside {len(right)} that "
+                           "pass)")]
 
 
 def _said(dialect: Dialect) -> str:
@@ -70,9 +71,9 @@ def _spread(records: Sequence[Record], most: int) -> Sequence[Record]:
     return records[::max(1, len(records) // most)]
 
 
-def _observed(records: Sequence[Record], most: int, target: Target, deadline: float) -> Iterator[Observation]:
+def _observed(records: Sequence[Record], most: int, target: Target, deadline: float,
+              budget: float = BUDGET // 2) -> Iterator[Observation]:
     """What the target gives again, on at most so many cases that are not too dear to prove."""
-    budget = BUDGET // 2
     for record in records:
         case = rebuilt(record.case)
         if case is None or effort(case) > budget:
@@ -97,7 +98,9 @@ def _is_that_of(record: Record, outputs: Outputs) -> bool:
 
 
 def _overflows(dialect: Dialect, failing: Sequence[Observation], passing: Sequence[Observation]) -> bool:
-    """Is the wrong output what the rule gives where the rule itself overflows on the way, and nothing against it?"""
+    """Does the rule overflow on the way to what is wrong, where the reference does not, and is nothing against it?"""
+    if any(seen.record.verdict == Verdict.RANGE for seen in failing):
+        return False
     try:
         return (all(follows(seen.case, seen.outputs, seen.record.output, dialect.name) for seen in failing)
                 and all(follows(seen.case, seen.outputs, output, dialect.name) for seen in passing
