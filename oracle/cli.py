@@ -323,8 +323,10 @@ def defects(
 
 def _benchmarks(run: Path) -> Path | None:
     """The results of ``python -m benchmarks`` that lie with a run."""
+    from .report.timings import FOLDER
+
     folder = run if run.is_dir() else run.parent
-    found = (place / "benchmark-results" for place in (folder, folder.parent))
+    found = (place / FOLDER for place in (folder, folder.parent))
     return next((place for place in found if place.is_dir()), None)
 
 

@@ -71,6 +71,11 @@ def test_counts_and_cells_are_those_of_the_records() -> None:
         assert cell.worst.share == max(mine)
 
 
+@pytest.mark.parametrize(("index", "said"), [(None, "output"), ((), "output"), ((0, 2), "output[0, 2]")])
+def test_an_element_is_said_as_it_is_indexed(index: tuple[int, ...] | None, said: str) -> None:
+    assert digest.where(replace(runs.disagreement(SOFT, "torch:eager"), index=index)) == said
+
+
 def test_every_disagreement_is_in_one_group() -> None:
     one = small()
     wrong = [r for r in one.records if r.verdict == "exceeds"]
@@ -603,7 +608,7 @@ def test_the_page_says_what_ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         assert part in page
 
 
-@pytest.mark.parametrize("place", ["run/benchmark-results", "benchmark-results"])
+@pytest.mark.parametrize("place", [f"run/{timings.FOLDER}", timings.FOLDER])
 def test_benchmarks_that_lie_with_a_run_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str) -> None:
     folder = runs.write(tmp_path / "run", small().records)
     results(tmp_path / place, torch=2.0)

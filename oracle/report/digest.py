@@ -34,8 +34,8 @@ def number(value: str | None) -> float | None:
 
 
 def where(record: Record) -> str:
-    """The element that decided, such as ``grad.input[0, 2]``."""
-    return record.output + (str(list(record.index)) if record.index is not None else "")
+    """The element that decided, such as ``grad.input[0, 2]``; of a scalar the output."""
+    return record.output + (str(list(record.index)) if record.index else "")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from statistics import geometric_mean
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-__all__ = ["HELD_UP", "Column", "Ratios", "Row", "Timings", "means", "ratios", "read"]
+__all__ = ["FOLDER", "HELD_UP", "Column", "Ratios", "Row", "Timings", "means", "ratios", "read"]
 
 
 class Row(NamedTuple):
@@ -28,6 +28,8 @@ class Column(NamedTuple):
     n: int
     threads: int
 
+
+FOLDER = "benchmark-results"  #: where the benchmarks write, and where reports look, beside a run and in it
 
 #: How many times slower than with one thread torch may be before the ratio says nothing. OpenMP's threads
 #: spin while they wait, and lose a time slice where other jobs have the cores: calls of 10 µs took 7 ms.
