@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from textwrap import dedent
-from typing import Any
 
 import numpy as np
 
-from reference.optim import SparseGrad
-from reference.spec import Objective, ParamGroup, Trajectory
-
 from ..cases import Case, parse
+from ..diagnosis import floats
 from ..evaluate import Outputs
 from ..run import Record
 from ..targets import Target, TargetError, Unsupported, load
@@ -90,25 +86,7 @@ def example(record: Record, device: str) -> Example:
 
 def _size(record: Record) -> tuple[float, int]:
     case = rebuilt(record.case)
-    return (math.inf if case is None else sum(a.size for a in _arrays(case.inputs)), len(record.case))
-
-
-def _arrays(value: Any) -> Iterator[np.ndarray[Any, Any]]:
-    """Every floating array among some inputs."""
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind in "fV":
-            yield value
-    elif isinstance(value, Trajectory):
-        yield from _arrays((value.groups, value.gradients, value.objective))
-    elif isinstance(value, ParamGroup):
-        yield from _arrays(value.params)
-    elif isinstance(value, SparseGrad):
-        yield from _arrays(value.values)
-    elif isinstance(value, Objective):
-        yield from _arrays((value.blocks, value.target))
-    elif isinstance(value, Mapping | Sequence) and not isinstance(value, str):
-        for part in value.values() if isinstance(value, Mapping) else value:
-            yield from _arrays(part)
+    return (math.inf if case is None else sum(a.size for a in floats(case.inputs)), len(record.case))
 
 
 def magnitude(case: Case) -> float:
@@ -118,7 +96,7 @@ def magnitude(case: Case) -> float:
     True
     """
     largest = 0.0
-    for array in _arrays(case.inputs):
+    for array in floats(case.inputs):
         with np.errstate(all="ignore"):
             values = np.abs(array.astype(np.float64))
         largest = max(largest, float(np.max(values, where=np.isfinite(values), initial=0.0)))
