@@ -97,7 +97,9 @@ class Record:
             if not all(isinstance(values[name], str) for name in ("case", "op", "dtype", "target", "output", "note")):
                 raise TypeError
             for name in ("got", "truth", "bound"):
-                float.fromhex(values[name] or "0")
+                float.fromhex("0" if values[name] is None else values[name])
+            if not isinstance(values.get("waiver"), str | None):
+                raise TypeError
             values["index"] = None if values["index"] is None else tuple(map(int, values["index"]))
             values["ulp"], values["share"] = float(values["ulp"]), float(values["share"])
             values["outputs"] = {k: (Verdict(v).value, float(u), float(s))
