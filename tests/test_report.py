@@ -50,7 +50,7 @@ def hostile() -> list[Record]:
 
 
 def small() -> Digest:
-    """A made-up run of four ops, with one disagreement that nothing explains."""
+    """A made-up run of four ops, with one disagreement that no waiver accepts."""
     records = runs.made_up(12, ["mse_loss", "soft_margin_loss", "Adam", "normal_"])
     return Digest(HEAD, [*records, runs.disagreement("mse_loss/float32/default", "torch:module")])
 
@@ -87,7 +87,7 @@ def test_every_disagreement_is_in_one_group() -> None:
 
 @pytest.mark.parametrize(("records", "sentence"), [
     (lambda r: [], "No unexplained disagreement in 0 verdicts on 0 cases"),
-    (lambda r: [r], "1 disagreement that nothing explains, in 1 verdicts on 1 cases"),
+    (lambda r: [r], "1 disagreement that no waiver accepts, in 1 verdicts on 1 cases"),
     (lambda r: [replace(r, waiver="soft-margin-overflow")],
      "No unexplained disagreement in 1 verdicts on 1 cases; 1 are known, and explained")])
 def test_the_headline_is_the_result(records: Callable[[Record], list[Record]], sentence: str) -> None:
@@ -196,7 +196,7 @@ def test_a_disagreement_is_shown_with_values_cause_and_a_script_that_runs(tmp_pa
     assert record.fails
     page = html.render(Digest(HEAD, [record]))
     text = _Page(page).text
-    for part in (SOFT, "Disagreements that nothing explains", "soft-margin-overflow: the loss is log(1 + e)"):
+    for part in (SOFT, "Disagreements that no waiver accepts", "soft-margin-overflow: the loss is log(1 + e)"):
         assert part in text
     values = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", page))
     assert values["torch:eager"] in ("inf", "nan")
@@ -399,7 +399,7 @@ def test_markdown_has_tables_whose_rows_fit() -> None:
     for page in (markdown.render(small()), markdown.render(Digest(HEAD, hostile()))):
         assert all(len(widths) == 1 for widths in columns(page).values()), columns(page)
         assert "## Worst error of each op" in page
-        assert "## Disagreements that nothing explains" in page
+        assert "## Disagreements that no waiver accepts" in page
     assert columns("# a\n| 1 | 2 |\n| 1 | 2 | 3 |") == {"# a": {3, 4}}
 
 

@@ -35,7 +35,7 @@ def browser() -> Iterator[playwright.Browser]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of five ops with a disagreement that nothing explains, and benchmarks."""
+    """A run of five ops with a disagreement that no waiver accepts, and benchmarks."""
     records = runs.made_up(25, ["mse_loss", "soft_margin_loss", "Adam", "RAdam", "normal_"])
     records += [replace(r, target="torch:differentiable") for r in records if r.target == "torch:fused"]
     records.append(runs.disagreement(WRONG, "torch:module", note="<b>planted</b>"))

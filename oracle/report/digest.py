@@ -173,7 +173,7 @@ class Digest:
         wrong = sum(len(group.records) for group in self.failures)
         verdicts = f"{len(self.records):,} verdicts on {self.cases:,} cases"
         if wrong:
-            return f"{wrong:,} disagreement{'s' if wrong > 1 else ''} that nothing explains, in {verdicts}"
+            return f"{wrong:,} disagreement{'s' if wrong > 1 else ''} that no waiver accepts, in {verdicts}"
         known = f"; {n:,} are known, and explained" if (n := self.counts["waived"]) else ""
         return f"No unexplained disagreement in {verdicts}{known}"
 
