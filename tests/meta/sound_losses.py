@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from tests.meta.harness import Sound
+from tests.meta.harness import Sound, kept_in
 from tests.meta.mutants_likelihoods import PlainBCELoss, PlainGaussian, PlainKL, PlainPoisson
 from tests.meta.mutants_margins import _Margin, reduced
 from tests.meta.mutants_pairs import PlainHinge, PlainHuber, PlainL1, PlainSmoothL1, PlainSoftMargin
@@ -19,15 +17,7 @@ from tests.meta.sound import _LossInDouble, _PairwiseSum, _ReversedSum
 __all__ = ["SOUND"]
 
 SOUND: list[Sound] = []
-
-
-def sound(op: str, unlike: Mapping[str, str] = MappingProxyType({})) -> Callable[[Any], Any]:
-    def keep(code: Any) -> Any:
-        code.op = op
-        SOUND.append(Sound(op, code.__name__, str(code.__doc__), code, unlike))
-        return code
-
-    return keep
+sound = kept_in(SOUND)
 
 
 # --- pairs ---------------------------------------------------------------------------------------
