@@ -23,7 +23,8 @@ from oracle.run import Record, run_case
 from oracle.truth import Truth, prove
 from reference.spec import LossSpec, OptimSpec, Spec
 
-__all__ = ["NO_NOTE", "Implementation", "Mutant", "Planted", "Sound", "kept_in", "planted", "records", "shipped", "truths"]
+__all__ = ["NO_NOTE", "Implementation", "Mutant", "Planted", "Sound", "kept_in", "planted", "records", "shipped",
+           "truths"]
 
 #: An exceeded bound has no note, and a value lost on the way says so; any other note is about the form.
 NO_NOTE = r"\A(overflow or underflow on the way .*)?\Z"
