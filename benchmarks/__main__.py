@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from oracle.cases import BadCaseError, chosen_specs
+from oracle.report.timings import FOLDER
 
 from .draws import SLOWER
 from .table import ratios, table
@@ -41,8 +42,8 @@ def _parser() -> argparse.ArgumentParser:
                         help="seconds for each benchmark, about; default 0.1")
     parser.add_argument("--rounds", type=_number, default=5, metavar="N",
                         help="least rounds of each benchmark, also where they take longer; default 5")
-    parser.add_argument("--out", type=Path, default=Path("benchmark-results"), metavar="DIR",
-                        help="folder for threads-T.json; default benchmark-results")
+    parser.add_argument("--out", type=Path, default=Path(FOLDER), metavar="DIR",
+                        help=f"folder for threads-T.json; default {FOLDER}, which oracle report finds beside a run")
     return parser
 
 

@@ -309,18 +309,17 @@ class BallArray(np.ndarray[Any, Any]):
                 operands.append(_plain(x))
             else:
                 operands.append(_plain(x))
-        if method == "__call__" and not kwargs:
-            result = known(*operands)
-        else:
+        run = known if method == "__call__" else getattr(known, method)
+        if kwargs:
             kwargs = {k: _plain(v) for k, v in kwargs.items() if k != "dtype"}
-            result = getattr(known, method)(*operands, **kwargs)
+        result = run(*operands, **kwargs)
         if summing:
             result = _to_arb(result)
         if result.__class__ is not np.ndarray or not result.flags.c_contiguous:
             result = np.asarray(result, dtype=object, order="C")  # as _settle needs it
         if _active.unit and ufunc in _ROUNDS:
             if summing:
-                result = _charge_sum(result, known if method == "__call__" else getattr(known, method), operands, kwargs)
+                result = _charge_sum(result, run, operands, kwargs)
                 rounds = _active.sum_unit != _active.unit
             _settle(result, rounds, underflows)
         if out is not None:

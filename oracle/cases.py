@@ -48,7 +48,7 @@ class Case:
     options: Options
     draw: int = 0
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The readable name, e.g. ``mse_loss/float32/reduction=sum``."""
         changed = [f"{k}={v}" for k, v in self.options.items() if v != self.spec.defaults[k]]
@@ -311,7 +311,7 @@ def parse(case_id: str) -> Case:
     spec = (sweeps.sweep(spec) if "every=" in parts[2] else None) or spec
     if parts[1] not in spec.dtypes:
         raise BadCaseError(f"unknown dtype {parts[1]!r} in {case_id!r}; {spec.name} has {', '.join(spec.dtypes)}")
-    options = spec.defaults
+    options = dict(spec.defaults)
     for item in parts[2].split(",") if parts[2] != "default" else ():
         name, _, label = item.partition("=")
         axis = next((a for a in spec.axes if a.name == name), None)

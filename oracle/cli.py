@@ -82,9 +82,10 @@ def audit(
                                                           "command that was interrupted")] = False,
     exhaustive: Annotated[bool, typer.Option("--exhaustive", help="every number of float16 and of bfloat16 through "
                                                                   "elementwise losses and their gradients")] = False,
+    cache: Annotated[bool, typer.Option(help="take truths that earlier runs have proven, and keep new ones")] = True,
 ) -> None:
     """Run cases on targets."""
-    from . import run
+    from . import run, store
     from .cases import BadCaseError, select, select_sweeps
     from .executors import ExecutorError
     from .journal import JournalError
@@ -92,6 +93,8 @@ def audit(
     from .report.table import show
     from .targets import TargetError, load, paths
 
+    if not cache:
+        os.environ[store.VARIABLE] = store.OFF  # for the workers too
     path = out / ("exhaustive.jsonl" if exhaustive else "records.jsonl")
     try:
         cases = (select_sweeps if exhaustive else select)(ops or (), dtype or ())
@@ -271,8 +274,8 @@ def report(
     out: Annotated[Path | None, typer.Option(help="file to write, - for standard output; by default report.html, "
                                                   "report.md or report.xml beside the records")] = None,
     form: Annotated[Form, typer.Option("--format", help="html, markdown or junit")] = "html",
-    benchmarks: Annotated[Path | None, typer.Option(metavar="DIR", help="folder of the benchmarks' results, to be "
-                                                                        "shown in the HTML")] = None,
+    benchmarks: Annotated[Path | None, typer.Option(metavar="DIR", help="folder of the benchmarks' results, for the "
+                                                    "HTML; benchmark-results within or beside RUN by default")] = None,
 ) -> None:
     """Show a run."""
     from .report import digest as digests
@@ -280,7 +283,7 @@ def report(
     try:
         digest = digests.read(run)
         if form == "html":
-            page = _html(digest, benchmarks)
+            page = _html(digest, benchmarks or _benchmarks(run))
         elif form == "markdown":
             from .report import markdown
 
@@ -321,16 +324,25 @@ def defects(
     _write(defects_page(found, "torch"), out)
 
 
+def _benchmarks(run: Path) -> Path | None:
+    """The results of ``python -m benchmarks`` that lie with a run."""
+    from .report.timings import FOLDER
+
+    folder = run if run.is_dir() else run.parent
+    found = (place / FOLDER for place in (folder, folder.parent))
+    return next((place for place in found if place.is_dir()), None)
+
+
 def _html(digest: Digest, benchmarks: Path | None) -> str:
     from rich.progress import Progress
 
     from .report import html, timings
 
-    ratios = None if benchmarks is None else timings.read(benchmarks)
+    found = None if benchmarks is None else timings.read(benchmarks)
     console = _console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("reporting", total=len(digest.specs))
-        return html.render(digest, ratios, lambda: progress.advance(task))
+        return html.render(digest, found, lambda: progress.advance(task))
 
 
 def _write(page: str, out: Path) -> None:

@@ -161,12 +161,9 @@ def _judge_ordinary(name: str, got: Array, truth: Truth) -> Finding | None:
     if not share.max() <= 1:
         return None
     inexact = value != truth.rounded
-    if exact := not inexact.any():
-        place = int(share.argmax())
-    else:
-        place = int(np.where(inexact, share, -1.0).argmax())
-    index = tuple(map(int, np.unravel_index(place, share.shape)))
-    return Finding(name, Verdict.EXACT if exact else Verdict.WITHIN, float(error[index] / truth.unit[index]),
+    among, verdict = ((np.where(inexact, share, -1.0), Verdict.WITHIN) if inexact.any() else (share, Verdict.EXACT))
+    index = tuple(map(int, np.unravel_index(among.argmax(), among.shape)))
+    return Finding(name, verdict, float(error[index] / truth.unit[index]),
                    float(share[index]), index, float(value[index]), float(truth.hi[index]), float(truth.bound[index]))
 
 

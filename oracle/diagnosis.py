@@ -18,17 +18,16 @@ from typing import Any
 import numpy as np
 
 from reference.optim import SparseGrad
-from reference.spec import Trajectory
+from reference.spec import Objective, ParamGroup, Trajectory
 
 from .ball import Undecided
 from .cases import Case
 from .compare import Verdict, compare
 from .dialects import Dialect, dialects_of
 from .evaluate import Outputs
-from .run import Record
-from .truth import prove
+from .run import Record, dialect_truth
 
-__all__ = ["Diagnosis", "Match", "Observation", "diagnose"]
+__all__ = ["Diagnosis", "Match", "Observation", "depends", "diagnose", "floats"]
 
 
 @dataclass(frozen=True)
@@ -89,10 +88,13 @@ def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> 
                if len(answered) == len(failing) and (match := _match(dialect, answered, passing))]
     matches = [match for match in matches if match.explained] or matches
     matches.sort(key=lambda match: (-match.explained, -match.share))  # a narrow bound leaves a large share
+    return Diagnosis(tuple(matches), () if matches else depends(failing, passing), in_order[0])
+
+
+def depends(failing: Sequence[Observation], passing: Sequence[Observation]) -> tuple[str, ...]:
+    """The conditions on which failures depend; of what fails no outputs are needed."""
     wrong = {name for seen in failing for name in _failing_outputs(seen)}
-    conditions = () if matches else _conditions(
-        [s.case for s in failing], [s.case for s in passing if _tells(s, wrong)])
-    return Diagnosis(tuple(matches), conditions, in_order[0])
+    return _conditions([s.case for s in failing], [s.case for s in passing if _tells(s, wrong)])
 
 
 # --- dialects ------------------------------------------------------------------------------------
@@ -126,7 +128,7 @@ def _evidence(dialect: Dialect, seen: Observation) -> tuple[_Evidence, float]:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            truths = prove(Case(dialect(case.spec), case.dtype, case.options, case.draw))
+            truths = dialect_truth(case, dialect.name)
         except Undecided:
             return _Evidence.SILENT, 0.0
         findings = compare(seen.outputs, {name: truth for name, truth in truths.items() if name in seen.outputs})
@@ -253,25 +255,27 @@ def _stored_in(dtype: str) -> Callable[[Case], bool]:
     return lambda case: case.dtype == dtype
 
 
-def _arrays(value: Any) -> Iterator[np.ndarray[Any, Any]]:
-    """The floating arrays of a case's inputs."""
-    if isinstance(value, Trajectory):
-        yield from _arrays([group.params for group in value.groups])
-        yield from _arrays(value.gradients)
+def floats(value: Any) -> Iterator[np.ndarray[Any, Any]]:
+    """The floating arrays of a case's inputs, an objective's among them."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind in "fV":  # bfloat16 has the kind V
+            yield value
+    elif isinstance(value, Trajectory):
+        yield from floats((value.groups, value.gradients, value.objective))
+    elif isinstance(value, ParamGroup):
+        yield from floats(value.params)
     elif isinstance(value, SparseGrad):
-        yield value.values
-    elif isinstance(value, Mapping):
-        yield from _arrays(list(value.values()))
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _arrays(one)
-    elif isinstance(value, np.ndarray) and value.dtype.kind not in "biu":
-        yield value.astype(np.float64)
+        yield from floats(value.values)
+    elif isinstance(value, Objective):
+        yield from floats((value.blocks, value.target))
+    elif isinstance(value, Mapping | Sequence) and not isinstance(value, str):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from floats(part)
 
 
 def _magnitudes(case: Case) -> tuple[float, float]:
     """The smallest and the largest finite number above 0 among the inputs' absolute values; 1 without any."""
-    sizes = np.abs(np.concatenate([np.ravel(a) for a in _arrays(case.inputs)] or [np.ones(1)]))
+    sizes = np.abs(np.concatenate([np.ravel(a.astype(np.float64)) for a in floats(case.inputs)] or [np.ones(1)]))
     sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
     return (float(sizes.min()), float(sizes.max())) if sizes.size else (1.0, 1.0)
 
@@ -280,4 +284,4 @@ def _simplicity(seen: Observation) -> tuple[int, int, str]:
     """Few options off their default, then small arrays."""
     case = seen.case
     return (sum(value != case.spec.defaults[name] for name, value in case.options.items()),
-            sum(a.size for a in _arrays(case.inputs)), case.id)
+            sum(a.size for a in floats(case.inputs)), case.id)

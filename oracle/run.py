@@ -34,8 +34,9 @@ from .evaluate import Outputs
 from .targets import Target, Unsupported
 from .truth import Truth, prove
 
-__all__ = ["FORMAT", "Record", "answer", "audit", "end_with_parent", "header", "parse_header", "parse_record",
-           "read_records", "record_of", "run_case", "stale_waivers", "summarized", "truth_of", "versions"]
+__all__ = ["FORMAT", "Record", "answer", "audit", "dialect_truth", "end_with_parent", "header", "parse_header",
+           "parse_record", "read_records", "record_of", "run_case", "stale_waivers", "summarized", "truth_of",
+           "versions"]
 
 FORMAT = "torch-oracle records 1"
 
@@ -96,7 +97,9 @@ class Record:
             if not all(isinstance(values[name], str) for name in ("case", "op", "dtype", "target", "output", "note")):
                 raise TypeError
             for name in ("got", "truth", "bound"):
-                float.fromhex(values[name] or "0")
+                float.fromhex("0" if values[name] is None else values[name])
+            if not isinstance(values.get("waiver"), str | None):
+                raise TypeError
             values["index"] = None if values["index"] is None else tuple(map(int, values["index"]))
             values["ulp"], values["share"] = float(values["ulp"]), float(values["share"])
             values["outputs"] = {k: (Verdict(v).value, float(u), float(s))
@@ -206,15 +209,18 @@ def follows(case: Case, outputs: Outputs, output: str, dialect: str) -> bool:
     """
     if output not in outputs:
         return False
-    verdict = judge(output, np.asarray(outputs[output]), _dialect_truth(case, dialect)[output]).verdict
+    verdict = judge(output, np.asarray(outputs[output]), dialect_truth(case, dialect)[output]).verdict
     return verdict is Verdict.RANGE or not verdict.disagrees
 
 
 @lru_cache(maxsize=8)
-def _dialect_truth(case: Case, dialect: str) -> dict[str, Truth]:
-    rules = [name for name in sys.modules if name.startswith(f"{dialects.__name__}.")]
+def dialect_truth(case: Case, dialect: str) -> dict[str, Truth]:
+    """Truth and bound of a shipped case where the op follows a dialect."""
     return _kept(lambda: prove(Case(dialects.DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw)),
-                 store.source(case.spec.implementation.__module__, _PROOF, *sorted(rules)), case.id, dialect)
+                 store.source(case.spec.implementation.__module__, _PROOF, *_RULES), case.id, dialect)
+
+
+_RULES = sorted(name for name in sys.modules if name.startswith(f"{dialects.__name__}."))
 
 
 def _hex(value: float | None) -> str | None:

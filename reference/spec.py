@@ -11,6 +11,8 @@ import inspect
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -141,10 +143,10 @@ class Spec:
     refusals: tuple[Refusal, ...] = ()
     slower: str = ""  #: where it takes more than twice torch's time, and why that is measured to be so
 
-    @property
-    def defaults(self) -> dict[str, Any]:
+    @cached_property
+    def defaults(self) -> Options:
         """The default value of each axis."""
-        return {axis.name: axis.values[0] for axis in self.axes}
+        return MappingProxyType({axis.name: axis.values[0] for axis in self.axes})
 
     @property
     def implementation(self) -> Callable[..., Any]:

@@ -22,12 +22,13 @@ ROOT = Path(__file__).parent.parent
 
 #: What each layer of the oracle may import of the oracle. A module that is not here is a view or a target.
 LAYERS = {
-    "ball": set(), "ulp": {"ball"}, "sweeps": {"ulp"}, "cases": {"ball", "sweeps", "ulp"}, "evaluate": {"cases", "ulp"},
+    "ball": set(), "ulp": {"ball"}, "sweeps": {"ulp"}, "store": set(), "packing": {"truth"},
+    "cases": {"ball", "store", "sweeps", "ulp"}, "evaluate": {"cases", "ulp"},
     "dialects": set(), "waivers": {"dialects"}, "distribution": {"ulp"},
     "truth": {"ball", "cases", "evaluate", "ulp"}, "compare": {"ball", "evaluate", "truth", "ulp"},
     "targets": {"cases", "evaluate"},
-    "diagnosis": {"ball", "cases", "compare", "dialects", "evaluate", "run", "truth"},
-    "run": {"cases", "compare", "dialects", "evaluate", "targets", "truth", "waivers"},
+    "diagnosis": {"ball", "cases", "compare", "dialects", "evaluate", "run"},
+    "run": {"cases", "compare", "dialects", "evaluate", "packing", "store", "targets", "truth", "waivers"},
     "journal": {"cases", "run", "targets"}, "vectors": {"cases", "compare", "run", "truth"}, "executors": set(),
     "isolation": {"cases", "evaluate", "targets"}, "mutation": set(), "equivalents": {"mutation"},
     "proving": {"cases", "checking", "dialects", "equivalents", "evaluate", "mutation", "run", "truth", "waivers"},

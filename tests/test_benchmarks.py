@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ import pytest
 import torch
 from rich.console import Console
 
+from benchmarks import audit
 from benchmarks.draws import SLOWER, draws
 from benchmarks.table import Column, Row, means, ratios, table
 from benchmarks.workloads import Run, stepper, workloads
-from oracle.cases import leaves
+from oracle.cases import leaves, select
 from reference import registry
 from reference.spec import Spec
 
@@ -173,3 +175,18 @@ def test_the_table_shows_ratios_means_and_their_direction() -> None:
         ["geometric mean: optim", "", "", "12", "", "12"],
         ["geometric mean: all", "", "", "3.00", "0.20", "0.77"],
     ]
+
+
+def test_an_audit_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
+    arguments = ["zeros_", "--target", "reference", "-j", "1"]
+    proven, kept = (audit.Run.of(arguments, tmp_path, kept=kept) for kept in (False, True))
+    assert proven.cases == kept.cases == len(select(["zeros_"]))
+    assert proven.processor > 0
+    assert kept.memory > 10
+    assert (tmp_path / "kept.sqlite").exists()
+
+
+def test_an_audit_that_cannot_run_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        audit.main(["--part", "nothing"])
+    assert "unknown op 'nothing'" in capsys.readouterr().err

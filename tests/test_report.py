@@ -21,12 +21,14 @@ from xml.etree import ElementTree
 import jinja2
 import pytest
 
-from oracle.cases import parse
+from oracle.cases import Case, parse, select
 from oracle.cli import main
-from oracle.report import defects, digest, figures, formula, html, junit, markdown, timings
+from oracle.dialects import DIALECTS
+from oracle.evaluate import FLOATS, Outputs, evaluate
+from oracle.report import causes, defects, densities, digest, figures, formula, html, junit, markdown, timings
 from oracle.report.digest import Digest
 from oracle.run import Record, header, run_case
-from oracle.targets import load
+from oracle.targets import Target, load
 from oracle.waivers import load as load_waivers
 from reference import registry
 from reference.spec import Spec
@@ -48,7 +50,7 @@ def hostile() -> list[Record]:
 
 
 def small() -> Digest:
-    """A made-up run of four ops, with one disagreement that nothing explains."""
+    """A made-up run of four ops, with one disagreement that no waiver accepts."""
     records = runs.made_up(12, ["mse_loss", "soft_margin_loss", "Adam", "normal_"])
     return Digest(HEAD, [*records, runs.disagreement("mse_loss/float32/default", "torch:module")])
 
@@ -69,6 +71,11 @@ def test_counts_and_cells_are_those_of_the_records() -> None:
         assert cell.worst.share == max(mine)
 
 
+@pytest.mark.parametrize(("index", "said"), [(None, "output"), ((), "output"), ((0, 2), "output[0, 2]")])
+def test_an_element_is_said_as_it_is_indexed(index: tuple[int, ...] | None, said: str) -> None:
+    assert digest.where(replace(runs.disagreement(SOFT, "torch:eager"), index=index)) == said
+
+
 def test_every_disagreement_is_in_one_group() -> None:
     one = small()
     wrong = [r for r in one.records if r.verdict == "exceeds"]
@@ -80,7 +87,7 @@ def test_every_disagreement_is_in_one_group() -> None:
 
 @pytest.mark.parametrize(("records", "sentence"), [
     (lambda r: [], "No unexplained disagreement in 0 verdicts on 0 cases"),
-    (lambda r: [r], "1 disagreement that nothing explains, in 1 verdicts on 1 cases"),
+    (lambda r: [r], "1 disagreement that no waiver accepts, in 1 verdicts on 1 cases"),
     (lambda r: [replace(r, waiver="soft-margin-overflow")],
      "No unexplained disagreement in 1 verdicts on 1 cases; 1 are known, and explained")])
 def test_the_headline_is_the_result(records: Callable[[Record], list[Record]], sentence: str) -> None:
@@ -189,7 +196,7 @@ def test_a_disagreement_is_shown_with_values_cause_and_a_script_that_runs(tmp_pa
     assert record.fails
     page = html.render(Digest(HEAD, [record]))
     text = _Page(page).text
-    for part in (SOFT, "Disagreements that nothing explains", "soft-margin-overflow: the loss is log(1 + e)"):
+    for part in (SOFT, "Disagreements that no waiver accepts", "soft-margin-overflow: the loss is log(1 + e)"):
         assert part in text
     values = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", page))
     assert values["torch:eager"] in ("inf", "nan")
@@ -238,6 +245,74 @@ def test_the_same_records_make_the_same_page() -> None:
     assert html.render(small()) == html.render(small())
 
 
+# --- causes ---------------------------------------------------------------------------------------
+
+
+class _Planted:
+    """A target that answers with a function."""
+
+    name = "planted"
+
+    def __init__(self, answer: Callable[[Case], Outputs]) -> None:
+        self.run = answer
+
+    def covers(self, spec: Spec) -> bool:
+        return True
+
+    def script(self, case: Case) -> str:
+        return ""
+
+
+def caused(op: str, answer: Callable[[Case], Outputs], most: int = 150, now: Target | None = None) -> list[str]:
+    """The causes named for a target that answers so on the float32 cases of an op; ``now`` is what it does today."""
+    target = _Planted(answer)
+    records = [run_case(case, target) for case in select([op], ["float32"])[:most]]
+    failing = [r for r in records if r.fails]
+    assert failing
+    return [" ".join(cause) for cause in causes.causes(failing, [r for r in records if not r.fails], now or target)]
+
+
+def _sums_wrong(case: Case) -> Outputs:
+    outputs = evaluate(case, FLOATS)
+    return {k: 1.25 * v for k, v in outputs.items()} if case.options["reduction"] == "sum" else outputs
+
+
+def test_a_dialect_is_named_where_a_target_follows_it() -> None:
+    inside = DIALECTS["adam-eps-inside"]
+    found = caused("Adam", lambda case: evaluate(replace(case, spec=inside(case.spec)), FLOATS))
+    assert found == [f"Follows the rule of adam-eps-inside: {inside.difference} ({inside.used_by})"]
+
+
+def test_a_rule_that_overflows_is_named_for_what_it_may_be() -> None:
+    """On this case alone the rule decides nothing: whatever overflows so gives the same."""
+    (eager,) = load(["torch:eager"])
+    (found,) = causes.causes([run_case(parse(SOFT), eager)], [], eager)
+    assert found.what == "May follow the rule of"
+    assert found.text.startswith("soft-margin-overflow: the loss is log(1 + e")
+    assert caused("soft_margin_loss", eager.run)[0].startswith("Follows the rule of soft-margin-overflow: the loss")
+
+
+def test_a_rule_of_gradients_is_not_named_where_the_loss_overflows() -> None:
+    """So does the reference there, whatever the gradients' rule is."""
+    (eager,) = load(["torch:eager"])
+    records = [run_case(case, eager) for case in select(["cosine_embedding_loss"], ["float16"])]
+    wrong = [r for r in records if (r.verdict, r.output) == ("range", "output")]
+    assert wrong
+    (found,) = causes.causes(wrong, [r for r in records if not r.fails], eager)
+    assert found.what == "Fails"
+
+
+def test_failures_that_no_dialect_explains_have_their_condition() -> None:
+    (found,) = caused("mse_loss", _sums_wrong, most=10_000)
+    assert re.fullmatch(r"Fails only with reduction=sum \(\d+ cases that fail beside \d+ that pass\)", found)
+
+
+def test_a_dialect_is_not_named_for_what_the_target_does_not_do_here() -> None:
+    for_now = _Planted(lambda case: evaluate(case, FLOATS))
+    (found,) = caused("mse_loss", _sums_wrong, most=40, now=for_now)
+    assert found.startswith("Not seen again:")
+
+
 # --- formulas -------------------------------------------------------------------------------------
 
 
@@ -248,6 +323,7 @@ def test_every_formula_is_set(spec: Spec) -> None:
         assert _Page(part).open == []
         assert not re.search(r"\\|:math:|``|\$", _Page(part).text), part
     assert [name.partition(" = ")[0] for name, _ in described.arguments] == list(spec.parameters)
+    assert all(about for _, about in described.arguments)
     assert described.summary
     assert described.source
 
@@ -278,6 +354,33 @@ def test_points_lie_where_their_figures_say() -> None:
     assert figures.scatter({"a": [(1.0, 1.0)] * 99}, [], "", "", "").count("h0") == 1
 
 
+def sections(page: str) -> dict[str, str]:
+    """The section on each op, by its name."""
+    return dict(re.findall(r'<details class="op" id="op-\d+" data-op="([^"]*)"(.*?)(?=<details class="op"|</section>)',
+                           page, flags=re.S))
+
+
+def test_each_initializer_has_a_picture_of_what_it_draws_and_none_of_inputs() -> None:
+    ops = [spec.name for spec in registry.specs().values() if spec.kind == "init"]
+    found = sections(html.render(Digest(HEAD, runs.made_up(2, [*ops, "mse_loss"]))))
+    assert list(found) == ["mse_loss", *ops]
+    drawn = {op: "and the density that it claims (line)" in section for op, section in found.items()}
+    assert [op for op in drawn if drawn[op]] == [op for op in ops if op in {panel.op for panel in densities.PANELS}]
+    for panel in densities.PANELS:
+        assert densities.svg([panel]) in found[panel.op]
+    assert [op for op, section in found.items() if "largest magnitude among the inputs" in section] == ["mse_loss"]
+
+
+def test_a_plot_of_some_cases_says_of_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Digest(HEAD, runs.made_up(40, ["mse_loss"]))
+    captions = [re.findall(r"<figcaption>(Error against[^<]*)", html.render(one))]
+    monkeypatch.setattr(html, "POINTS", 2)
+    captions.append(re.findall(r"<figcaption>(Error against[^<]*)", html.render(one)))
+    (every,), (some,) = captions
+    assert every == "Error against the largest magnitude among the inputs"
+    assert re.fullmatch(every + r": \d+ of 40 cases, the worst among them", some)
+
+
 # --- Markdown -------------------------------------------------------------------------------------
 
 
@@ -296,7 +399,7 @@ def test_markdown_has_tables_whose_rows_fit() -> None:
     for page in (markdown.render(small()), markdown.render(Digest(HEAD, hostile()))):
         assert all(len(widths) == 1 for widths in columns(page).values()), columns(page)
         assert "## Worst error of each op" in page
-        assert "## Disagreements that nothing explains" in page
+        assert "## Disagreements that no waiver accepts" in page
     assert columns("# a\n| 1 | 2 |\n| 1 | 2 | 3 |") == {"# a": {3, 4}}
 
 
@@ -373,7 +476,7 @@ def test_defects_are_the_waivers_of_the_framework_alone() -> None:
     seen = next(d for d in found if d.waiver.name == "soft-margin-overflow")
     count = sum(r.waiver == "soft-margin-overflow" for r in records)
     assert count > 0
-    assert seen.size == f"NaN instead of a number in {count}"
+    assert seen.size == f"NaN instead of a number in {count} verdicts"
     assert (seen.ops, seen.versions) == (["soft_margin_loss"], (HEAD["versions"]["torch"],))
     assert "import torch" in seen.examples[0].script
     for page in (markdown.defects_page(found, "torch"), html.defects_page(found, "torch")):
@@ -398,22 +501,69 @@ def test_defects_of_two_versions_are_told_apart() -> None:
 # --- benchmarks -----------------------------------------------------------------------------------
 
 
-def results(folder: Path, *, torch: float) -> Path:
-    """Benchmarks in which torch takes so many times as long as the reference."""
-    folder.mkdir(exist_ok=True)
-    document = {"machine_info": {}, "benchmarks": [
-        {"extra_info": {"kind": "loss", "op": "mse_loss", "part": "forward", "target": target, "n": n, "threads": 1},
-         "stats": {"median": median}} for n in (100, 10_000)
-        for target, median in (("reference", 2.0), ("torch:eager", 2.0 * torch))]}
+def timed(kind: str, op: str, target: str, n: int, median: float) -> dict[str, Any]:
+    """One benchmark as pytest-benchmark writes it, in so far as it is read."""
+    return {"extra_info": {"kind": kind, "op": op, "part": "part", "target": target, "n": n, "threads": 1},
+            "stats": {"median": median}}
+
+
+def results(folder: Path, *, torch: float, machine: dict[str, Any] | None = None) -> Path:
+    """Benchmarks in which torch takes so many times as long as the reference, and Adam fused the double of it.
+
+    With 10,000 elements it is four times as much.
+    """
+    folder.mkdir(exist_ok=True, parents=True)
+    times = {("loss", "mse_loss", "torch:eager"): torch, ("optim", "Adam", "torch:eager"): torch,
+             ("optim", "Adam", "torch:fused"): 2 * torch, ("draw", "randint", "torch:eager"): torch}
+    document = {"machine_info": machine or {}, "benchmarks": [
+        timed(kind, op, one, n, median * (4 if one != "reference" and n == 10_000 else 1))
+        for (kind, op, target), ratio in times.items() for n in (100, 10_000)
+        for one, median in (("reference", 2.0), (target, 2.0 * ratio))]}
     (folder / "threads-1.json").write_text(json.dumps(document), encoding="utf-8")
     return folder
 
 
-def test_benchmarks_are_a_dot_for_each_target(tmp_path: Path) -> None:
-    page = html.render(small(), timings.read(results(tmp_path, torch=4.0)))
-    assert 'style="left:70.0%" title="torch:eager: 4.00"' in page  # two of ten steps right of the middle
-    assert "Over all it is <b>4.00</b>" in page
+def speeds(page: str) -> dict[str, tuple[list[tuple[str, str]], str]]:
+    """Dots of each line of the plot (their places, and what they are), and the mean at its end."""
+    lines = re.findall(r'<div class="speed (?:mean)?"[^>]*><span>([^<]*)</span>(.*?)<b>([^<]*)</b>', page, flags=re.S)
+    return {name: (re.findall(r'left:([\d.]+)%" title="([^"]*)"', dots), mean) for name, dots, mean in lines}
+
+
+def test_benchmarks_are_a_dot_for_each_target_and_size(tmp_path: Path) -> None:
+    found = speeds(html.render(small(), timings.read(results(tmp_path, torch=2.0))))
+    assert list(found) == ["All", "Losses", "mse_loss", "Optimizers", "Adam", "Draws", "randint"]
+    # Ten percent of a track are a factor of two. The reference is faster to the right of the middle.
+    assert found["mse_loss"] == ([("60.0", "torch:eager, n = 100: 2.00"), ("80.0", "torch:eager, n = 10,000: 8.00")],
+                                 "4.00")
+    assert found["Adam"] == found["Optimizers"] == (
+        [("60.0", "torch:eager, n = 100: 2.00"), ("70.0", "torch:fused, n = 100: 4.00"),
+         ("80.0", "torch:eager, n = 10,000: 8.00"), ("90.0", "torch:fused, n = 10,000: 16.00")], "5.66")  # 4 sqrt(2)
+    assert found["All"] == ([("62.5", "all targets, n = 100: 2.38"), ("82.5", "all targets, n = 10,000: 9.51")],
+                            "4.76")  # four rows of 2, 2, 4, 2: 2^(5/4); times 4; and between them 2^(9/4)
     assert 'id="speed"' not in html.render(small())
+
+
+def test_the_section_of_an_op_has_the_mean_of_its_parts_and_sizes(tmp_path: Path) -> None:
+    results(tmp_path, torch=2.0)
+    path = tmp_path / "threads-1.json"
+    document = json.loads(path.read_text())
+    for one in [b for b in document["benchmarks"] if b["extra_info"]["op"] == "Adam"]:
+        times = 9 if one["extra_info"]["target"] == "torch:eager" else 1
+        document["benchmarks"].append({"extra_info": one["extra_info"] | {"part": "other"},
+                                       "stats": {"median": times * one["stats"]["median"]}})
+    path.write_text(json.dumps(document))
+    section = sections(html.render(small(), timings.read(tmp_path)))["Adam"]
+    # 2 and 8 of the one part, 18 and 72 of the other
+    assert re.search(r"<code>torch:eager</code> 12.00,\s+<code>torch:fused</code> 8.00", section), section[-500:]
+
+
+def test_benchmarks_of_another_version_are_told_from_the_run(tmp_path: Path) -> None:
+    ours = HEAD["versions"]["torch"]
+    for version, said in ((ours, ""), ("1.2.3", f"The run is one of torch {ours}.")):
+        read = timings.read(results(tmp_path, torch=2.0, machine={"torch": version, "cpu": {"brand_raw": "a CPU"}}))
+        text = _Page(html.render(small(), read)).text
+        assert f"Measured with torch {version}, a CPU. {said}" in text
+        assert ("The run is one of" in text) == bool(said)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"benchmarks": [{}]}', '{"benchmarks": 3}'])
@@ -450,12 +600,20 @@ def test_a_report_lies_beside_its_records(
 
 def test_the_page_says_what_ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = runs.write(tmp_path, small().records)
-    benchmarks = results(tmp_path / "benchmarks", torch=2.0)
+    benchmarks = results(tmp_path / "elsewhere", torch=2.0)
     assert _run(monkeypatch, "report", str(folder), "--benchmarks", str(benchmarks)) == 0
     page = _Page((folder / "report.html").read_text(encoding="utf-8")).text
     for part in ("oracle audit --out 'some folder'", HEAD["versions"]["torch"], HEAD["machine"]["processor"], "Speed",
                  *(reason for w in load_waivers() if w.name == "soft-margin-overflow" for reason in [w.reason])):
         assert part in page
+
+
+@pytest.mark.parametrize("place", [f"run/{timings.FOLDER}", timings.FOLDER])
+def test_benchmarks_that_lie_with_a_run_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str) -> None:
+    folder = runs.write(tmp_path / "run", small().records)
+    results(tmp_path / place, torch=2.0)
+    assert _run(monkeypatch, "report", str(folder)) == 0
+    assert 'id="speed"' in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_defects_go_to_standard_output(
@@ -474,7 +632,9 @@ def _damaged(**changes: Any) -> str:
 @pytest.mark.parametrize(("text", "message"), [
     (None, "oracle: cannot read "), ("", "is not a record file of this version"), ("{}", "is not a record file"),
     (_damaged(verdict="great"), "line 2: damaged record"), (_damaged(got="0xzz"), "line 2: damaged record"),
-    (_damaged(bound=3), "line 2: damaged record"), (_damaged(more=1), "line 2: damaged record"),
+    (_damaged(bound=3), "line 2: damaged record"), (_damaged(truth=[]), "line 2: damaged record"),
+    (_damaged(waiver=3), "line 2: damaged record"), (_damaged(index=["a"]), "line 2: damaged record"),
+    (_damaged(more=1), "line 2: damaged record"),
     (_damaged(op=["x"]), "line 2: damaged record"), (_damaged(outputs={"a": ["exact", "b", 1]}), "line 2: damaged")])
 @pytest.mark.parametrize("command", ["report", "defects"])
 def test_a_file_that_cannot_be_shown_is_one_line(

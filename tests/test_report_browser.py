@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,16 @@ def browser() -> Iterator[playwright.Browser]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of five ops with a disagreement that nothing explains, and benchmarks."""
+    """A run of five ops with a disagreement that no waiver accepts, and benchmarks."""
     records = runs.made_up(25, ["mse_loss", "soft_margin_loss", "Adam", "RAdam", "normal_"])
+    records += [replace(r, target="torch:differentiable") for r in records if r.target == "torch:fused"]
     records.append(runs.disagreement(WRONG, "torch:module", note="<b>planted</b>"))
-    ratios = {timings.Row("loss", "mse_loss", "forward", "torch:eager"): {timings.Column(100, 1): 1.5}}
+    columns = {timings.Column(100, 1): 1.5, timings.Column(10, 1): 99.0}
+    ratios = {timings.Row(kind, op, "forward", "torch:eager"): columns
+              for kind, op in (("loss", "mse_loss"), ("optim", "Adam"), ("draw", "randint"))}
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(html.render(Digest(header(["oracle", "audit"], "cpu"), records), ratios), encoding="utf-8")
+    digest = Digest(header(["oracle", "audit"], "cpu"), records)
+    path.write_text(html.render(digest, timings.Timings(ratios)), encoding="utf-8")
     return path
 
 
@@ -100,6 +105,8 @@ def test_a_kind_narrows_map_ops_and_disagreements(tab: Tab) -> None:
     assert tab.ops() == ["Adam", "RAdam"]
     assert tab.shown("details.op") == 2
     assert tab.shown("#failures") == 0
+    assert tab.page.locator(".speed > span").filter(visible=True).all_inner_texts() == [
+        "All", "Optimizers", "Adam", "Draws", "randint"]
     assert 0 < tab.shown("#waived > .group") < tab.page.locator("#waived > .group").count()
     tab.choose("Initializers")
     assert tab.ops() == ["Adam", "RAdam", "normal_"]
@@ -153,6 +160,26 @@ def test_a_name_in_the_map_opens_the_op(tab: Tab) -> None:
     playwright.expect(op).to_have_attribute("open", "")
     assert op.locator("svg").filter(visible=True).count() == 3
     assert op.locator(".formula .frac").first.is_visible()
+    sign, inside = op.locator(".root:has(.frac)").first.evaluate(
+        "root => [...root.children].map((one) => [one.getBoundingClientRect().top, one.offsetHeight])")
+    assert sign == inside  # a root over a fraction is as high as it
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_picture_of_an_initializer_has_the_colours_of_the_page(browser: playwright.Browser, report: Path,
+                                                                   scheme: str) -> None:
+    tab = Tab(browser, report, scheme=scheme)
+    tab.page.evaluate("document.querySelector('details.op[data-op=normal_]').open = true")
+    colours = """() => {
+      const svg = [...document.querySelectorAll("svg")].find((one) => one.querySelector("polyline"));
+      const of = (element, name) => getComputedStyle(element)[name];
+      const dot = document.querySelector(".legend i.t1");
+      return [of(svg.querySelector("polyline"), "stroke"), of(svg.querySelector("text"), "fill"),
+              of(svg.querySelector("path"), "fill"), of(document.body, "color"), of(dot, "backgroundColor")];
+    }"""
+    line, letters, bars, ink, accent = tab.page.evaluate(colours)
+    assert (line, letters, bars) == (ink, ink, accent)
+    tab.context.close()
 
 
 def test_a_script_can_be_copied(tab: Tab) -> None:
@@ -170,11 +197,30 @@ def test_it_fits_every_screen_and_can_be_read(browser: playwright.Browser, repor
     tab = Tab(browser, report, width, scheme)
     tab.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.page.evaluate(COLLIDING) == []
     faint = tab.page.evaluate(CONTRAST)
     assert faint == [], faint
     assert tab.complaints == []
     tab.context.close()
 
+
+#: Names over columns that leave the screen or run into the next.
+COLLIDING = """() => {
+  const colliding = [];
+  const box = (element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    return range.getBoundingClientRect();
+  };
+  for (const row of document.querySelectorAll("thead tr, .speed.head")) {
+    const names = [...row.children].filter((one) => one.checkVisibility() && one.textContent.trim());
+    names.forEach((one, k) => {
+      const end = k + 1 < names.length ? box(names[k + 1]).left : row.getBoundingClientRect().right + 1;
+      if (box(one).right > end) colliding.push(one.textContent.trim());
+    });
+  }
+  return colliding;
+}"""
 
 #: Texts of a map's cells, of headings and notes whose contrast with what is behind them is below 4.5 (WCAG, AA).
 CONTRAST = """() => {

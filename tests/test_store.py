@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,8 +37,9 @@ def _forget() -> None:
 
 
 def _same(a: dict[str, Truth], b: dict[str, Truth]) -> bool:
-    def bits(value: object) -> object:
-        return (value.dtype, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value
+    def bits(value: Any) -> Any:
+        array = np.asarray(value)
+        return value if isinstance(value, str) else (array.dtype, array.shape, array.tobytes())
 
     return a.keys() == b.keys() and all(bits(getattr(a[name], f.name)) == bits(getattr(b[name], f.name))
                                         for name in a for f in fields(Truth))

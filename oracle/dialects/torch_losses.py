@@ -194,7 +194,8 @@ def _cosine_of_own_lengths(spec: LossSpec) -> LossSpec:
         gradients = []
         for x, u, v, length in ((input1, u1, u2, lengths[0]), (input2, u2, u1, lengths[1])):
             first, second = (np.where((y == 1) | (y == -1), part * g / length, 0) for part in (v, cos * u))
-            slope = numerics.sum_to(np.broadcast_to(first, shape, subok=True), x.shape) - numerics.sum_to(second, x.shape)
+            stretched = np.broadcast_to(first, shape, subok=True)
+            slope = numerics.sum_to(stretched, x.shape) - numerics.sum_to(second, x.shape)
             gradients.append(numerics.unbroadcast(slope, x))
         return *gradients, None
 

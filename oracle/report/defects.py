@@ -67,7 +67,7 @@ def _sizes(records: Iterable[Record]) -> Iterator[str]:
     kinds = Counter("it raises" if r.verdict == "crashed" else f"{_class(r.got)} instead of {_class(r.truth)}"
                     for r in records if not math.isfinite(r.ulp))
     for kind, n in kinds.most_common(3):
-        yield f"{kind} in {n}"
+        yield f"{kind} in {n:,} verdict{'s' if n > 1 else ''}"
 
 
 def _class(value: str | None) -> str:

@@ -111,7 +111,7 @@ def histogram(panel: Panel) -> tuple[Array, Array]:
 def svg(panels: Sequence[Panel] = PANELS) -> str:
     """The picture: a panel for each, three in a row."""
     rows = math.ceil(len(panels) / _COLUMNS)
-    width, height = _COLUMNS * _WIDTH, rows * _HEIGHT
+    width, height = min(len(panels), _COLUMNS) * _WIDTH, rows * _HEIGHT
     parts = [_panel(panel, i % _COLUMNS * _WIDTH, i // _COLUMNS * _HEIGHT) for i, panel in enumerate(panels)]
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '

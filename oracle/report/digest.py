@@ -34,8 +34,8 @@ def number(value: str | None) -> float | None:
 
 
 def where(record: Record) -> str:
-    """The element that decided, such as ``grad.input[0, 2]``."""
-    return record.output + (str(list(record.index)) if record.index is not None else "")
+    """The element that decided, such as ``grad.input[0, 2]``; of a scalar the output."""
+    return record.output + (str(list(record.index)) if record.index else "")
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Digest:
         wrong = sum(len(group.records) for group in self.failures)
         verdicts = f"{len(self.records):,} verdicts on {self.cases:,} cases"
         if wrong:
-            return f"{wrong:,} disagreement{'s' if wrong > 1 else ''} that nothing explains, in {verdicts}"
+            return f"{wrong:,} disagreement{'s' if wrong > 1 else ''} that no waiver accepts, in {verdicts}"
         known = f"; {n:,} are known, and explained" if (n := self.counts["waived"]) else ""
         return f"No unexplained disagreement in {verdicts}{known}"
 
@@ -202,21 +202,4 @@ def read(path: Path) -> Digest:
         OSError: it cannot be read.
     """
     file = path / "records.jsonl" if path.is_dir() else path
-    head, records = read_records(file)
-    for line, r in enumerate(records, start=2):
-        if not _readable(r):
-            raise ValueError(f"{file}, line {line}: damaged record")
-    return Digest(head, records)
-
-
-def _readable(r: Record) -> bool:
-    """Is everything in it of the kind that it should be?"""
-    texts = (r.case, r.op, r.dtype, r.target, r.verdict, r.output, r.note, r.waiver or "")
-    indices = r.index or ()
-    try:
-        Verdict(r.verdict)
-        for value in (r.got, r.truth, r.bound):
-            number(value)
-    except (TypeError, ValueError):
-        return False
-    return all(isinstance(text, str) for text in texts) and all(isinstance(i, int) for i in indices)
+    return Digest(*read_records(file))

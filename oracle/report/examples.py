@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from textwrap import dedent
-from typing import Any
 
 import numpy as np
 
-from reference.optim import SparseGrad
-from reference.spec import Objective, ParamGroup, Trajectory
-
 from ..cases import Case, parse
-from ..dialects import DIALECTS
+from ..diagnosis import floats
 from ..evaluate import Outputs
-from ..run import Record, follows
+from ..run import Record
 from ..targets import Target, TargetError, Unsupported, load
 from .digest import Group, number
 from .explain import shown_inputs
 from .script import compared
 from .table import figure
 
-__all__ = ["Example", "examples", "magnitude", "rebuilt"]
+__all__ = ["Example", "element", "examples", "magnitude", "rebuilt", "target_of"]
 
 _CANDIDATES = 6  #: cases that are rebuilt to find the smallest
 _LONGEST = 16_000  #: characters of a script that is shown; a longer one is one of hundreds of steps
@@ -33,7 +28,7 @@ _LONGEST = 16_000  #: characters of a script that is shown; a longer one is one 
 
 @dataclass(frozen=True)
 class Example:
-    """One disagreement: what went in, the three values, and why."""
+    """One disagreement: what went in, and the three values."""
 
     record: Record
     inputs: str  #: empty where this version does not know the case
@@ -41,7 +36,6 @@ class Example:
     reference: float | None
     truth: float | None
     bound: float | None
-    causes: tuple[str, ...]  #: known variants whose rule gives this answer
     script: str
     no_script: str  #: why there is none
 
@@ -68,54 +62,31 @@ def rebuilt(case_id: str) -> Case | None:
     return case
 
 
-def examples(group: Group, count: int, device: str, *, diagnose: bool = False) -> list[Example]:
+def examples(group: Group, count: int, device: str) -> list[Example]:
     """The smallest case of each op in a group, smallest first, at most so many."""
     piles: dict[str, list[Record]] = {}
     for r in sorted(group.records, key=lambda r: len(r.case)):
         piles.setdefault(r.op, []).append(r)
     smallest = sorted((min(pile[:_CANDIDATES], key=_size) for pile in piles.values()), key=_size)
-    return [example(r, device, diagnose=diagnose) for r in smallest[:count]]
+    return [example(r, device) for r in smallest[:count]]
 
 
-def example(record: Record, device: str, *, diagnose: bool = False) -> Example:
-    """All that can be said of a record; with ``diagnose`` the target is run to try the dialects of the op."""
+def example(record: Record, device: str) -> Example:
+    """All that can be said of a record."""
     case = rebuilt(record.case)
     if case is None:
-        return Example(record, "", number(record.got), None, number(record.truth), number(record.bound), (), "",
+        return Example(record, "", number(record.got), None, number(record.truth), number(record.bound), "",
                        "this version does not know the case")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is deprecated is no news here
-        return _example(record, case, device, diagnose)
-
-
-def _example(record: Record, case: Case, device: str, diagnose: bool) -> Example:
-    script, why = _script(record, case, device)
-    return Example(record, dedent("\n".join(shown_inputs(case))), number(record.got), _reference(record, case),
-                   number(record.truth), number(record.bound),
-                   tuple(_causes(record, case, device)) if diagnose else (), script, why)
+        script, why = _script(record, case, device)
+        return Example(record, dedent("\n".join(shown_inputs(case))), number(record.got), _reference(record, case),
+                       number(record.truth), number(record.bound), script, why)
 
 
 def _size(record: Record) -> tuple[float, int]:
     case = rebuilt(record.case)
-    return (math.inf if case is None else sum(a.size for a in _arrays(case.inputs)), len(record.case))
-
-
-def _arrays(value: Any) -> Iterator[np.ndarray[Any, Any]]:
-    """Every floating array among some inputs."""
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind in "fV":
-            yield value
-    elif isinstance(value, Trajectory):
-        yield from _arrays((value.groups, value.gradients, value.objective))
-    elif isinstance(value, ParamGroup):
-        yield from _arrays(value.params)
-    elif isinstance(value, SparseGrad):
-        yield from _arrays(value.values)
-    elif isinstance(value, Objective):
-        yield from _arrays((value.blocks, value.target))
-    elif isinstance(value, Mapping | Sequence) and not isinstance(value, str):
-        for part in value.values() if isinstance(value, Mapping) else value:
-            yield from _arrays(part)
+    return (math.inf if case is None else sum(a.size for a in floats(case.inputs)), len(record.case))
 
 
 def magnitude(case: Case) -> float:
@@ -125,25 +96,26 @@ def magnitude(case: Case) -> float:
     True
     """
     largest = 0.0
-    for array in _arrays(case.inputs):
+    for array in floats(case.inputs):
         with np.errstate(all="ignore"):
             values = np.abs(array.astype(np.float64))
         largest = max(largest, float(np.max(values, where=np.isfinite(values), initial=0.0)))
     return largest
 
 
-def _target(name: str, device: str) -> Target:
+def target_of(name: str, device: str) -> Target:
     """A target by its name; raises :class:`TargetError` where it is not to be had here."""
     return load([name], device)[0]
 
 
 def _reference(record: Record, case: Case) -> float | None:
     """What the reference gives for the element that decided."""
-    outputs = _target("reference", "cpu").run(case)
-    return _element(outputs, record)
+    outputs = target_of("reference", "cpu").run(case)
+    return element(outputs, record)
 
 
-def _element(outputs: Outputs, record: Record) -> float | None:
+def element(outputs: Outputs, record: Record) -> float | None:
+    """The element that decided, in some outputs; None where they have no such element."""
     try:
         return float(outputs[record.output][record.index])
     except (IndexError, KeyError, TypeError, ValueError):
@@ -153,7 +125,7 @@ def _element(outputs: Outputs, record: Record) -> float | None:
 def _script(record: Record, case: Case, device: str) -> tuple[str, str]:
     """The script, or why there is none."""
     try:
-        source = _target(record.target, device).script(case)
+        source = target_of(record.target, device).script(case)
     except (TargetError, Unsupported) as error:
         return "", str(error)
     if record.index is not None and record.truth is not None:
@@ -161,14 +133,3 @@ def _script(record: Record, case: Case, device: str) -> tuple[str, str]:
     if len(source) > _LONGEST:
         return "", f"it has {len(source):,} characters"
     return source, ""
-
-
-def _causes(record: Record, case: Case, device: str) -> Iterator[str]:
-    """The dialects of the op whose rule gives the target's answer, within their own bounds."""
-    try:
-        outputs = _target(record.target, device).run(case)
-    except Exception:  # whatever it raises is the record's verdict already
-        return
-    for dialect in DIALECTS.values():
-        if dialect.op == record.op and follows(case, outputs, record.output, dialect.name):
-            yield f"{dialect.name}: {dialect.difference} ({dialect.used_by})"

@@ -81,7 +81,7 @@ def _decade(exponent: int) -> str:
 
 
 def _frame(label: str, x_label: str, y_label: str, parts: Iterable[str], height: int = HEIGHT) -> str:
-    return (f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">'
+    return (f'<svg class="plot" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">'
             f'{"".join(parts)}<text class="label" x="{(_LEFT + WIDTH) / 2:g}" y="{height - 3}">{escape(x_label)}</text>'
             + (f'<text class="label" transform="translate(9 {(height - _BOTTOM) / 2:g}) rotate(-90)">'
                f'{escape(y_label)}</text>' if y_label else "") + "</svg>")

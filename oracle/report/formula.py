@@ -115,7 +115,7 @@ class _Tex:
         if name in ("frac", "tfrac"):
             return f'<span class="frac"><span>{self.argument()}</span><span>{self.argument()}</span></span>'
         if name == "sqrt":
-            return f'<span class="root">√<span>{self.argument()}</span></span>'
+            return f'<span class="root"><span class="sign">√</span><span>{self.argument()}</span></span>'
         if name in _ACCENTS:
             return self.argument().replace("</i>", f"{_ACCENTS[name]}</i>")
         if name == "mathcal":

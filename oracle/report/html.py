@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from operator import attrgetter
-from statistics import geometric_mean, median
+from statistics import median
 from typing import Any
 
 import jinja2
@@ -25,21 +25,23 @@ from markupsafe import Markup
 
 from ..compare import Verdict
 from ..run import Record
-from . import figures
+from ..targets import TargetError
+from . import densities, figures
+from .causes import Cause, causes
 from .defects import Defect
 from .digest import KINDS, Cell, Digest, Group, sound, where
-from .examples import Example, examples, magnitude, rebuilt
+from .examples import Example, examples, magnitude, rebuilt, target_of
 from .formula import Description, describe
+from .speed import of_op, place, speed
 from .table import figure
-from .timings import Column, Row, means
+from .timings import Timings
 
 __all__ = ["defects_page", "render"]
 
-POINTS = 240  #: cases of an op that are rebuilt for the plot of error against magnitude
+POINTS = 240  #: about so many cases of an op are rebuilt for the plot of error against magnitude
 DETAILED = 24  #: groups of unwaived disagreements of which examples are shown
 LISTED = 12_000  #: disagreements that are listed by id; a broken target may have every record in the list
 
-Ratios = Mapping[Row, Mapping[Column, float]]
 Figure = tuple[str, Markup]  #: caption and SVG
 
 
@@ -55,6 +57,7 @@ class OpView:
     cells: Mapping[str, Mapping[str, Cell]]  #: by storage type and target
     targets: Sequence[str]
     figures: Sequence[Figure]
+    disagrees: bool
     speed: Mapping[str, float]
 
 
@@ -63,31 +66,32 @@ class GroupView:
     """What the section on a group of disagreements shows."""
 
     group: Group
+    causes: Sequence[Cause]
     examples: Sequence[Example]
     lines: Sequence[str]  #: by target, those that are listed
     unlisted: int
 
 
-def render(digest: Digest, timings: Ratios | None = None, on_op: Callable[[], None] = lambda: None) -> str:
-    """The page of a run, with the benchmarks' ratios where there are some; ``on_op`` is told of each op done."""
+def render(digest: Digest, timings: Timings | None = None, on_op: Callable[[], None] = lambda: None) -> str:
+    """The page of a run, with benchmarks where there are some; ``on_op`` is told of each op done."""
     ops = []
-    for place, op in enumerate(digest.specs):
-        ops.append(_op(digest, op, f"op-{place}", timings or {}))
+    for number, op in enumerate(digest.specs):
+        ops.append(_op(digest, op, f"op-{number}", timings))
         on_op()
     device = str(digest.head.get("device", "cpu"))
     budget = LISTED
     failures, waived = [], []
-    for place, group in enumerate(digest.failures):
-        shown = examples(group, 2, device, diagnose=True) if place < DETAILED else []
-        failures.append(_group(group, shown, budget))
+    for number, group in enumerate(digest.failures):
+        shown, why = (examples(group, 2, device), _causes(digest, group, device)) if number < DETAILED else ([], [])
+        failures.append(_group(group, why, shown, budget))
         budget -= len(failures[-1].lines)
     for group in digest.waived:
-        waived.append(_group(group, examples(group, 2, device), budget))
+        waived.append(_group(group, (), examples(group, 2, device), budget))
         budget -= len(waived[-1].lines)
     here = {digest.kind(op) for op in digest.specs}
     return _page("report.html", digest=digest, ops=ops, failures=failures, waived=waived,
                  kinds={kind: title for kind, title in KINDS.items() if kind in here}, data=_data(digest),
-                 speed=_speed(timings or {}), unsupported=_unsupported(digest), verdicts=[*Verdict, "waived"],
+                 speed=speed(digest, timings), unsupported=_unsupported(digest), verdicts=[*Verdict, "waived"],
                  command=shlex.join(map(str, digest.head.get("command", []))),
                  keys={"op": attrgetter("op"), "dtype": attrgetter("dtype"), "target": attrgetter("target"),
                        "verdict": attrgetter("verdict")})
@@ -117,7 +121,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(loader=jinja2.FunctionLoader(_text), autoescape=True, trim_blocks=True,
                                      lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters.update(figure=figure, value=_value, share=_share, safe_html=Markup, where=where,
-                               track=_track, thousands="{:,}".format)
+                               track=place, thousands="{:,}".format)
     return environment
 
 
@@ -133,37 +137,50 @@ def _share(cell: Cell) -> str:
 # --- ops ------------------------------------------------------------------------------------------
 
 
-def _op(digest: Digest, op: str, anchor: str, timings: Ratios) -> OpView:
+def _op(digest: Digest, op: str, anchor: str, timings: Timings | None) -> OpView:
     spec, records = digest.specs[op], digest.by_op[op]
     targets = [t for t in digest.targets if (op, t) in digest.totals]
     cells = {d: {t: digest.cells[op, t, d] for t in targets if (op, t, d) in digest.cells} for d in digest.dtypes}
     by_target = {t: [r for r in records if r.target == t and r.verdict != Verdict.UNSUPPORTED] for t in targets}
-    drawn = [_scatter(by_target), _histogram(by_target), _drift(by_target)]
-    ratios = {row.target: geometric_mean(columns.values())
-              for row, columns in _one_thread(timings).items() if row.op == op}
+    drawn = [_density(op), _scatter(by_target), _histogram(by_target), _drift(by_target)]
     return OpView(op, digest.kind(op), anchor, spec.torch_names if spec else (), describe(spec) if spec else None,
-                  {d: row for d, row in cells.items() if row}, targets, [f for f in drawn if f], ratios)
+                  {d: row for d, row in cells.items() if row}, targets, [f for f in drawn if f],
+                  any(Verdict(r.verdict).disagrees for r in records), of_op(timings, op))
+
+
+def _density(op: str) -> Figure | None:
+    """What a random initializer draws."""
+    panels = [panel for panel in densities.PANELS if panel.op == op]
+    if not panels:
+        return None
+    return ("What the reference draws from seed 0 (bars), and the density that it claims (line)",
+            Markup(densities.svg(panels)))
 
 
 def _scatter(by_target: Mapping[str, Sequence[Record]]) -> Figure | None:
-    """Error against the largest input; at most :data:`POINTS` cases, the worst of each target among them."""
+    """Error against the largest input, of some cases: every n-th, and those with the worst records of each target.
+
+    None where no input is an array of floats: initializers have none.
+    """
     cases: dict[str, None] = {}
     for records in by_target.values():
         cases |= dict.fromkeys(r.case for r in sorted(records, key=lambda r: -r.share)[:20])
     every = list(dict.fromkeys(r.case for records in by_target.values() for r in records))
     stride = max(1, len(every) // POINTS)
     magnitudes = {}
-    for case_id in [*cases, *every[::stride]]:
+    for case_id in dict.fromkeys([*cases, *every[::stride]]):
         if (case := rebuilt(case_id)) is not None:
             magnitudes[case_id] = magnitude(case)
-    if not magnitudes:
+    if not any(magnitudes.values()):
         return None
     series = {target: [(magnitudes[r.case], r.ulp) for r in records if r.case in magnitudes and sound(r)]
               for target, records in by_target.items()}
     marked = [(magnitudes[r.case], r.ulp) for records in by_target.values() for r in records
               if r.case in magnitudes and Verdict(r.verdict).disagrees]
     svg = figures.scatter(series, marked, "error against input magnitude", "largest input", "error in ULP")
-    return "Error against the largest magnitude among the inputs", Markup(svg)
+    some = f": {len(magnitudes):,} of {len(every):,} cases, the worst among them"
+    return ("Error against the largest magnitude among the inputs" + (some if len(magnitudes) < len(every) else ""),
+            Markup(svg))
 
 
 def _histogram(by_target: Mapping[str, Sequence[Record]]) -> Figure:
@@ -201,10 +218,20 @@ def _options(case_id: str) -> Mapping[str, Any]:
 # --- disagreements --------------------------------------------------------------------------------
 
 
-def _group(group: Group, shown: Sequence[Example], budget: int) -> GroupView:
+def _causes(digest: Digest, group: Group, device: str) -> list[Cause]:
+    """Why the disagreements of a group happen, beside what agrees of the same op and target."""
+    op, name = group.records[0].op, group.records[0].target
+    try:
+        target = target_of(name, device)
+    except TargetError:
+        return []
+    return causes(group.records, [r for r in digest.by_op[op] if r.target == name and sound(r)], target)
+
+
+def _group(group: Group, why: Sequence[Cause], shown: Sequence[Example], budget: int) -> GroupView:
     listed = group.records[:max(0, budget)]
     lines = [f"{r.target}  {r.case}  {where(r)}  {figure(r.ulp)} ulp" for r in listed]
-    return GroupView(group, shown, lines, len(group.records) - len(listed))
+    return GroupView(group, why, shown, lines, len(group.records) - len(listed))
 
 
 def _unsupported(digest: Digest) -> list[tuple[str, str, int]]:
@@ -226,49 +253,3 @@ def _data(digest: Digest) -> Markup:
             {**{v: n for v, n in cell.counts.items() if n}, **({"waived": cell.waived} if cell.waived else {})}]
     text = json.dumps(cells, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
-
-
-# --- benchmarks -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class SpeedRow:
-    """Ratios of one op: target to geometric mean over parts and sizes."""
-
-    op: str
-    kind: str
-    ratios: Mapping[str, float]
-
-    @property
-    def mean(self) -> float:
-        """Over all targets."""
-        return geometric_mean(self.ratios.values())
-
-
-def _one_thread(timings: Ratios) -> dict[Row, dict[Column, float]]:
-    return {row: kept for row, columns in timings.items()
-            if (kept := {c: ratio for c, ratio in columns.items() if c.threads == 1 and not math.isnan(ratio)})}
-
-
-def _speed(timings: Ratios) -> dict[str, Any] | None:
-    """Rows, and geometric means by kind and of all; None without benchmarks."""
-    single = _one_thread(timings)
-    if not single:
-        return None
-    by_op: dict[tuple[str, str], dict[str, list[float]]] = {}
-    for row, columns in single.items():
-        by_op.setdefault((row.op, row.kind), {}).setdefault(row.target, []).extend(columns.values())
-    rows = [SpeedRow(op, kind, {target: geometric_mean(found) for target, found in targets.items()})
-            for (op, kind), targets in by_op.items()]
-    kinds = {KINDS.get(kind, kind): _mean(single, kind) for kind in dict.fromkeys(row.kind for row in rows)}
-    return {"rows": rows, "kinds": kinds, "overall": _mean(single, None),
-            "targets": list(dict.fromkeys(t for row in rows for t in row.ratios))}
-
-
-def _mean(timings: Ratios, kind: str | None) -> float:
-    return geometric_mean(means(columns for row, columns in timings.items() if kind in (row.kind, None)).values())
-
-
-def _track(ratio: float) -> str:
-    """Where a ratio stands on a track from 1/32 to 32, in percent."""
-    return f"{50 + 10 * min(max(math.log2(ratio), -5.0), 5.0):.1f}"

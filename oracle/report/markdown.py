@@ -80,7 +80,7 @@ def _head(digest: Digest) -> Iterator[str]:
 def _failures(digest: Digest) -> Iterator[str]:
     if not digest.failures:
         return
-    yield "\n## Disagreements that nothing explains\n"
+    yield "\n## Disagreements that no waiver accepts\n"
     device = str(digest.head.get("device", "cpu"))
     for group in digest.failures:
         shown = "\n".join(_example(e) for e in examples(group, 1, device))

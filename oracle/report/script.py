@@ -16,24 +16,31 @@ from ..compare import Finding
 from ..targets import Unsupported
 from ..truth import Truth
 
-__all__ = ["compared", "reproduce", "torch_script"]
+__all__ = ["compared", "head", "reproduce", "torch_script"]
 
 Array = np.ndarray[Any, Any]
 
 _HEAD = '''\
-# {case} on {target}
+# {title}
 import numpy as np
-import torch
-
+{imports}
 
 def tensor(values, shape, dtype, order="C"):
     """Floats are written as hexadecimal, so that they are exact."""
     numbers = np.array([float.fromhex(v) if isinstance(v, str) else v for v in values])
     array = np.array(numbers.reshape(shape), order=order)
-    return torch.from_numpy(array).to(getattr(torch, dtype))
+    return {made}
 
 
 '''
+
+#: What a script imports to make an array of a framework from NumPy's, and the expression that does it.
+_MADE = {
+    "numpy": ("import ml_dtypes  # bfloat16\n", "array.astype(dtype)"),
+    "torch": ("import torch\n", "torch.from_numpy(array).to(getattr(torch, dtype))"),
+    "jax": ("import jax\nimport jax.numpy as jnp\n\njax.config.update('jax_enable_x64', True)\n",
+            "jnp.asarray(array).astype(dtype)"),
+}
 
 _TAIL = '''
 # output, index, exact value (rounded to double), largest error that a sound evaluation may have
@@ -183,7 +190,13 @@ def _(spec: InitSpec, case: Case, variant: str, device: str) -> str:
 
 def torch_script(case: Case, variant: str, device: str) -> str:
     """Source that computes ``got``, a dict of torch's outputs on the case."""
-    return _HEAD.format(case=case.id, target=f"torch:{variant}") + _body(case.spec, case, variant, device)
+    return head(f"{case.id} on torch:{variant}", "torch") + _body(case.spec, case, variant, device)
+
+
+def head(title: str, framework: str, device: str = "") -> str:
+    """The first lines of a script: imports, and ``tensor``, which makes arrays, on a device where one is named."""
+    imports, made = _MADE[framework]
+    return _HEAD.format(title=title, imports=imports, made=made + (f".to({device!r})" if device else ""))
 
 
 def reproduce(source: str, findings: list[Finding], truths: Mapping[str, Truth]) -> str:

@@ -7,9 +7,10 @@ import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import geometric_mean
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-__all__ = ["HELD_UP", "Column", "Ratios", "Row", "means", "ratios", "read"]
+__all__ = ["FOLDER", "HELD_UP", "Column", "Ratios", "Row", "Timings", "means", "ratios", "read"]
 
 
 class Row(NamedTuple):
@@ -28,11 +29,20 @@ class Column(NamedTuple):
     threads: int
 
 
+FOLDER = "benchmark-results"  #: where the benchmarks write, and where reports look, beside a run and in it
+
 #: How many times slower than with one thread torch may be before the ratio says nothing. OpenMP's threads
 #: spin while they wait, and lose a time slice where other jobs have the cores: calls of 10 µs took 7 ms.
 HELD_UP = 2.0
 
 Ratios = Mapping[Row, Mapping[Column, float]]
+
+
+class Timings(NamedTuple):
+    """What benchmarks found."""
+
+    ratios: Ratios
+    machine: Mapping[str, Any] = MappingProxyType({})  #: what they ran on, with the versions of torch and NumPy
 
 
 def ratios(documents: Iterable[Mapping[str, Any]]) -> dict[Row, dict[Column, float]]:
@@ -64,8 +74,8 @@ def means(rows: Iterable[Mapping[Column, float]]) -> dict[Column, float]:
     return {column: geometric_mean(values) for column, values in columns.items()}
 
 
-def read(folder: Path) -> dict[Row, dict[Column, float]]:
-    """The ratios of a folder that the benchmarks wrote.
+def read(folder: Path) -> Timings:
+    """What the benchmarks wrote to a folder.
 
     Raises:
         ValueError: there are no results in it, or a file of another form.
@@ -80,4 +90,4 @@ def read(folder: Path) -> dict[Row, dict[Column, float]]:
             ratios(documents[-1:])
         except (KeyError, TypeError, ValueError):
             raise ValueError(f"{file} is no result of the benchmarks") from None
-    return ratios(documents)
+    return Timings(ratios(documents), documents[0].get("machine_info") or {})

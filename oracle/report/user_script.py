@@ -16,30 +16,9 @@ from ..isolation import Named
 from ..run import Record
 from ..targets import Unsupported
 from ..targets.user import Implementation, split_arguments, takes_params
-from .script import _closure, _literal, _mapping
+from .script import _closure, _literal, _mapping, head
 
 __all__ = ["user_script"]
-
-_HEAD = '''\
-# {case}: what {name} gives, called as {torch}
-import numpy as np
-{imports}
-
-def tensor(values, shape, dtype, order="C"):
-    """Floats are written as hexadecimal, so that they are exact."""
-    numbers = np.array([float.fromhex(v) if isinstance(v, str) else v for v in values])
-    array = np.array(numbers.reshape(shape), order=order)
-    return {made}
-
-
-'''
-
-_MADE = {
-    "numpy": ("import ml_dtypes  # bfloat16\n", "array.astype(dtype)"),
-    "torch": ("import torch\n", "torch.from_numpy(array).to(getattr(torch, dtype)).to({device!r})"),
-    "jax": ("import jax\nimport jax.numpy as jnp\n\njax.config.update('jax_enable_x64', True)\n",
-            "jnp.asarray(array).astype(dtype)"),
-}
 
 _PARAMETER = {
     "torch": "torch.nn.Parameter",
@@ -64,10 +43,10 @@ def user_script(case: Case, asked: Implementation, record: Record, code: Any) ->
     Raises:
         Unsupported: a case that NumPy and the framework alone cannot make.
     """
-    imports, made = _MADE[asked.framework]
-    head = _HEAD.format(case=case.id, name=record.target, torch=case.spec.torch_names[0], imports=imports,
-                        made=made.format(device=asked.device))
-    return head + _imported("implementation", asked.code) + _body(case.spec, case, asked, code) + _tail(record)
+    title = f"{case.id}: what {record.target} gives, called as {case.spec.torch_names[0]}"
+    device = asked.device if asked.framework == "torch" else ""
+    return (head(title, asked.framework, device) + _imported("implementation", asked.code)
+            + _body(case.spec, case, asked, code) + _tail(record))
 
 
 def _imported(name: str, code: Any) -> str:

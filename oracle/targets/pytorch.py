@@ -94,7 +94,8 @@ def to_array(tensor: torch.Tensor) -> Array:
     tensor = tensor.detach().cpu()
     if tensor.dtype == torch.bfloat16:
         return np.asarray(tensor.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16).copy())
-    return np.asarray(tensor.numpy().copy())
+    array: Array = tensor.numpy().copy()
+    return array
 
 
 def to_tensors(value: Any, device: str = "cpu") -> Any:

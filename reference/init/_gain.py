@@ -22,7 +22,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> Any:
     linear, convolutions and sigmoid: 1; tanh: 5/3; selu: 3/4, both found by experiment.
 
     Args:
-        nonlinearity: a name of ``torch.nn.functional``. param: a, for leaky_relu; None stands for 0.01.
+        nonlinearity: a name of ``torch.nn.functional``.
+        param: a, for leaky_relu; None stands for 0.01.
 
     Returns:
         A float (for a number ``param`` of another kind, one of that kind).

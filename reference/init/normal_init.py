@@ -23,7 +23,8 @@ def normal_(tensor: Array, mean: float = 0.0, std: float = 1.0,
 
     Args:
         tensor: floating or complex array of any shape, filled in place.
-        mean: :math:`\mu`. std: :math:`\sigma`, not negative.
+        mean: :math:`\mu`.
+        std: :math:`\sigma`, not negative.
         generator: source of random numbers; the default generator where it is None.
 
     Returns:

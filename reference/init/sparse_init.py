@@ -25,7 +25,8 @@ def sparse_(tensor: Array, sparsity: float, std: float = 0.01, generator: random
 
     Args:
         tensor: floating or complex array of shape (m, n), filled in place.
-        sparsity: s, the share of zeros in each column. std: :math:`\sigma`, not negative.
+        sparsity: s, the share of zeros in each column.
+        std: :math:`\sigma`, not negative.
         generator: source of the normal numbers; the default generator where it is None.
 
     Returns:

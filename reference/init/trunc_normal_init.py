@@ -30,7 +30,8 @@ def trunc_normal_(tensor: Array, mean: float = 0.0, std: float = 1.0, a: float =
 
     Args:
         tensor: floating array of any shape, filled in place.
-        mean: :math:`\mu`. std: :math:`\sigma`.
+        mean: :math:`\mu`.
+        std: :math:`\sigma`.
         a, b: bounds in the units of the numbers, not of standard deviations; a <= b.
         generator: source of random numbers; the default generator where it is None.
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import reduce
-from types import MappingProxyType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from reference.losses._distance import PairwiseDistance
-from tests.meta.harness import Sound
+from tests.meta.harness import Sound, kept_in
 from tests.meta.mutants_layers import PlainAdaptive, PlainLinearCE
 from tests.meta.mutants_likelihoods import PlainNLL
 from tests.meta.mutants_margins import _Margin, kind, reduced
@@ -20,15 +19,7 @@ from tests.meta.plain_losses import Array
 __all__ = ["SOUND"]
 
 SOUND: list[Sound] = []
-
-
-def sound(op: str, unlike: Mapping[str, str] = MappingProxyType({})) -> Callable[[Any], Any]:
-    def keep(code: Any) -> Any:
-        code.op = op
-        SOUND.append(Sound(op, code.__name__, str(code.__doc__), code, unlike))
-        return code
-
-    return keep
+sound = kept_in(SOUND)
 
 
 for _op, _plain in (("nll_loss", PlainNLL), ("linear_cross_entropy", PlainLinearCE),

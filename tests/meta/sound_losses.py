@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from tests.meta.harness import Sound
+from tests.meta.harness import Sound, kept_in
 from tests.meta.mutants_likelihoods import PlainBCELoss, PlainGaussian, PlainKL, PlainPoisson
 from tests.meta.mutants_margins import _Margin, reduced
 from tests.meta.mutants_pairs import PlainHinge, PlainHuber, PlainL1, PlainSmoothL1, PlainSoftMargin
@@ -19,21 +18,12 @@ from tests.meta.sound import _LossInDouble, _PairwiseSum, _ReversedSum
 __all__ = ["SOUND"]
 
 SOUND: list[Sound] = []
-
+sound = kept_in(SOUND)
 
 #: Infinite terms of a finite difference are no rounding.
 BEYOND = MappingProxyType({"regime=beyond": "exp(x) and t x are infinite where their difference is not"})
 
 INTEGERS = MappingProxyType({"target=integer-input": "NumPy widens int64 beside float32 to float64"})
-
-
-def sound(op: str, unlike: Mapping[str, str] = MappingProxyType({})) -> Callable[[Any], Any]:
-    def keep(code: Any) -> Any:
-        code.op = op
-        SOUND.append(Sound(op, code.__name__, str(code.__doc__), code, unlike))
-        return code
-
-    return keep
 
 
 # --- pairs ---------------------------------------------------------------------------------------

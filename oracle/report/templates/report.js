@@ -101,6 +101,10 @@
     }
     for (const body of all("#map tbody")) body.hidden = !all("tr[data-op]:not([hidden])", body).length;
     for (const element of all("details.op, .speed[data-op]")) element.hidden = !shown.has(element.dataset.op);
+    for (const kind of all(".speeds .kind")) {
+      const mine = all("[data-op]", kind);
+      kind.hidden = mine.length > 0 && mine.every((line) => line.hidden);
+    }
     for (const section of all("#ops, #failures, #waived")) {
       section.hidden = !all(":scope > details:not([hidden])", section).length;
     }

@@ -1,0 +1,109 @@
+"""What a report shows of benchmarks: each op's ratios by size and target, and geometric means of kinds and of all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import geometric_mean
+from typing import Any
+
+from .digest import KINDS, Digest
+from .timings import Column, Ratios, Row, Timings, means
+
+__all__ = ["Line", "Speed", "of_op", "place", "speed"]
+
+ALL = "all targets"  #: in the place of a target
+
+
+@dataclass(frozen=True)
+class Line:
+    """One op, or the mean of several."""
+
+    name: str
+    op: str  #: empty for a mean, and for what is no op of the run
+    marks: Mapping[int, Mapping[str, float]]  #: by size and target: the target's time over the reference's
+    mean: float
+
+
+@dataclass(frozen=True)
+class Speed:
+    """The plot of a report."""
+
+    every: Line  #: the mean of all
+    kinds: Sequence[tuple[Line, Sequence[Line]]]  #: the mean of each kind, and its ops
+    sizes: Sequence[int]
+    targets: Sequence[str]
+    measured: str  #: with what, and on what
+    versions: str  #: the run's version of torch, where it is another
+
+
+def speed(digest: Digest, timings: Timings | None) -> Speed | None:
+    """What benchmarks say with one thread; None without any."""
+    single = _one_thread(timings.ratios) if timings else {}
+    if not timings or not single:
+        return None
+    kinds = sorted({row.kind for row in single}, key=lambda kind: [*KINDS, kind].index(kind))
+    return Speed(Line("All", "", {column.n: {ALL: ratio} for column, ratio in means(single.values()).items()},
+                      _mean(single.values())),
+                 [_kind(digest, kind, {row: columns for row, columns in single.items() if row.kind == kind})
+                  for kind in kinds],
+                 sorted({column.n for columns in single.values() for column in columns}),
+                 list(dict.fromkeys(row.target for row in single)),
+                 _measured(timings.machine), _versions(digest, timings))
+
+
+def _kind(digest: Digest, kind: str, rows: Ratios) -> tuple[Line, list[Line]]:
+    """The mean of a kind, and its ops in the order of the run; draws of the generator are of a kind of their own."""
+    order = list(digest.specs) if kind in KINDS else []
+    ops = dict.fromkeys([*order, *(row.op for row in rows)])
+    lines = [Line(op, op if op in order else "", _marks(mine), _mean(mine.values())) for op in ops
+             if (mine := {row: columns for row, columns in rows.items() if row.op == op})]
+    return Line(KINDS.get(kind, f"{kind}s".capitalize()), "", _marks(rows), _mean(rows.values())), lines
+
+
+def of_op(timings: Timings | None, op: str) -> dict[str, float]:
+    """The geometric mean of each target over parts and sizes, with one thread."""
+    single = _one_thread(timings.ratios) if timings else {}
+    rows = {row: columns for row, columns in single.items() if row.op == op and row.kind in KINDS}
+    return {target: _mean(columns for row, columns in rows.items() if row.target == target)
+            for target in dict.fromkeys(row.target for row in rows)}
+
+
+def place(ratio: float) -> str:
+    """Where a ratio stands on a track from 1/32 to 32, in percent.
+
+    >>> place(1.0), place(4.0), place(1e9)
+    ('50.0', '70.0', '100.0')
+    """
+    return f"{50 + 10 * min(max(math.log2(ratio), -5.0), 5.0):.1f}"
+
+
+def _one_thread(ratios: Ratios) -> dict[Row, dict[Column, float]]:
+    return {row: kept for row, columns in ratios.items()
+            if (kept := {c: ratio for c, ratio in columns.items() if c.threads == 1 and not math.isnan(ratio)})}
+
+
+def _mean(rows: Iterable[Mapping[Column, float]]) -> float:
+    """The geometric mean of those of the sizes: that of the benchmarks' own table."""
+    return geometric_mean(means(rows).values())
+
+
+def _marks(rows: Ratios) -> dict[int, dict[str, float]]:
+    marks: dict[int, dict[str, float]] = {}
+    for target in dict.fromkeys(row.target for row in rows):
+        for column, ratio in means(columns for row, columns in rows.items() if row.target == target).items():
+            marks.setdefault(column.n, {})[target] = ratio
+    return marks
+
+
+def _measured(machine: Mapping[str, Any]) -> str:
+    torch, numpy = (f"{name} {machine[key]}" if key in machine else "" for name, key in (
+        ("torch", "torch"), ("NumPy", "numpy")))
+    return ", ".join(filter(None, (torch, machine.get("torch_cpu", ""), numpy,
+                                   machine.get("cpu", {}).get("brand_raw", ""))))
+
+
+def _versions(digest: Digest, timings: Timings) -> str:
+    ours, theirs = digest.head.get("versions", {}).get("torch"), timings.machine.get("torch")
+    return f"The run is one of torch {ours}." if None not in (ours, theirs) and ours != theirs else ""
