@@ -48,7 +48,8 @@ def gaussian_nll_loss(input: Array, target: Array, var: Array | float, full: boo
         NotImplementedError: variances are complex.
         TypeError: an argument is no array, or no float (an integer is none) or number.
 
-    There are no ``size_average`` and ``reduce``, and the module takes its settings by name alone.
+    torch halves last, so that its loss is infinite from half of the largest number on. There are no ``size_average``
+    and ``reduce``, and the module takes its settings by name alone.
 
     >>> gaussian_nll_loss(np.array([1.0, 3.0]), np.array([1.0, 1.0]), np.array([1.0, 4.0]), reduction="none")
     array([0.        , 1.19314718])

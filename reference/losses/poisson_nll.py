@@ -65,7 +65,7 @@ def poisson_nll_loss(input: Array, target: Array, log_input: bool = True, full: 
 
     Stirling's term jumps from 0 to -0.08 as t passes 1; for t = 0 and 1, log t! is 0. In float16 torch rounds
     the default ε to 0: its loss is NaN or infinite for x = 0. Its term of integers is in float32, beside float64
-    too.
+    too. Where exp(x) or t x is beyond the largest number its loss is NaN or infinite, though their difference is not.
 
     >>> poisson_nll_loss(np.log([2.0, 2.0]), np.array([0.0, 3.0]), full=True, reduction="none").round(6)
     array([2.     , 1.68464])
