@@ -49,8 +49,8 @@ def cosine_embedding_loss(input1: Array, input2: Array, target: Array, margin: f
     Textbooks have no ε (which is 1e-12 rounded to float32, whatever the dtype), and no cosine of a vector of
     length 0, which is 0 here. torch takes the root of the product of the squares: it overflows where the
     product does, and then the cosine counts as 0, or is NaN where a square overflows as well; in float16 ε is
-    lost and a vector of length 0 gives NaN. Where an input has one column for many of the other, torch takes the length of that column alone, and
-    "cosines" come out above 1.
+    lost and a vector of length 0 gives NaN. Where an input has one column for many of the other, torch takes the
+    length of that column alone, and "cosines" come out above 1.
 
     >>> cosine_embedding_loss(np.array([3.0, 4.0]), np.array([1.0, 0.0]), np.array(1.0)).round(6).item()
     0.4
