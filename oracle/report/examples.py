@@ -112,7 +112,7 @@ def _arrays(value: Any) -> Iterator[np.ndarray[Any, Any]]:
     elif isinstance(value, SparseGrad):
         yield from _arrays(value.values)
     elif isinstance(value, Objective):
-        yield from _arrays((value.blocks, value.target))
+        yield from _arrays((value.blocks, value.target, value.answers))
     elif isinstance(value, Mapping | Sequence) and not isinstance(value, str):
         for part in value.values() if isinstance(value, Mapping) else value:
             yield from _arrays(part)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import repeat
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -92,8 +94,8 @@ def strong_wolfe(phi: Callable[[Any], Point], t: Any, start: Point, size: Any, *
             break
         t, margin = cubic_minimum(left, right, left.t, right.t), 0.1 * width
         near = bool(min(right.t - t, t - left.t) < margin)
-        if near and (stuck or t >= right.t or t <= left.t):
-            t = right.t - margin if abs(t - right.t) < abs(t - left.t) else left.t + margin
+        if near and (stuck or t in (left.t, right.t)):
+            t = min(max(t, left.t + margin), right.t - margin)
             near = False
         stuck = near
         here, high = phi(t), 1 - low
@@ -277,7 +279,7 @@ class LBFGS(Optimizer):
             memory["ro"].append(1 / ys)
             memory["H_diag"] = ys / (y @ y)
         memory["d"], alphas = two_loops(g, memory["old_dirs"], memory["old_stps"], memory["ro"], memory["H_diag"])
-        al = memory.setdefault("al", [None] * o["history_size"])
+        al = memory.setdefault("al", list(repeat(None, o["history_size"])))
         al[:len(alphas)] = alphas
         return o["lr"]
 
@@ -302,14 +304,66 @@ class LBFGS(Optimizer):
         state.update({name: narrow(value) for name, value in memory.items()})
 
 
+#: Answers of a closure that lead an iteration where their name says, and the arguments they are for. One is a value
+#: and a multiple of a gradient, of both parameters or of each. Along the first direction the slope is minus the
+#: multiple, in the unit of the values. No function need be behind them.
+_ANSWERS: dict[str, tuple[dict[str, Any], tuple[tuple[float, ...], ...]]] = {
+    # a slope upwards ends the bracket; near to an end twice, so moved away from it; evaluations run out
+    "upwards": ({"max_iter": 4, "tolerance_grad": -1},
+                ((1.0, 1.0), (0.25, -2.25), (1.0, -0.25), (-1.75, 2.25), (-1.75, 0.75), (1.0, 2.25), (-1.25, 0.0),
+                 (-1.75, 0.0))),
+    # the same, where the other end is the lower one
+    "lower-right": ({"max_iter": 4, "tolerance_grad": -1, "tolerance_change": 0},
+                    ((2.0, 1.0), (0.25, -2.0), (-1.0, -1.5))),
+    # too short twice, then above the one before
+    "too-short": ({"max_iter": 4, "lr": 2},
+                  ((0.625, 1.0), (-1.625, 1.75), (0.0, 2.0), (0.0, 1.25), (-1.625, 0.25), (-1.0, 1.75))),
+    # as high as the start, and just below it; then a value that is NaN in the middle of the search
+    "level": ({"max_iter": 1, "max_eval": 6},
+              ((0.0, 1.0), (0.0, 1.5), (-5e-5, 2.5), (-0.75, 2.0), (-1.25, -0.75), (math.nan, -1.0), (1.5, 0.25))),
+    # ends that come too close in the direction's largest element, and that do in its smallest alone
+    "closed": ({"max_iter": 4, "lr": 2e-8}, ((0.0, 1.0), (0.0, -3.0), (0.0, -2.75))),
+    "closing": ({"max_iter": 3, "max_eval": 4, "lr": 2e-8},
+                ((1.75, 1.0), (1.25, 2.5), (-1.75, 2.0), (0.5, 2.0), (0.0, -2.25))),
+    # gradients of 0, that a tolerance of 0 takes for the end, at once and later, and one below 0 does not
+    "flat": ({"max_iter": 1, "max_eval": 2, "lr": 0.5, "tolerance_grad": 0}, ((-1.625, 0.0), (0.625, -1.75))),
+    "flattened": ({"max_iter": 4, "lr": 0.5, "tolerance_grad": 0},
+                  ((0.125, 1.0), (0.625, 2.0), (-0.625, -0.25), (-1.125, 0.0))),
+    "infinite": ({"max_iter": 4, "lr": 0.5, "tolerance_grad": -1, "tolerance_change": 0},
+                 ((math.inf, 0.0), (math.inf, 0.5), (math.inf, -1.0), (math.inf, 0.0))),
+    # no line search: the loss stays; two pairs of three are kept; y·s is 1.0005e-10, a pair just about kept
+    "unmoved": ({"max_iter": 4, "max_eval": 9, "lr": 2e-8, "line_search_fn": None}, ((1.0, 1.0), (1.0, 2.75))),
+    "forgets": ({"max_iter": 5, "max_eval": 6, "lr": 4, "tolerance_grad": -1, "tolerance_change": 0,
+                 "history_size": 2, "line_search_fn": None},
+                ((-0.5, 0.0, 1.0), (-0.5, 1.75, 1.5), (-2e-4, -0.5, 1.0), (1.0, 1.25, 0.0), (1.0, 0.0, -1.75),
+                 (1.0, 0.0, 2.5))),
+    "barely-curved": ({"max_iter": 2, "max_eval": 9, "lr": 3.2016e-9, "tolerance_change": 0, "line_search_fn": None},
+                      ((0.0, 1.0), (-1.0, 0.5))),
+}
+
 _AXES = (AXES[0], Axis("grad", ("one", "constant", "eps", "zero", "huge", "none"),
                        "as for all; constant is the same at every step, so that nothing is learnt from it"),
          Axis("steps", (1, 2, 4, 300), costly=(300,)), Axis("layout", ("vector", "scalar", "empty", "matrix")),
          Axis("objective", ("given", "quadratic", "quartic"),
-              "the gradients alone; with ½ |Aθ - b|²; with ¼ Σθ⁴ too"),
+              "the gradients alone; with ½ |Aθ - b|²; with ¼ Σθ⁴ too; or answers in a row that lead where it says"),
          Axis("lr", (1, 0.1, 4.0)), Axis("max_iter", (1, 4, 20)), Axis("max_eval", (None, 3)),
          Axis("tolerance_grad", (1e-7, 0.3)), Axis("tolerance_change", (1e-9, 0.1)),
          Axis("history_size", (100, 1)), Axis("line_search_fn", (None, "strong_wolfe")))
+
+
+def _row(name: str) -> dict[str, Any]:
+    """The combination of answers in a row, with all axes."""
+    settings = {"start": "zero", "grad": "constant", "objective": name, "line_search_fn": "strong_wolfe"}
+    return {axis.name: axis.values[0] for axis in _AXES} | settings | _ANSWERS[name][0]
+
+
+def _answers(name: str, gradients: Sequence[Any]) -> Objective:
+    """The objective of answers in a row; gradients are so small that the first step has a length of lr."""
+    norm = sum(np.sum(g * g) for g in gradients) ** 0.5
+    gradients = [g / (4 * norm) for g in gradients]
+    return Objective(answers=tuple(
+        (np.asarray(value / 16), tuple(m * g for m, g in zip(np.broadcast_to(multiples, 2), gradients, strict=True)))
+        for value, *multiples in _ANSWERS[name][1]))
 
 
 def _allowed(options: Options, dtype: str) -> bool:
@@ -318,6 +372,8 @@ def _allowed(options: Options, dtype: str) -> bool:
     Each iteration from a changed gradient multiplies the errors of those before it: few can be decided, the
     fewer the fewer digits there are. In float16 products of small gradients are lost, in torch and in truth.
     """
+    if options["objective"] in _ANSWERS:
+        return dtype in ("float64", "float32") and options == _row(str(options["objective"]))
     learns, fast = options["grad"] not in ("constant", "zero"), options["lr"] != 1 and not options["line_search_fn"]
     if options["objective"] == "given":
         longest = {"float64": 4, "float32": 2, "float16": 2, "bfloat16": 1}[dtype] if learns else (
@@ -337,6 +393,8 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
                        rng, limits, {name: options[name] for name in names}, {})
     if options["grad"] == "constant":
         drawn = replace(drawn, gradients=drawn.gradients[:1] * options["steps"])
+    if options["objective"] in _ANSWERS:
+        return replace(drawn, objective=_answers(str(options["objective"]), drawn.gradients[0]))
     if options["objective"] == "given":
         return replace(drawn, objective=Objective())
     sizes = [p.size for p in drawn.groups[0].params]
@@ -349,7 +407,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="LBFGS", torch_names=("torch.optim.LBFGS",), optimizer=LBFGS, draw=_draw, allowed=_allowed, axes=_AXES,
-    strength=3, extra=({"grad": "constant", "steps": 2000},),
+    strength=3, extra=({"grad": "constant", "steps": 2000}, *map(_row, _ANSWERS)),
     sized={"tolerance_grad": 0, "tolerance_change": 0, "max_iter": 4, "history_size": 4},  # no early end
     refusals=(
         Refusal("negative lr", {"lr": -1.0}, ValueError, r"lr .* got -1\.0"),
