@@ -166,7 +166,8 @@ class _Writer:
         """An output's truth."""
         head: dict[str, Any] = {"dtype": t.dtype, "shape": list(t.hi.shape)}
         if t.discrete:
-            return head | {"equal": self.tensor(f"{name}.equal", t.hi)} | ({"decided": False} if np.any(t.bound) else {})
+            undecided = {"decided": False} if np.any(t.bound) else {}
+            return head | {"equal": self.tensor(f"{name}.equal", t.hi)} | undecided
         parts = {"hi": t.hi, "bound": t.bound, "scale": _narrow(t.scale)}
         if np.any(t.lo):
             parts["lo"] = t.lo

@@ -174,7 +174,8 @@ def _(spec: OptimSpec, case: Case, variant: str, device: str) -> str:
             '                    name = key if part is value else f"{key}.{j}"\n'
             '                    history.setdefault(f"{name}[{i}]", []).append(\n'
             "                        part if isinstance(part, int) else part.clone().to_dense())\n"
-            "got = {name: torch.stack([v for v in values if not isinstance(v, int)] or list(map(torch.tensor, values)))\n"
+            "got = {name: torch.stack([v for v in values if not isinstance(v, int)]\n"
+            "                         or [torch.tensor(v) for v in values])\n"
             "       for name, values in history.items()}\n")
 
 
