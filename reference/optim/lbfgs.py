@@ -160,7 +160,8 @@ class LBFGS(Optimizer):
     order: after an iteration that would go down by less than ``tolerance_change`` for a step of 1 (without
     making it, though its direction and length are kept as if made), at ``max_iter``, ``max_eval``,
     ``tolerance_grad``, and where step or change of the loss are below ``tolerance_change``. The line search has
-    c1 = 1e-4, c2 = 0.9, and as many trials as evaluations are left. A gradient of ``None`` counts as zeros. All
+    c1 = 1e-4, c2 = 0.9, and as many trials as evaluations are left; a flat slope ends it also where the loss is NaN,
+    where torch raises an IndexError. A gradient of ``None`` counts as zeros. All
     state is that of the first parameter; 't' is a number, or an array where it was computed from one. Complex
     parameters are pairs of reals. torch documents no pseudocode, and a memory of history_size + 1 times the
     parameters: both vectors of each pair are kept, so it is twice that. In half types a call is computed in
@@ -331,6 +332,8 @@ _ANSWERS: dict[str, tuple[dict[str, Any], tuple[tuple[float, ...], ...]]] = {
                   ((0.125, 1.0), (0.625, 2.0), (-0.625, -0.25), (-1.125, 0.0))),
     "infinite": ({"max_iter": 4, "lr": 0.5, "tolerance_grad": -1, "tolerance_change": 0},
                  ((math.inf, 0.0), (math.inf, 0.5), (math.inf, -1.0), (math.inf, 0.0))),
+    # no value, but a slope that is flat, as where a logarithm's argument is negative
+    "undefined": ({"max_iter": 1, "max_eval": 3}, ((0.0, 1.0), (math.nan, 0.5), (-1.0, 0.25))),
     # no line search: the loss stays; two pairs of three are kept; y·s is 1.0005e-10, a pair just about kept
     "unmoved": ({"max_iter": 4, "max_eval": 9, "lr": 2e-8, "line_search_fn": None}, ((1.0, 1.0), (1.0, 2.75))),
     "forgets": ({"max_iter": 5, "max_eval": 6, "lr": 4, "tolerance_grad": -1, "tolerance_change": 0,
