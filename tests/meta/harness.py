@@ -26,8 +26,8 @@ from reference.spec import LossSpec, OptimSpec, Spec
 __all__ = ["NO_NOTE", "Implementation", "Mutant", "Planted", "Sound", "kept_in", "planted", "records", "shipped",
            "truths"]
 
-#: An exceeded bound has no note, and a value lost on the way says so; any other note is about the form.
-NO_NOTE = r"\A(overflow or underflow on the way .*)?\Z"
+#: An exceeded bound has no note, and a value lost on the way or a count says so; any other note is about the form.
+NO_NOTE = r"\A(overflow or underflow on the way .*|has to be equal)?\Z"
 
 @dataclass(frozen=True)
 class Implementation:
