@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..spec import Axis, Limits, Options, ParamGroup, Trajectory
 from ._sparse import SparseGrad
 
-__all__ = ["AXES", "LONGEST", "SPARSITY", "VERY_LONG", "cancels", "short_enough", "sparsified", "trajectory"]
+__all__ = ["AXES", "DECAYS", "LONGEST", "SPARSITY", "VERY_LONG", "cancels", "short_enough", "sparsified", "trajectory"]
 
 AXES = (
     Axis("start", ("one", "zero"), "parameters of about 1; or of 0, so that the first update is the value"),
@@ -39,6 +39,9 @@ LONGEST: Mapping[str, int] = {"float64": 300, "float32": 300, "float16": 10, "bf
 
 #: Beside the axes: 2,000 steps with every option at its default, in float32.
 VERY_LONG: tuple[Options, ...] = ({"steps": 2000},)
+
+#: Beside the axes: what a decay of 0 is, for an infinite parameter too (0 times it is NaN); and one of 1.
+DECAYS: tuple[Options, ...] = ({"start": "infinite", "steps": 2}, {"weight_decay": 1.0})
 
 SHAPES = {"vector": ((5,), (3,)), "scalar": ((), ()), "empty": ((3,), (0,)), "matrix": ((2, 3), (3, 1)),
           "groups": ((3,), (2,))}
@@ -130,6 +133,8 @@ def trajectory(options: Options, rng: np.random.Generator, limits: Limits, defau
 
     start = 0.0 if options["start"] == "zero" else 1.0
     params = tuple(np.asarray(start * signs(shape) * about_one(shape)) for shape in two)
+    if options["start"] == "infinite":
+        params[0].flat[0] = math.inf
     sign = [signs(shape) for shape in two]
 
     def gradient(step: int, i: int) -> Array | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative
-from ._trajectories import AXES, VERY_LONG, short_enough, trajectory
+from ._trajectories import AXES, DECAYS, VERY_LONG, short_enough, trajectory
 
 __all__ = ["ASGD", "SPEC", "asgd", "learning_rate", "window"]
 
@@ -124,7 +124,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="ASGD", torch_names=("torch.optim.ASGD",), optimizer=ASGD, draw=_draw, allowed=short_enough,
-    strength=3, extra=VERY_LONG,
+    strength=3, extra=(*VERY_LONG, *DECAYS),
     axes=(*AXES, Axis("lr", (1e-2, 0.1)), Axis("lambd", (1e-4, 0.1)), Axis("alpha", (0.75, 0.5)),
           Axis("t0", (1e6, 5, 0)), Axis("weight_decay", (0, 0.1)), Axis("maximize", (False, True))),
     refusals=(
