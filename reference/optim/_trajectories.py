@@ -83,6 +83,8 @@ def _magnitude(options: Options, limits: Limits) -> float:
             return math.sqrt(limits.max) / 4
         case "tiny":
             return math.pow(limits.tiny, 0.75)
+        case "subnormal":  # a square of some eight of the smallest numbers
+            return math.sqrt(8 * limits.eps * limits.tiny)
         case _:
             return 1.0
 

@@ -79,9 +79,13 @@ class Adagrad(Optimizer):
                           initial_accumulator_value=initial_accumulator_value, eps=eps)
         super().__init__(params, {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
                                   "initial_accumulator_value": initial_accumulator_value, "maximize": maximize})
-        for group in self.param_groups:
-            for p in group["params"]:
-                self._start(p, group["initial_accumulator_value"])
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with options of their own, and make their state; the other options take their defaults."""
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        for p in group["params"]:
+            self._start(p, group["initial_accumulator_value"])
 
     def _start(self, p: Parameter, tau: float) -> None:
         self.state[p]["step"] = np.zeros((), np.float32)
@@ -92,8 +96,6 @@ class Adagrad(Optimizer):
     def _update(self, p: Parameter, grad: Array | SparseGrad, options: dict[str, Any]) -> None:
         if isinstance(grad, SparseGrad) and options["weight_decay"] != 0:
             raise RuntimeError(f"weight_decay needs a dense gradient or to be 0, got {options['weight_decay']}")
-        if not self.state[p]:  # of a group that came later
-            self._start(p, options["initial_accumulator_value"])
         state, options = self.state[p], {k: v for k, v in options.items() if k != "initial_accumulator_value"}
         state["step"] += 1
         t = int(state["step"])

@@ -95,12 +95,13 @@ class SGD(Optimizer):
     takes_sparse: ClassVar[bool] = True
 
     def _update(self, p: Parameter, grad: Array | SparseGrad, options: dict[str, Any]) -> None:
-        first = options["momentum"] != 0 and self.state[p].get("momentum_buffer") is None
-        b = self.state[p].get("momentum_buffer") if options["momentum"] != 0 else None
+        moves = options["momentum"] != 0
+        b = self.state[p].get("momentum_buffer") if moves else None
+        first = moves and b is None  # whose buffer is written before it is read
         if isinstance(grad, SparseGrad) and not isinstance(b, np.ndarray):
             return self._update_sparse(p, grad, b, first, options)
         if first:
-            b = self.state[p]["momentum_buffer"] = np.zeros_like(p.data)
+            b = self.state[p]["momentum_buffer"] = np.empty_like(p.data)
         if isinstance(b, SparseGrad):
             raise RuntimeError("momentum needs a sparse gradient where its buffer is sparse, got a dense one")
         g = grad.to_dense() if isinstance(grad, SparseGrad) else grad
@@ -115,7 +116,7 @@ class SGD(Optimizer):
         if b is not None:
             g, b = g.joined(b), b.joined(g)
         elif first:
-            b = g.replaced(np.zeros_like(g.values))
+            b = g.replaced(np.empty_like(g.values))
         values = None if b is None else b.values
         update_touched(sgd, p.data, g, first=first, beside=(values,), **options)
         if b is not None:
