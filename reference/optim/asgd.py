@@ -97,8 +97,8 @@ class ASGD(Optimizer):
         if not state:
             state["step"] = np.zeros((), np.float32)
             state["eta"] = np.full_like(p.data, options["lr"], np.float32, shape=())
-            state["mu"] = np.ones_like(p.data, np.float32, shape=())
-            state["ax"] = np.zeros_like(p.data)
+            state["mu"] = np.empty_like(p.data, np.float32, shape=())
+            state["ax"] = np.empty_like(p.data)  # written before it is read, as the first window is 1
         state["step"] += 1
         t, decay = int(state["step"]), {name: options[name] for name in ("lr", "lambd", "alpha")}
         eta, n = self._rates(learning_rate(t, **decay), window(t, t0=options["t0"]), state["eta"].item())
@@ -109,7 +109,7 @@ class ASGD(Optimizer):
 
     def _rates(self, eta: float, n: float, saved: float) -> tuple[float, float]:
         """Learning rate and window of a step; the rate that was saved, where it is another, and not only rounded."""
-        return eta if abs(float(saved) - float(eta)) <= 2.0**-20 * float(eta) else saved, n
+        return eta if np.float32(saved) == np.float32(eta) else saved, n
 
     @staticmethod
     def _load(p: Parameter, name: str, value: Any) -> Any:
@@ -124,7 +124,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="ASGD", torch_names=("torch.optim.ASGD",), optimizer=ASGD, draw=_draw, allowed=short_enough,
-    strength=3, extra=(*VERY_LONG, *DECAYS),
+    strength=3, extra=(*VERY_LONG, *DECAYS, {"t0": -3, "steps": 2}),  # the average starts at once
     axes=(*AXES, Axis("lr", (1e-2, 0.1)), Axis("lambd", (1e-4, 0.1)), Axis("alpha", (0.75, 0.5)),
           Axis("t0", (1e6, 5, 0)), Axis("weight_decay", (0, 0.1)), Axis("maximize", (False, True))),
     refusals=(
