@@ -44,7 +44,7 @@ VERY_LONG: tuple[Options, ...] = ({"steps": 2000},)
 DECAYS: tuple[Options, ...] = ({"start": "infinite", "steps": 2}, {"weight_decay": 1.0})
 
 SHAPES = {"vector": ((5,), (3,)), "scalar": ((), ()), "empty": ((3,), (0,)), "matrix": ((2, 3), (3, 1)),
-          "groups": ((3,), (2,))}
+          "stack": ((2, 3, 2), (1, 2, 3)), "groups": ((3,), (2,))}
 
 
 def short_enough(options: Options, dtype: str) -> bool:
