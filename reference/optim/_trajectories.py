@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ..spec import Axis, Limits, Options, ParamGroup, Trajectory
 from ._sparse import SparseGrad
 
-__all__ = ["AXES", "DECAYS", "LONGEST", "SPARSITY", "VERY_LONG", "cancels", "short_enough", "sparsified", "trajectory"]
+__all__ = ["AXES", "DECAYS", "FULL_DECAY", "LONGEST", "SPARSITY", "VERY_LONG", "cancels", "short_enough", "sparsified",
+           "trajectory"]
 
 AXES = (
     Axis("start", ("one", "zero"), "parameters of about 1; or of 0, so that the first update is the value"),
@@ -40,8 +41,11 @@ LONGEST: Mapping[str, int] = {"float64": 300, "float32": 300, "float16": 10, "bf
 #: Beside the axes: 2,000 steps with every option at its default, in float32.
 VERY_LONG: tuple[Options, ...] = ({"steps": 2000},)
 
-#: Beside the axes: what a decay of 0 is, for an infinite parameter too (0 times it is NaN); and one of 1.
-DECAYS: tuple[Options, ...] = ({"start": "infinite", "steps": 2}, {"weight_decay": 1.0})
+#: Beside the axes: a decay of 1.
+FULL_DECAY: tuple[Options, ...] = ({"weight_decay": 1.0},)
+
+#: And one of 0, which an infinite parameter shows to be none at all: 0 times infinity is NaN.
+DECAYS: tuple[Options, ...] = ({"start": "infinite", "steps": 2}, *FULL_DECAY)
 
 SHAPES = {"vector": ((5,), (3,)), "scalar": ((), ()), "empty": ((3,), (0,)), "matrix": ((2, 3), (3, 1)),
           "stack": ((2, 3, 2), (1, 2, 3)), "groups": ((3,), (2,))}

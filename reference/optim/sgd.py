@@ -101,7 +101,7 @@ class SGD(Optimizer):
         if isinstance(grad, SparseGrad) and not isinstance(b, np.ndarray):
             return self._update_sparse(p, grad, b, first, options)
         if first:
-            b = self.state[p]["momentum_buffer"] = np.empty_like(p.data)
+            b = self.state[p]["momentum_buffer"] = np.full_like(p.data, np.nan)
         if isinstance(b, SparseGrad):
             raise RuntimeError("momentum needs a sparse gradient where its buffer is sparse, got a dense one")
         g = grad.to_dense() if isinstance(grad, SparseGrad) else grad
@@ -116,7 +116,7 @@ class SGD(Optimizer):
         if b is not None:
             g, b = g.joined(b), b.joined(g)
         elif first:
-            b = g.replaced(np.empty_like(g.values))
+            b = g.replaced(np.full_like(g.values, np.nan))
         values = None if b is None else b.values
         update_touched(sgd, p.data, g, first=first, beside=(values,), **options)
         if b is not None:
