@@ -61,7 +61,8 @@ def replace(text: str, table: str, start: str = START, end: str = END) -> str:
 
 
 if __name__ == "__main__":
-    table = summary(read_records(Path(sys.argv[1]))[1])
+    records = Path(sys.argv[1])
+    table = summary(read_records(records / "records.jsonl" if records.is_dir() else records)[1])
     if len(sys.argv) > 2:
         path = Path(sys.argv[2])
         path.write_text(replace(path.read_text(encoding="utf-8"), table), encoding="utf-8")
