@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .adam import ADAM
+from .frameworks import FRAMEWORK_LOSSES
 from .init import INIT
 from .losses import LOSSES
 from .optim import OPTIM
@@ -20,7 +21,7 @@ from .torch_optim import TORCH_OPTIM
 __all__ = ["DIALECTS", "Dialect", "dialects_of"]
 
 DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (
-    *TORCH_LOSSES, *TORCH_OPTIM, *LOSSES, *ADAM, *OPTIM, *INIT)}
+    *TORCH_LOSSES, *TORCH_OPTIM, *LOSSES, *FRAMEWORK_LOSSES, *ADAM, *OPTIM, *INIT)}
 
 
 def dialects_of(op: str) -> list[Dialect]:
