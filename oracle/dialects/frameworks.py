@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -62,26 +63,83 @@ def _cancelling_smooth_l1(spec: LossSpec) -> LossSpec:
     return changed(backward=lambda spec, g, **a: backward(spec, g, **a)[:2])(scaled(lambda a: a["beta"])(spec))
 
 
-def _two_logs_bce(spec: LossSpec, g: Array, **a: Any) -> Any:
-    by_input, _, *others = spec.backward(g, **a)
-    x = numerics.widen(a["input"])
-    w, v = (1 if a.get(name) is None else numerics.widen(a[name]) for name in ("weight", "pos_weight"))
-    slope = _upstream(g, a, x.size) * w * (numerics.log_sigmoid(-x) - v * numerics.log_sigmoid(x))
-    return by_input, numerics.unbroadcast(slope, a["target"]), *others
+def _of_logits(upstream: Callable[[Array, Arguments], Any]) -> Callable[..., Any]:
+    """Both gradients as log σ has them: its slope is exp(-x - softplus(-x)). A pos_weight is left to the reference."""
+
+    def slope(x: Any) -> Any:
+        return np.exp(np.where(x == np.inf, 0, x - numerics.softplus(x)))
+
+    def backward(spec: LossSpec, g: Array, **a: Any) -> Any:
+        if a.get("pos_weight") is not None:
+            return spec.backward(g, **a)
+        others = spec.backward(g, **a)[2:]
+        x, t = numerics.widen(a["input"]), numerics.widen(a["target"])
+        g = upstream(g, a) * (1 if a.get("weight") is None else numerics.widen(a["weight"]))
+        by_input = g * ((1 - t) * slope(x) - t * slope(-x))
+        by_target = g * (numerics.log_sigmoid(-x) - numerics.log_sigmoid(x))
+        shape = np.broadcast_shapes(by_input.shape, by_target.shape)
+        return (numerics.unbroadcast(np.broadcast_to(by_input, shape, subok=True), a["input"]),
+                numerics.unbroadcast(np.broadcast_to(by_target, shape, subok=True), a["target"]),
+                *others)
+
+    return backward
 
 
-def _infinite_cross_entropy(spec: LossSpec, **a: Any) -> Array:
-    """log Σ exp(x) - x_y, which is inf where another logit than x_y is."""
-    x, y = a["input"], a["target"]
-    each = spec.function(**reduced(a, "none"))
-    if y.shape == x.shape or a.get("weight") is not None or a.get("label_smoothing", 0.0) > 0 or x.dtype == object:
-        return np.asanyarray(spec.function(**a))
-    axis = min(x.ndim - 1, 1)
-    kept = y != a.get("ignore_index", -100)
-    x_y = np.take_along_axis(x, np.expand_dims(np.where(kept, y, 0), axis), axis).squeeze(axis)
-    beyond = kept & (x == np.inf).any(axis) & (x_y < np.inf) & ~np.isnan(x).any(axis)
-    each = numerics.cast(np.where(beyond, np.inf, each), x.dtype)
-    return reduction.reduce_losses(each, reduction_of(a), int(kept.sum()))
+def _of_classes(g: Array, a: Arguments) -> Any:
+    """The gradient that reaches each logit of a mean over classes."""
+    shape = np.broadcast_shapes(a["input"].shape, a["target"].shape)
+    g = _upstream(g, a, math.prod(shape[:-1])) / a["input"].shape[-1]
+    return g[..., None] if g.ndim else g
+
+
+def _infinite_cross_entropy(spec: LossSpec) -> LossSpec:
+    """log Σ exp(x) - x_y and softmax(x) as they are where another logit than x_y is inf."""
+
+    def beyond(a: Arguments) -> Any:
+        """The rows where it matters; none where the reference's loss is another sum."""
+        x, y = a["input"], a["target"]
+        if y.shape == x.shape or a.get("weight") is not None or a.get("label_smoothing", 0.0) > 0 or x.dtype == object:
+            return np.False_
+        classes_last = np.moveaxis(x, min(x.ndim - 1, 1), -1)
+        kept = y != a.get("ignore_index", -100)
+        x_y = np.take_along_axis(classes_last, np.where(kept, y, 0)[..., None], -1)[..., 0]
+        return kept & (classes_last == np.inf).any(-1) & (x_y < np.inf) & ~np.isnan(classes_last).any(-1)
+
+    def function(spec: LossSpec, **a: Any) -> Array:
+        if not (rows := beyond(a)).any():
+            return np.asanyarray(spec.function(**a))
+        each = numerics.cast(np.where(rows, np.inf, spec.function(**reduced(a, "none"))), a["input"].dtype)
+        return reduction.reduce_losses(each, reduction_of(a), int((a["target"] != a.get("ignore_index", -100)).sum()))
+
+    def backward(spec: LossSpec, g: Array, **a: Any) -> Any:
+        by_input, *others = spec.backward(g, **a)
+        if (rows := beyond(a)).any():
+            x, axis = a["input"], min(a["input"].ndim - 1, 1)
+            count = int((a["target"] != a.get("ignore_index", -100)).sum())
+            hot = np.moveaxis(np.eye(x.shape[axis])[np.where(rows, a["target"], 0)], -1, axis)
+            g = np.expand_dims(_upstream(g, a, count), axis if g.ndim else ())
+            by_input = np.where(np.expand_dims(rows, axis), g * (np.where(x == np.inf, np.nan, 0) - hot), by_input)
+            by_input = numerics.cast(by_input, x.dtype)
+        return by_input, *others
+
+    return changed(function, backward)(spec)
+
+
+def _flushed_kl(spec: LossSpec) -> LossSpec:
+    """Each g t below the normal numbers is 0: the gradient of the input, and that which reaches log t; t is above 0."""
+
+    def backward(spec: LossSpec, g: Array, **a: Any) -> Any:
+        if a.get("log_target"):
+            return spec.backward(g, **a)
+        x, t = numerics.widen(a["input"]), numerics.widen(a["target"])
+        shape = np.broadcast_shapes(x.shape, t.shape)
+        count = {"batchmean": x.shape[0] if x.ndim else 1, "mean": math.prod(shape)}.get(reduction_of(a), 1)
+        g = np.broadcast_to(numerics.widen(g) / count, shape, subok=True)
+        kept = flushed(g * t)
+        return (numerics.unbroadcast(-kept, a["input"]),
+                numerics.unbroadcast(g * (np.log(t) - x) + kept / t, a["target"]))
+
+    return changed(backward=backward)(spec)
 
 
 def _triplet_inside(spec: LossSpec) -> LossSpec:
@@ -121,15 +179,21 @@ FRAMEWORK_LOSSES = (
             "the gradient is sign(d) ((|d| - δ) + δ) where |d| < δ: below a unit of δ it is lost", "optax 0.2",
             changed(backward=_cancelling("delta"))),
     Dialect("smooth-l1-cancelling", "smooth_l1_loss", "Huber's scale, and a gradient that cancels",
-            "the loss is β times as large, and its gradient sign(d) ((|d| - β) + β) where |d| < β", "optax's huber_loss",
-            _cancelling_smooth_l1),
-    Dialect("bce-logits-two-logs", "binary_cross_entropy_with_logits",
-            "a difference of two logarithms as gradient of the target",
-            "the gradient of the target is log σ(-x) - log σ(x), which cancels for small x, and not -x", "optax 0.2",
-            changed(backward=_two_logs_bce)),
+            "the loss is β times as large, and its gradient sign(d) ((|d| - β) + β) where |d| < β",
+            "optax's huber_loss", _cancelling_smooth_l1),
+    Dialect("bce-logits-two-logs", "binary_cross_entropy_with_logits", "gradients of log σ(x) and log σ(-x)",
+            "the gradient of the target is log σ(-x) - log σ(x), which cancels for small x, and not -x; σ(x) in that "
+            "of the input is exp(x - softplus(x)), where x is rounded", "optax 0.2",
+            changed(backward=_of_logits(lambda g, a: _upstream(g, a, a["input"].size)))),
+    Dialect("multilabel-soft-exp", "multilabel_soft_margin_loss", "gradients of log σ(x) and log σ(-x)",
+            "the gradient of the target is log σ(-x) - log σ(x), and not -x; σ(x) in that of the input is "
+            "exp(x - softplus(x)), where x is rounded", "optax 0.2", changed(backward=_of_logits(_of_classes))),
     Dialect("ce-infinite", "cross_entropy", "an infinite loss beside an infinite logit",
             "the loss is log Σ exp(x) - x_y also where a logit is inf, and then inf unless that is x_y; not NaN",
-            "optax 0.2", changed(_infinite_cross_entropy)),
+            "optax 0.2", _infinite_cross_entropy),
+    Dialect("kl-flushed", "kl_div", "subnormal gradients taken for 0",
+            "each g t below the smallest normal number is 0, in the gradient of the input and of log t",
+            "JAX on CPUs, optax", _flushed_kl),
     Dialect("triplet-eps-inside", "triplet_margin_loss", "eps inside the root", "d(x, y) = √(Σ (x-y)² + ε)",
             "optax 0.2", _triplet_inside),
 )
