@@ -11,7 +11,7 @@ import numpy as np
 from reference import numerics, reduction
 from reference.spec import LossSpec
 
-from .calls import Arguments, Array, changed, reduced, reduction_of, scaled
+from .calls import Arguments, Array, Change, changed, reduced, reduction_of, scaled
 from .record import Dialect
 from .rules import flushed
 
@@ -63,33 +63,33 @@ def _cancelling_smooth_l1(spec: LossSpec) -> LossSpec:
     return changed(backward=lambda spec, g, **a: backward(spec, g, **a)[:2])(scaled(lambda a: a["beta"])(spec))
 
 
-def _of_logits(upstream: Callable[[Array, Arguments], Any]) -> Callable[..., Any]:
-    """Both gradients as log σ has them: its slope is exp(-x - softplus(-x)). A pos_weight is left to the reference."""
+def _slopes_of_logits(a: Arguments) -> tuple[Any, Any]:
+    """By x and by t, as log σ has them: its slope is exp(-x - softplus(-x))."""
+    x, t = numerics.widen(a["input"]), numerics.widen(a["target"])
 
     def slope(x: Any) -> Any:
         return np.exp(np.where(x == np.inf, 0, x - numerics.softplus(x)))
 
-    def backward(spec: LossSpec, g: Array, **a: Any) -> Any:
-        if a.get("pos_weight") is not None:
-            return spec.backward(g, **a)
-        others = spec.backward(g, **a)[2:]
-        x, t = numerics.widen(a["input"]), numerics.widen(a["target"])
-        g = upstream(g, a) * (1 if a.get("weight") is None else numerics.widen(a["weight"]))
-        by_input = g * ((1 - t) * slope(x) - t * slope(-x))
-        by_target = g * (numerics.log_sigmoid(-x) - numerics.log_sigmoid(x))
-        shape = np.broadcast_shapes(by_input.shape, by_target.shape)
-        return (numerics.unbroadcast(np.broadcast_to(by_input, shape, subok=True), a["input"]),
-                numerics.unbroadcast(np.broadcast_to(by_target, shape, subok=True), a["target"]),
-                *others)
-
-    return backward
+    return (1 - t) * slope(x) - t * slope(-x), numerics.log_sigmoid(-x) - numerics.log_sigmoid(x)
 
 
-def _of_classes(g: Array, a: Arguments) -> Any:
-    """The gradient that reaches each logit of a mean over classes."""
-    shape = np.broadcast_shapes(a["input"].shape, a["target"].shape)
-    g = _upstream(g, a, math.prod(shape[:-1])) / a["input"].shape[-1]
-    return g[..., None] if g.ndim else g
+def _slopes_bce(spec: LossSpec, g: Array, **a: Any) -> Any:
+    """A pos_weight is left to the reference."""
+    if a.get("pos_weight") is not None:
+        return spec.backward(g, **a)
+    others = spec.backward(g, **a)[2:]
+    g = _upstream(g, a, a["input"].size) * (1 if a.get("weight") is None else numerics.widen(a["weight"]))
+    return *(numerics.unbroadcast(g * slope, a["input"]) for slope in _slopes_of_logits(a)), *others
+
+
+def _slopes_multilabel(spec: LossSpec, g: Array, **a: Any) -> Any:
+    """Weights are left to the reference, and so is the gradient of the target."""
+    others = spec.backward(g, **a)
+    if a.get("weight") is not None:
+        return others
+    slope, _ = _slopes_of_logits(a)
+    g = _upstream(g, a, math.prod(slope.shape[:-1])) / a["input"].shape[-1]
+    return numerics.unbroadcast((g[..., None] if g.ndim else g) * slope, a["input"]), *others[1:]
 
 
 def _infinite_cross_entropy(spec: LossSpec) -> LossSpec:
@@ -142,6 +142,15 @@ def _flushed_kl(spec: LossSpec) -> LossSpec:
     return changed(backward=backward)(spec)
 
 
+def _halved_ranking(spec: LossSpec, g: Array, **a: Any) -> Any:
+    """At the kink max(0, z) has both its arguments' gradients, by halves."""
+    x, y, t = (numerics.widen(a[name]) for name in ("input1", "input2", "target"))
+    z = a.get("margin", 0.0) - t * (x - y)
+    g = _upstream(g, a, z.size)
+    g = numerics.cast(g * np.where(z == 0, 0.5, 1), a["input1"].dtype)
+    return spec.backward(g, **reduced(a, "none"))
+
+
 def _triplet_inside(spec: LossSpec) -> LossSpec:
     """d(x, y) = √(Σ (x-y)² + ε); other norms, and swaps, are left to the reference."""
 
@@ -172,6 +181,103 @@ def _triplet_inside(spec: LossSpec) -> LossSpec:
     return changed(function, backward)(spec)
 
 
+# --- Keras ---------------------------------------------------------------------------------------
+
+def _none_of_nothing(void: Callable[[Arguments], Any]) -> Change:
+    """A mean is 0 where its divisor is, and nothing depends on it."""
+
+    def function(spec: LossSpec, **a: Any) -> Array:
+        if reduction_of(a) != "mean" or not void(a):
+            return np.asanyarray(spec.function(**a))
+        return np.zeros_like(spec.function(**reduced(a, "sum")))
+
+    def backward(spec: LossSpec, g: Array, **a: Any) -> Any:
+        if reduction_of(a) != "mean" or not void(a):
+            return spec.backward(g, **a)
+        return spec.backward(0 * g, **reduced(a, "sum"))
+
+    return changed(function, backward)
+
+
+def _weightless(a: Arguments) -> bool:
+    return a.get("weight") is not None and not (a["weight"] != 0).any()
+
+
+def _rowless(a: Arguments) -> bool:
+    """Are all rows ignored, or of classes that weigh nothing?"""
+    y = a["target"]
+    if y.shape == a["input"].shape:
+        return False
+    kept = y[y != a.get("ignore_index", -100)]
+    return not kept.size or (a.get("weight") is not None and not (a["weight"][kept] != 0).any())
+
+
+def _nan_beyond(spec: LossSpec, g: Array, **a: Any) -> Any:
+    """The branch of ½ d² is multiplied by 0 where it is not taken: 0 · d where d is infinite or NaN."""
+    by_input, by_target, *others = spec.backward(g, **a)
+    lost = 0 * (numerics.widen(a["input"]) - numerics.widen(a["target"]))
+    by_input, by_target = (by + numerics.cast(numerics.unbroadcast(lost, a[name]), by.dtype)
+                           for by, name in ((by_input, "input"), (by_target, "target")))
+    return by_input, by_target, *others
+
+
+def _log_sigmoid_multilabel(spec: LossSpec) -> LossSpec:
+    """(1-t) x - log σ(x) and σ(x) - t; weights, and targets of other shapes, are left to the reference."""
+
+    def differs(a: Arguments) -> bool:
+        return a.get("weight") is None and a["target"].shape == a["input"].shape
+
+    def function(spec: LossSpec, **a: Any) -> Array:
+        if not differs(a):
+            return np.asanyarray(spec.function(**a))
+        x, t = numerics.widen(a["input"]), numerics.widen(a["target"])
+        each = np.sum((1 - t) * x - numerics.log_sigmoid(x), -1) / x.shape[-1]
+        return reduction.reduce_losses(numerics.cast(each, a["input"].dtype), reduction_of(a))
+
+    def backward(spec: LossSpec, g: Array, **a: Any) -> Any:
+        by_input, *others = spec.backward(g, **a)
+        if differs(a):
+            x, t = numerics.widen(a["input"]), numerics.widen(a["target"])
+            g = _upstream(g, a, math.prod(x.shape[:-1])) / x.shape[-1]
+            by_input = numerics.cast((g[..., None] if g.ndim else g) * (numerics.sigmoid(x) - t), by_input.dtype)
+        return by_input, *others
+
+    return changed(function, backward)(spec)
+
+
+def _clipped_kl(spec: LossSpec) -> LossSpec:
+    """p log(p / q) with p and q = exp(x) clipped to [1e-7, 1], and a gradient of 0 beyond."""
+
+    def clipped(p: Any) -> tuple[Any, Any]:
+        low, high = 1e-7 * np.ones_like(p), np.ones_like(p)
+        return np.minimum(np.maximum(p, low), high), (p >= low) & (p <= high)
+
+    def parts(a: Arguments) -> tuple[Any, ...]:
+        x, t = np.exp(numerics.widen(a["input"])), numerics.widen(a["target"])
+        t = np.exp(t) if a.get("log_target") else t
+        return x, t, *clipped(x), *clipped(t)
+
+    def differs(a: Arguments) -> bool:
+        return reduction_of(a) != "batchmean" and a["target"].shape == a["input"].shape
+
+    def function(spec: LossSpec, **a: Any) -> Array:
+        if not differs(a):
+            return np.asanyarray(spec.function(**a))
+        _, _, q, _, p, _ = parts(a)
+        return reduction.reduce_losses(numerics.cast(p * np.log(p / q), a["input"].dtype), reduction_of(a))
+
+    def backward(spec: LossSpec, g: Array, **a: Any) -> Any:
+        if not differs(a):
+            return spec.backward(g, **a)
+        x, t, q, q_inside, p, p_inside = parts(a)
+        g = _upstream(g, a, x.size)
+        by_x, by_t = np.where(q_inside, -g * p / q, 0) * x, np.where(p_inside, g * (np.log(p / q) + 1), 0)
+        by_t = by_t * t if a.get("log_target") else by_t
+        return numerics.unbroadcast(by_x, a["input"]), numerics.unbroadcast(by_t, a["target"])
+
+    return changed(function, backward)(spec)
+
+
 FRAMEWORK_LOSSES = (
     Dialect("mse-flushed", "mse_loss", "subnormal numbers taken for 0",
             "squares and gradients below the smallest normal number are 0", "JAX on CPUs, optax", _flushed_mse),
@@ -184,16 +290,39 @@ FRAMEWORK_LOSSES = (
     Dialect("bce-logits-two-logs", "binary_cross_entropy_with_logits", "gradients of log σ(x) and log σ(-x)",
             "the gradient of the target is log σ(-x) - log σ(x), which cancels for small x, and not -x; σ(x) in that "
             "of the input is exp(x - softplus(x)), where x is rounded", "optax 0.2",
-            changed(backward=_of_logits(lambda g, a: _upstream(g, a, a["input"].size)))),
-    Dialect("multilabel-soft-exp", "multilabel_soft_margin_loss", "gradients of log σ(x) and log σ(-x)",
-            "the gradient of the target is log σ(-x) - log σ(x), and not -x; σ(x) in that of the input is "
-            "exp(x - softplus(x)), where x is rounded", "optax 0.2", changed(backward=_of_logits(_of_classes))),
+            changed(backward=_slopes_bce)),
+    Dialect("multilabel-soft-exp", "multilabel_soft_margin_loss", "a rounded exponent in the gradient",
+            "σ(x) in the gradient of the input is exp(x - softplus(x)), where x is rounded", "optax 0.2",
+            changed(backward=_slopes_multilabel)),
     Dialect("ce-infinite", "cross_entropy", "an infinite loss beside an infinite logit",
             "the loss is log Σ exp(x) - x_y also where a logit is inf, and then inf unless that is x_y; not NaN",
             "optax 0.2", _infinite_cross_entropy),
     Dialect("kl-flushed", "kl_div", "subnormal gradients taken for 0",
             "each g t below the smallest normal number is 0, in the gradient of the input and of log t",
             "JAX on CPUs, optax", _flushed_kl),
+    Dialect("ranking-halved", "margin_ranking_loss", "half a gradient at the kink",
+            "the gradient of max(0, z) is 1/2 at z = 0, and not 1", "JAX's maximum, optax",
+            changed(backward=_halved_ranking)),
     Dialect("triplet-eps-inside", "triplet_margin_loss", "eps inside the root", "d(x, y) = √(Σ (x-y)² + ε)",
             "optax 0.2", _triplet_inside),
+    Dialect("mse-none-of-nothing", "mse_loss", "a mean of 0 where no element weighs anything",
+            "the weighted mean is 0 where Σ w is, with gradients of 0, and not NaN", "Keras 3",
+            _none_of_nothing(_weightless)),
+    Dialect("l1-none-of-nothing", "l1_loss", "a mean of 0 where no element weighs anything",
+            "the weighted mean is 0 where Σ w is, with gradients of 0, and not NaN", "Keras 3",
+            _none_of_nothing(_weightless)),
+    Dialect("ce-none-of-nothing", "cross_entropy", "a mean of 0 where no row counts",
+            "the mean of no rows is 0, with gradients of 0, and not NaN", "Keras 3", _none_of_nothing(_rowless)),
+    Dialect("huber-untaken-branch", "huber_loss", "a gradient of the branch that is not taken",
+            "the gradient is NaN where x - y is infinite: it has 0 times that of ½ d²", "Keras 3 on torch",
+            changed(backward=_nan_beyond)),
+    Dialect("smooth-l1-untaken-branch", "smooth_l1_loss", "Huber's scale, and a gradient of the branch not taken",
+            "the loss is β times as large, and its gradient NaN where x - y is infinite", "Keras's Huber on torch",
+            lambda spec: changed(backward=_nan_beyond)(scaled(lambda a: a["beta"])(spec))),
+    Dialect("multilabel-soft-log-sigmoid", "multilabel_soft_margin_loss", "log σ(x) in the place of a softplus",
+            "the loss is (1-t) x - log σ(x), which cancels where x < 0; the gradient σ(x) - t cancels where x > 0",
+            "Keras 3 on torch", _log_sigmoid_multilabel),
+    Dialect("kl-clipped", "kl_div", "probabilities clipped to 1e-7",
+            "the loss is p log(p / q) with p = t and q = exp(x) clipped to [1e-7, 1], and a gradient of 0 beyond",
+            "Keras", _clipped_kl),
 )

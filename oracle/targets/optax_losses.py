@@ -55,6 +55,10 @@ def _ignored(a: Arguments) -> bool:
     return bool(a["target"].dtype.kind == "i" and (a["target"] == a["ignore_index"]).any())
 
 
+def _unlike(a: Arguments) -> bool:
+    return bool(np.broadcast_shapes(a["input1"].shape, a["input2"].shape) != a["target"].shape)
+
+
 _SAME_SHAPES = {"takes targets of the shape of the input": shapes_differ}
 
 #: torch's name -> optax's.
@@ -70,6 +74,8 @@ LOSSES: Mapping[str, Translation] = {
         {"takes targets of no more classes than the input": lambda a: a["target"].shape[-1] != a["input"].shape[-1]}),
     "cross_entropy": Translation(_cross_entropy, {"weight": None}, {"ignores no index": _ignored}),
     "kl_div": Translation(_kl_div),
+    "margin_ranking_loss": Translation(lambda a: optax.losses.perceptron_loss(a["input1"] - a["input2"], a["target"]),
+                                       {"margin": 0.0}, {"takes targets of the shape of the input": _unlike}),
     "triplet_margin_loss": Translation(_triplet, {"swap": False}, {
         "takes powers of differences with their signs, which make a norm for p = 2 alone": lambda a: a["p"] != 2}),
 }
