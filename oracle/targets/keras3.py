@@ -1,4 +1,6 @@
-"""Keras 3: its optimizers, and what torch's options are called there. Its losses are in a file of their own.
+"""Keras 3: its optimizers, and what torch's options are called there.
+
+Its losses and initializers are in files of their own.
 
 The backend is torch unless one is chosen.
 
@@ -18,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from reference.optim import Parameter, SparseGrad
-from reference.spec import LossSpec, OptimSpec, Spec
+from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
 
 from ..cases import Case
 from ..evaluate import Outputs, Partial, stack_steps
@@ -28,6 +30,7 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 
 import keras  # it reads the variable when it is imported
 
+from .keras_init import run_init
 from .keras_losses import LOSSES, run_loss
 
 __all__ = ["VARIANTS", "default", "make"]
@@ -91,11 +94,14 @@ class _Keras:
     name = "keras:eager"
 
     def covers(self, spec: Spec) -> bool:
-        return isinstance(spec, LossSpec | OptimSpec)
+        return isinstance(spec, InitSpec | LossSpec | OptimSpec)
 
     def run(self, case: Case) -> Outputs:
         if case.dtype not in ("float64", "float32"):
             raise Unsupported(f"Keras rounds every operation to {case.dtype}; float32 and float64 are judged")
+        if isinstance(case.spec, InitSpec):
+            with _floatx(case.dtype), keras.device("cpu"):
+                return run_init(case)
         if case.spec.name not in {*_OPTIMIZERS, *LOSSES}:
             raise Unsupported(f"Keras has no counterpart of {case.spec.name} here")
         with _floatx(case.dtype), keras.device("cpu"):
