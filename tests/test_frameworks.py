@@ -16,6 +16,7 @@ import pytest
 
 from oracle import run, targets, waivers
 from oracle.cases import Case, parse, select
+from oracle.checking import check
 from oracle.diagnosis import Observation, diagnose
 from oracle.evaluate import Outputs
 from oracle.targets import TargetError, Unsupported
@@ -213,6 +214,26 @@ def test_sums_and_means_of_keras_are_those_of_elements() -> None:
     np.testing.assert_allclose(target.run(case)["output"], np.square(x - y).sum(), rtol=1e-6)
 
 
+@pytest.mark.parametrize("op", ["zeros_", "ones_", "constant_", "eye_"])
+def test_constants_of_keras_are_those_of_torch(op: str) -> None:
+    target = _loaded("keras")
+    records = [run.run_case(case, target) for case in select([op], ["float32", "float64"])]
+    assert {record.verdict for record in records} == {"exact"}
+    assert set(records[0].outputs) == {"tensor", "again"}
+
+
+@pytest.mark.parametrize(("op", "passes"), [("uniform_", True), ("normal_", True), ("xavier_uniform_", True),
+                                            ("xavier_normal_", False), ("kaiming_uniform_", True),
+                                            ("kaiming_normal_", False), ("orthogonal_", True)])
+def test_distributions_of_keras_are_those_of_torch_but_for_truncation(op: str, passes: bool) -> None:
+    _loaded("keras")
+    report = check(op, f"oracle.targets.keras_init:{op}", dtypes=["float32"], stream=False)
+    assert report.passed is passes
+    assert {record.verdict for record in report.records} <= {"within", "exceeds", "unsupported"}
+    assert all("density" in record.note or "variance" in record.note or "support" in record.note
+               for record in report.failures)
+
+
 @pytest.mark.parametrize(("framework", "op"), [("optax", "Adam"), ("optax", "SGD"), ("keras", "RMSprop")])
 def test_another_mistake_fails_in_spite_of_waivers(framework: str, op: str) -> None:
     seen = [s for s in _observed(_loaded(framework), op, "float32", enough=4)
@@ -254,6 +275,8 @@ def test_tables_name_options_and_states_of_torch(framework: str) -> None:
     ("keras", "cross_entropy/float32/weight=random,label_smoothing=0.1", "no weights of classes"),
     ("keras", "Muon/float32/default", "has no counterpart of Muon"),
     ("keras", "Adam/float16/default", "rounds every operation to float16"),
+    ("keras", "dirac_/float32/default", "has no counterpart of dirac_"),
+    ("keras", "xavier_normal_/float32/default", "--as xavier_normal_ --no-stream"),
     ("keras", "Adam/float32/weight_decay=0.1", "L2 is a regularizer"),
     ("keras", "NAdam/float32/momentum_decay=0.5", "Keras has no momentum_decay"),
 ])

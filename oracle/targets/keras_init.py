@@ -65,12 +65,12 @@ def xavier_normal_(tensor: Any) -> Any:
 
 def kaiming_uniform_(tensor: Any, mode: str = "fan_in") -> Any:
     """HeUniform; VarianceScaling is what takes a mode."""
-    return _fill(tensor, keras.initializers.VarianceScaling(2.0, mode, "uniform"))
+    return _fill(tensor, keras.initializers.VarianceScaling(2.0, mode.lower(), "uniform"))
 
 
 def kaiming_normal_(tensor: Any, mode: str = "fan_in") -> Any:
     """HeNormal, which is truncated; VarianceScaling is what takes a mode."""
-    return _fill(tensor, keras.initializers.VarianceScaling(2.0, mode, "truncated_normal"))
+    return _fill(tensor, keras.initializers.VarianceScaling(2.0, mode.lower(), "truncated_normal"))
 
 
 def orthogonal_(tensor: Any, gain: float = 1.0) -> Any:
