@@ -43,7 +43,8 @@ class Translation:
         for why, applies in self.cannot.items():
             if applies(a):
                 raise Unsupported(f"{framework} {why}")
-        return a, reduction.resolve(a["reduction"], a.get("size_average"), a.get("reduce"), extra=("batchmean",))
+        return a, reduction.resolve(a["reduction"], size_average=a.get("size_average"), reduce=a.get("reduce"),
+                                    extra=("batchmean",))
 
 
 def shapes_differ(a: Arguments) -> bool:
