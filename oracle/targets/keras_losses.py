@@ -86,7 +86,8 @@ def _smoothed_and_ignored(a: Arguments) -> bool:
 
 
 _SHAPES = {"takes targets of the shape of the input": shapes_differ,
-           "gives no losses, whatever the reduction, where there are none": lambda a: a["input"].size == 0}
+           "gives no losses, whatever the reduction, where there are none": lambda a: a["input"].size == 0,
+           "takes integers for floating numbers": lambda a: a["input"].dtype.kind in "biu"}
 
 #: torch's name -> Keras's.
 LOSSES: Mapping[str, Translation] = {
