@@ -104,6 +104,7 @@ LOSSES: Mapping[str, Translation] = {
     "cross_entropy": Translation(_cross_entropy, {}, {
         "has no weights of classes beside smoothed labels or probabilities":
             lambda a: a["weight"] is not None and _smoothed_or_soft(a),
+        "smooths by negative numbers too, which torch ignores": lambda a: a["label_smoothing"] < 0,
         "ignores no index of smoothed labels": _smoothed_and_ignored, **{k: _SHAPES[k] for k in list(_SHAPES)[1:]}}),
     "kl_div": Translation(_kl_div, {}, _SHAPES),
     "poisson_nll_loss": Translation(_elements(keras.losses.Poisson), {"log_input": False, "full": False}, _SHAPES),

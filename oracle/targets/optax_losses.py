@@ -72,7 +72,9 @@ LOSSES: Mapping[str, Translation] = {
     "multilabel_soft_margin_loss": Translation(
         lambda a: optax.sigmoid_binary_cross_entropy(a["input"], a["target"]).mean(-1), {"weight": None},
         {"takes targets of no more classes than the input": lambda a: a["target"].shape[-1] != a["input"].shape[-1]}),
-    "cross_entropy": Translation(_cross_entropy, {"weight": None}, {"ignores no index": _ignored}),
+    "cross_entropy": Translation(_cross_entropy, {"weight": None}, {
+        "ignores no index": _ignored,
+        "smooths by negative numbers too, which torch ignores": lambda a: a["label_smoothing"] < 0}),
     "kl_div": Translation(_kl_div),
     "margin_ranking_loss": Translation(lambda a: optax.losses.perceptron_loss(a["input1"] - a["input2"], a["target"]),
                                        {"margin": 0.0}, {"takes targets of the shape of the input": _unlike}),
