@@ -312,7 +312,7 @@ def _xavier_std(shape: Sequence[int], gain: float = 1.0) -> float:
 
 
 def _kaiming_std(shape: Sequence[int], a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> float:
-    return float(calculate_gain(nonlinearity, a)) / math.sqrt(_fans(shape)[mode == "fan_out"])
+    return float(calculate_gain(nonlinearity, a)) / math.sqrt(_fans(shape)[mode.lower() == "fan_out"])
 
 
 def _fans(shape: Sequence[int]) -> tuple[int, int]:

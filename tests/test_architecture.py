@@ -36,8 +36,9 @@ LAYERS = {
 
 #: The files that may import a framework.
 FRAMEWORKS = {"torch": {"oracle.targets.pytorch", "oracle.targets.user_torch"},
-              "jax": {"oracle.targets.optax_jax", "oracle.targets.user_jax"}, "optax": {"oracle.targets.optax_jax"},
-              "keras": {"oracle.targets.keras3"}}
+              "jax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses", "oracle.targets.user_jax"},
+              "optax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses"},
+              "keras": {"oracle.targets.keras3", "oracle.targets.keras_init", "oracle.targets.keras_losses"}}
 
 
 def _imports(path: Path, package: str) -> set[str]:

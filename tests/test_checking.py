@@ -268,6 +268,15 @@ def test_states_of_other_names_are_compared_through_a_mapping_alone() -> None:
 # --- initializers --------------------------------------------------------------------------------
 
 
+def test_torch_passes_as_a_stranger_whose_stream_is_another() -> None:
+    """With modes in capitals, and with no numbers of no fan."""
+    report = oracle.check("kaiming_uniform_", "torch.nn.init:kaiming_uniform_", dtypes=["float32"], stream=False)
+    assert report.passed, report.failures
+    cases = [record.case for record in report.records]
+    assert any("mode=FAN_OUT" in case for case in cases)
+    assert any("shape=0x3" in case and "mode=fan_out" in case for case in cases)
+
+
 def test_an_initializer_with_its_own_stream_is_judged_by_its_distribution() -> None:
     def own(tensor: torch.Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> torch.Tensor:
         return tensor.copy_(torch.from_numpy(np.random.normal(mean, std, tuple(tensor.shape))))

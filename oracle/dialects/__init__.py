@@ -11,7 +11,9 @@ from collections.abc import Mapping
 
 from .adam import ADAM
 from .init import INIT
+from .keras_losses import KERAS_LOSSES
 from .losses import LOSSES
+from .optax_losses import OPTAX_LOSSES
 from .optim import OPTIM
 from .record import Dialect
 from .torch_losses import TORCH_LOSSES
@@ -20,7 +22,7 @@ from .torch_optim import TORCH_OPTIM
 __all__ = ["DIALECTS", "Dialect", "dialects_of"]
 
 DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (
-    *TORCH_LOSSES, *TORCH_OPTIM, *LOSSES, *ADAM, *OPTIM, *INIT)}
+    *TORCH_LOSSES, *TORCH_OPTIM, *LOSSES, *OPTAX_LOSSES, *KERAS_LOSSES, *ADAM, *OPTIM, *INIT)}
 
 
 def dialects_of(op: str) -> list[Dialect]:

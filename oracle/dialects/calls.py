@@ -12,7 +12,7 @@ from reference import numerics, reduction
 from reference.spec import LossSpec
 
 __all__ = ["Arguments", "Array", "Change", "called", "changed", "mean_of_losses", "mean_over", "reduced",
-           "reduction_of", "scaled"]
+           "reduction_of", "scaled", "upstream"]
 
 Array = np.ndarray[Any, Any]
 Change = Callable[[LossSpec], LossSpec]
@@ -55,6 +55,11 @@ def reduction_of(a: Arguments) -> str:
 
 def reduced(a: Arguments, to: str) -> dict[str, Any]:
     return {k: v for k, v in a.items() if k not in ("size_average", "reduce")} | {"reduction": to}
+
+
+def upstream(g: Array, a: Arguments, count: int) -> Any:
+    """The gradient that reaches each of so many losses."""
+    return numerics.widen(g) / count if reduction_of(a) == "mean" else numerics.widen(g)
 
 
 def mean_over(divisor: Callable[[Arguments], Any]) -> Change:

@@ -1,4 +1,8 @@
-"""Keras 3: its optimizers, and what torch's options are called there. The backend is torch unless one is chosen.
+"""Keras 3: its optimizers, and what torch's options are called there.
+
+Its losses and initializers are in files of their own.
+
+The backend is torch unless one is chosen.
 
 Each parameter has an optimizer of its own, so that one without a gradient sits a step out as in torch, and groups
 have options of their own. Who maximizes hands over the gradient with the other sign. Keras keeps learning rates in
@@ -16,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from reference.optim import Parameter, SparseGrad
-from reference.spec import OptimSpec, Spec
+from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
 
 from ..cases import Case
 from ..evaluate import Outputs, Partial, stack_steps
@@ -25,6 +29,9 @@ from . import Target, TargetError, Unsupported
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 import keras  # it reads the variable when it is imported
+
+from .keras_init import run_init
+from .keras_losses import LOSSES, run_loss
 
 __all__ = ["VARIANTS", "default", "make"]
 
@@ -87,14 +94,19 @@ class _Keras:
     name = "keras:eager"
 
     def covers(self, spec: Spec) -> bool:
-        return isinstance(spec, OptimSpec)
+        return isinstance(spec, InitSpec | LossSpec | OptimSpec)
 
     def run(self, case: Case) -> Outputs:
         if case.dtype not in ("float64", "float32"):
             raise Unsupported(f"Keras rounds every operation to {case.dtype}; float32 and float64 are judged")
-        if case.spec.name not in _OPTIMIZERS:
+        if isinstance(case.spec, InitSpec):
+            with _floatx(case.dtype), keras.device("cpu"):
+                return run_init(case)
+        if case.spec.name not in {*_OPTIMIZERS, *LOSSES}:
             raise Unsupported(f"Keras has no counterpart of {case.spec.name} here")
         with _floatx(case.dtype), keras.device("cpu"):
+            if isinstance(case.spec, LossSpec):
+                return run_loss(case)
             return _trajectory(_OPTIMIZERS[case.spec.name], case)
 
     def script(self, case: Case) -> str:

@@ -1,4 +1,4 @@
-"""optax with JAX: its optimizers, and what torch's options are called there.
+"""optax with JAX: its optimizers, and what torch's options are called there. Its losses are in a file of their own.
 
 Each parameter has a transformation of its own, so that one without a gradient sits a step out as in torch, and
 groups have options of their own. What torch does to a gradient first (a sign for ``maximize``, L2) is a chain of
@@ -17,11 +17,12 @@ import optax
 from jax import numpy as jnp
 
 from reference.optim import Parameter, SparseGrad
-from reference.spec import OptimSpec, Spec
+from reference.spec import LossSpec, OptimSpec, Spec
 
 from ..cases import Case
 from ..evaluate import Outputs, Partial, stack_steps
 from . import Target, TargetError, Unsupported
+from .optax_losses import LOSSES, run_loss
 
 __all__ = ["VARIANTS", "default", "make"]
 
@@ -105,14 +106,16 @@ class _Optax:
         self.variant, self.name = variant, f"optax:{variant}"
 
     def covers(self, spec: Spec) -> bool:
-        return isinstance(spec, OptimSpec)
+        return isinstance(spec, LossSpec | OptimSpec)
 
     def run(self, case: Case) -> Outputs:
         if case.dtype not in ("float64", "float32"):
             raise Unsupported(f"optax rounds every operation to {case.dtype}; float32 and float64 are judged")
-        if case.spec.name not in _OPTIMIZERS:
+        if case.spec.name not in {*_OPTIMIZERS, *LOSSES}:
             raise Unsupported(f"optax has no counterpart of {case.spec.name} here")
         with jax.enable_x64(case.dtype == "float64"), jax.default_device(jax.devices("cpu")[0]):
+            if isinstance(case.spec, LossSpec):
+                return run_loss(case, self.variant == "jit")
             return _trajectory(_OPTIMIZERS[case.spec.name], case, self.variant == "jit")
 
     def script(self, case: Case) -> str:
