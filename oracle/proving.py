@@ -38,13 +38,17 @@ from .mutation import Mutant, mutants, planted_in
 from .run import Record, run_case
 from .truth import Truth
 
-__all__ = ["TIMEOUT", "Proof", "ProvingError", "Variant", "chosen", "count", "header", "of_module", "of_op",
-           "prove"]
+__all__ = ["MOST_EFFORT", "TIMEOUT", "Proof", "ProvingError", "Variant", "chosen", "count", "header", "of_module",
+           "of_op", "prove"]
 
 _Calls = Mapping[shared.Place, Sequence[str]]  #: by function the cases that call it, in the order to try them
 
 #: Seconds of a processor's time that a variant may take for a case.
 TIMEOUT = 3.0
+
+#: The effort of a case above which no mutant of a shared module is tried on it: 200 steps of a trajectory, say, each
+#: of which calls what the first ones call.
+MOST_EFFORT = 2000
 
 
 class ProvingError(Exception):
@@ -205,6 +209,8 @@ def _calls(modules: Sequence[str]) -> dict[str, _Calls]:
     for op in sorted({op for module in modules for op in shared.ops_of(module)}):
         for case in select([op]):
             rank = (case.dtype != "float32", effort(case), case.id)
+            if rank[1] > MOST_EFFORT:
+                continue
             _draw(case)
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")

@@ -199,12 +199,7 @@ def planted(mutant: Mutant) -> Iterator[None]:
     Raises:
         Exception: what a module raises that is run with another constant.
     """
-    module = sys.modules[_PACKAGE + mutant.op]
-    statement = _source(module.__name__).top.get(mutant.function)
-    if isinstance(statement, ast.Assign | ast.AnnAssign):
-        changes = _of_constant(mutant, module)
-    else:
-        changes = [_of_function(mutant, module)]
+    changes = _changes(mutant)
     old = [(holder, name, getattr(holder, name)) for holder, name, _ in changes]
     for holder, name, new in changes:
         setattr(holder, name, new)
@@ -218,15 +213,26 @@ def planted(mutant: Mutant) -> Iterator[None]:
 _Change = tuple[Any, str, Any]  #: of what, which attribute, and what it becomes
 
 
-@lru_cache(2)
-def _code(mutant: Mutant, file: str) -> CodeType:
-    return compile(mutant.source, file, "exec", dont_inherit=True)
+@lru_cache(1)  # of the mutant that case after case is run with
+def _changes(mutant: Mutant) -> list[_Change]:
+    module = sys.modules[_PACKAGE + mutant.op]
+    if _is_constant(module.__name__, mutant.function):
+        return _of_constant(mutant, module)
+    return [_of_function(mutant, module)]
+
+
+def _is_constant(module: str, name: str) -> bool:
+    return isinstance(_source(module).top.get(name), ast.Assign | ast.AnnAssign)
+
+
+def _code(mutant: Mutant, module: ModuleType) -> CodeType:
+    return compile(mutant.source, str(module.__file__), "exec", dont_inherit=True)
 
 
 def _of_function(mutant: Mutant, module: ModuleType) -> _Change:
     function = max((one for one in _all_functions(module) if one.__qualname__ == mutant.function
                     and one.__code__.co_firstlineno <= mutant.line), key=lambda one: one.__code__.co_firstlineno)
-    (code,) = (one for one in _codes(_code(mutant, str(module.__file__))) if one.co_qualname == mutant.function
+    (code,) = (one for one in _codes(_code(mutant, module)) if one.co_qualname == mutant.function
                and one.co_firstlineno == function.__code__.co_firstlineno)
     return function, "__code__", code
 
@@ -258,7 +264,7 @@ def _of_constant(mutant: Mutant, module: ModuleType) -> list[_Change]:
     twin.__package__, twin.__file__ = module.__package__, module.__file__
     sys.modules[twin.__name__] = twin  # a NamedTuple looks itself up
     try:
-        exec(_code(mutant, str(module.__file__)), vars(twin))
+        exec(_code(mutant, module), vars(twin))
     finally:
         del sys.modules[twin.__name__]
     return [(holder, name, getattr(twin, constant)) for constant in _following(module.__name__, mutant.function)
@@ -270,8 +276,7 @@ def _following(module: str, constant: str) -> set[str]:
     source = _source(module)
     found = {name for name, statement in source.top.items() if statement is source.top[constant]}
     while new := {name for name, statement in source.top.items()
-                  if isinstance(statement, ast.Assign | ast.AnnAssign) and name not in found
-                  and found & set(names_read(statement))}:
+                  if _is_constant(module, name) and name not in found and found & set(names_read(statement))}:
         found |= new
     return found
 
@@ -289,7 +294,7 @@ def _loaded() -> list[str]:
 def feel(mutant: Mutant) -> set[Place]:
     """The functions of which a case has to call one, or it cannot feel the mutant."""
     module = _PACKAGE + mutant.op
-    if not isinstance(_source(module).top.get(mutant.function), ast.Assign | ast.AnnAssign):
+    if not _is_constant(module, mutant.function):
         return {(module, mutant.function)}
     constants = {(module, name) for name in _following(module, mutant.function)}
     return {(where, name) for where in _loaded() for name in _source(where).parts
