@@ -4,6 +4,7 @@ Changed is what a case evaluates: the functions and constants of the op's own mo
 ``backward`` or ``optimizer`` reaches. Left alone is what decides no value that a case compares: docstrings,
 annotations, default arguments, warnings, what raises, what is computed only to decide whether to raise, and
 the reading of stored state. A swap in what is symmetric (:data:`SYMMETRIC`) is no change, and is not made.
+The modules that ops share have mutants of their own: see :mod:`oracle.shared`.
 
 >>> from reference import registry
 >>> mutant = next(m for m in mutants(registry.get("Adam")) if m.kind == "Pow->left")

@@ -2,7 +2,8 @@
 
 Variants are the dialects and the mutants of :mod:`oracle.mutation`. One is killed by the first shipped case in
 float32 on which the oracle disagrees with it. A dialect may differ in another type alone, and is looked for in all.
-So is a mutant of a module that ops share (:mod:`oracle.shared`), on the cases of all ops that call what it changes.
+So is a mutant of a module that ops share (:mod:`oracle.shared`), on cases of all ops that call what it changes. It may
+differ for balls alone: then it is planted in the proof, and killed where the reference disagrees with what that says.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import numpy as np
 from reference import random, registry
 from reference.spec import LossSpec, OptimSpec, Spec
 
-from . import run, shared, waivers
+from . import run, shared, truth, waivers
 from .cases import BadCaseError, Case, chosen_specs, parse, select
 from .checking import effort, in_order
 from .dialects import dialects_of
@@ -38,17 +39,21 @@ from .mutation import Mutant, mutants, planted_in
 from .run import Record, run_case
 from .truth import Truth
 
-__all__ = ["MOST_EFFORT", "TIMEOUT", "Proof", "ProvingError", "Variant", "chosen", "count", "header", "of_module",
-           "of_op", "prove"]
+__all__ = ["TIMEOUT", "Proof", "ProvingError", "Variant", "chosen", "count", "header", "of_module", "of_op",
+           "prove"]
 
-_Calls = Mapping[shared.Place, Sequence[str]]  #: by function the cases that call it, in the order to try them
+#: By function the cases that call it, and those whose proofs do, in the order to try them.
+_Calls = Mapping[shared.Place, tuple[Sequence[str], Sequence[str]]]
+
+#: Mutants of shared modules are tried on so many cases of each op in float32 and in each other type, those first that
+#: tell most, that are of no more effort: what each step of a long trajectory calls, the first ones call.
+RUNS, OTHER_RUNS, MOST_EFFORT = 120, 30, 1000
+
+#: They are planted in so many proofs, of the first ones of each op that are of no more effort.
+ALL_PROOFS, PROOFS, PROOF_EFFORT = 20, 6, 100
 
 #: Seconds of a processor's time that a variant may take for a case.
 TIMEOUT = 3.0
-
-#: The effort of a case above which no mutant of a shared module is tried on it: 200 steps of a trajectory, say, each
-#: of which calls what the first ones call.
-MOST_EFFORT = 2000
 
 
 class ProvingError(Exception):
@@ -204,21 +209,33 @@ def _all_of_module(module: str, equivalents: Sequence[Equivalent], calls: _Calls
 
 
 def _calls(modules: Sequence[str]) -> dict[str, _Calls]:
-    """For each of some modules the cases that call its functions: float32 first, then the cheap ones."""
-    found: dict[shared.Place, list[tuple[bool, int, str]]] = defaultdict(list)
+    """For each of some modules the cases that call its functions, and those whose proofs do; ops take turns."""
+    runs: _Ranked = defaultdict(list)
+    proofs: _Ranked = defaultdict(list)
     for op in sorted({op for module in modules for op in shared.ops_of(module)}):
-        for case in select([op]):
-            rank = (case.dtype != "float32", effort(case), case.id)
-            if rank[1] > MOST_EFFORT:
-                continue
-            _draw(case)
-            with warnings.catch_warnings(), np.errstate(all="ignore"):
-                warnings.simplefilter("ignore")
-                for place in shared.called(partial(evaluate, case, FLOATS)):
-                    found[place].append(rank)
-    ranked = {place: [case for *_, case in sorted(ranks)] for place, ranks in found.items()}
-    return {module: {place: ranked.get(place, []) for mutant in shared.shared_mutants(module)
-                     for place in shared.feel(mutant)} for module in modules}
+        for dtype in registry.get(op).dtypes:
+            shipped, single = in_order(op, [dtype]), dtype == "float32"
+            _note(runs, [case for case in shipped if effort(case) <= MOST_EFFORT][:RUNS if single else OTHER_RUNS],
+                  partial(evaluate, lift=FLOATS))
+            if single:
+                _note(proofs, [case for case in shipped if effort(case) <= PROOF_EFFORT][:PROOFS], truth.prove)
+    return {module: {place: ([id_ for *_, id_ in sorted(runs[place])],
+                             [id_ for *_, id_ in sorted(proofs[place])][:ALL_PROOFS])
+                     for mutant in shared.shared_mutants(module) for place in shared.feel(mutant)}
+            for module in modules}
+
+
+_Ranked = dict[shared.Place, list[tuple[bool, int, str]]]
+
+
+def _note(found: _Ranked, tried: Sequence[Case], how: Callable[[Case], object]) -> None:
+    """For each function that cases call these, with their rank among those of all ops."""
+    for rank, case in enumerate(tried):
+        _draw(case)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            for place in shared.called(partial(how, case)):
+                found[place].append((case.dtype != "float32", rank, case.id))
 
 
 def _draw(case: Case) -> None:
@@ -336,8 +353,9 @@ class _SharedBench(_Bench):
                 pass
         except (Exception, _TimeIsUp) as error:  # a constant may be what a module does not load with
             return dataclasses.replace(variant, killed_by="import", verdict="crashed", note=f"{error!r}")
-        found = next((record for case in self._feeling(mutant)
-                      if (record := self._shown(case, mutant)) is not None and record.fails), None)
+        found = next(filter(None, itertools.chain(
+            (self._shown(case, mutant) for case in self._feeling(mutant, 0)),
+            (self._misled(case, mutant) for case in self._feeling(mutant, 1)))), None)
         spent = round(time.process_time() - began, 4)
         if found is None:
             return dataclasses.replace(variant, seconds=spent)
@@ -345,16 +363,17 @@ class _SharedBench(_Bench):
         return dataclasses.replace(variant, killed_by=found.case, verdict=found.verdict, note=found.note,
                                    seconds=spent)
 
-    def _feeling(self, mutant: Mutant) -> Iterator[Case]:
-        """The cases to try: what killed most, then float32, then the cheap ones."""
-        ids = dict.fromkeys(id_ for place in sorted(shared.feel(mutant)) for id_ in self._calls.get(place, ()))
+    def _feeling(self, mutant: Mutant, how: int) -> Iterator[Case]:
+        """The cases that call (0) or whose proofs call (1) what is changed; what killed most comes first."""
+        ids = dict.fromkeys(id_ for place in sorted(shared.feel(mutant)) if place in self._calls
+                            for id_ in self._calls[place][how])
         for id_ in sorted(ids, key=lambda id_: -self._kills[id_]):  # a stable sort
             if id_ not in self._cases:
                 self._cases[id_] = parse(id_)
             yield self._cases[id_]
 
     def _shown(self, case: Case, mutant: Mutant) -> Record | None:
-        """What the oracle says of it; None where it gives to the last bit what the reference gives."""
+        """The disagreement with the mutant, if any; there is none where it gives what the reference gives."""
         target = _Planted(case.spec, partial(_planted, mutant))
         if case.id not in self._plain:
             _draw(case)
@@ -362,7 +381,19 @@ class _SharedBench(_Bench):
         outputs, failure = run.answer(case, target)
         if failure is None and _alike(outputs, self._plain[case.id]):
             return None
-        return run_case(case, target, self._accepted, self._truths_of(case))
+        record = run_case(case, target, self._accepted, self._truths_of(case))
+        return record if record.fails else None
+
+    def _misled(self, case: Case, mutant: Mutant) -> Record | None:
+        """The disagreement of the reference with what is proven by the mutant: code for balls alone runs there."""
+        _draw(case)
+        try:
+            with _limited(10 * TIMEOUT), _planted(mutant):
+                truths = truth.prove(case)
+        except (Exception, _TimeIsUp) as error:
+            return run_case(case, _Failing(repr(error)), self._accepted)
+        record = run_case(case, _Planted(case.spec), self._accepted, truths)
+        return dataclasses.replace(record, note=f"{record.note} (mutant in the proof)") if record.fails else None
 
 
 @contextlib.contextmanager
@@ -406,6 +437,23 @@ class _Planted:
                 return evaluate(changed, FLOATS)
         except _TimeIsUp:
             raise TimeoutError(f"no answer within {TIMEOUT} seconds of processor time") from None
+
+    def script(self, case: Case) -> str:
+        return ""
+
+
+@dataclass
+class _Failing:
+    """A target that has no answer, and says why."""
+
+    why: str
+    name: str = "reference"
+
+    def covers(self, spec: Spec) -> bool:
+        return True
+
+    def run(self, case: Case) -> Outputs:
+        raise RuntimeError(self.why)
 
     def script(self, case: Case) -> str:
         return ""
