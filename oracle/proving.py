@@ -393,7 +393,8 @@ class _SharedBench(_Bench):
         except (Exception, _TimeIsUp) as error:
             return run_case(case, _Failing(repr(error)), self._accepted)
         record = run_case(case, _Planted(case.spec), self._accepted, truths)
-        return dataclasses.replace(record, note=f"{record.note} (mutant in the proof)") if record.fails else None
+        note = f"{record.note} (mutant in the proof)".strip()
+        return dataclasses.replace(record, note=note) if record.fails else None
 
 
 @contextlib.contextmanager

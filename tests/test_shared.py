@@ -179,9 +179,10 @@ def test_a_case_calls_what_it_runs() -> None:
 
 # --- what becomes of them ------------------------------------------------------------------------
 
-def _of_one(monkeypatch: pytest.MonkeyPatch, mutant: Mutant) -> proving.Variant:
+def _of_one(monkeypatch: pytest.MonkeyPatch, mutant: Mutant, ops: tuple[str, ...] = ("soft_margin_loss",),
+            ) -> proving.Variant:
     monkeypatch.setattr(shared, "shared_mutants", lambda name: (mutant,))
-    monkeypatch.setattr(shared, "ops_of", lambda name: ["soft_margin_loss", "multilabel_soft_margin_loss"])
+    monkeypatch.setattr(shared, "ops_of", lambda name: ops)
     (variant,) = prove([], (), modules=[mutant.op]).variants
     return variant
 
@@ -198,6 +199,13 @@ def test_what_is_the_same_survives(monkeypatch: pytest.MonkeyPatch) -> None:
     variant = _of_one(monkeypatch, _handmade("numerics", "softplus", "np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))",
                                              "np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)"))
     assert variant.survives
+
+
+def test_what_runs_in_proofs_alone_is_found_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    variant = _of_one(monkeypatch, _handmade("losses._pairs", "sign", "np.where(d > 0, 1,", "np.where(d > 0, 2,"),
+                      ops=("l1_loss",))
+    assert variant.killed_by.startswith("l1_loss/float32/")
+    assert (variant.verdict, variant.note) == ("exceeds", "(mutant in the proof)")
 
 
 @pytest.mark.parametrize(("function", "old", "new", "note"), [
