@@ -46,8 +46,8 @@ __all__ = ["TIMEOUT", "Proof", "ProvingError", "Variant", "chosen", "count", "he
 _Calls = Mapping[shared.Place, tuple[Sequence[str], Sequence[str]]]
 
 #: Mutants of shared modules are tried on so many cases of each op in float32 and in each other type, those first that
-#: tell most, that are of no more effort: what each step of a long trajectory calls, the first ones call.
-RUNS, OTHER_RUNS, MOST_EFFORT = 120, 30, 1000
+#: tell most; on no trajectory of more steps, as the first ones call what the others call.
+RUNS, OTHER_RUNS, STEPS = 120, 60, 10
 
 #: They are planted in so many proofs, of the first ones of each op that are of no more effort.
 ALL_PROOFS, PROOFS, PROOF_EFFORT = 20, 6, 100
@@ -215,7 +215,7 @@ def _calls(modules: Sequence[str]) -> dict[str, _Calls]:
     for op in sorted({op for module in modules for op in shared.ops_of(module)}):
         for dtype in registry.get(op).dtypes:
             shipped, single = in_order(op, [dtype]), dtype == "float32"
-            _note(runs, [case for case in shipped if effort(case) <= MOST_EFFORT][:RUNS if single else OTHER_RUNS],
+            _note(runs, [case for case in shipped if _steps(case) <= STEPS][:RUNS if single else OTHER_RUNS],
                   partial(evaluate, lift=FLOATS))
             if single:
                 _note(proofs, [case for case in shipped if effort(case) <= PROOF_EFFORT][:PROOFS], truth.prove)
@@ -223,6 +223,10 @@ def _calls(modules: Sequence[str]) -> dict[str, _Calls]:
                              [id_ for *_, id_ in sorted(proofs[place])][:ALL_PROOFS])
                      for mutant in shared.shared_mutants(module) for place in shared.feel(mutant)}
             for module in modules}
+
+
+def _steps(case: Case) -> int:
+    return len(case.inputs.gradients) if isinstance(case.spec, OptimSpec) else 1
 
 
 _Ranked = dict[shared.Place, list[tuple[bool, int, str]]]

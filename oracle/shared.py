@@ -94,7 +94,8 @@ class _Source:
         places |= {(".".join(self.imported[node.value.id]), node.attr) for node in attributes
                    if isinstance(node.value, ast.Name) and node.value.id in self.imported}
         return ({place for place in places if _is_known(place)},
-                {node.attr for node in attributes if getattr(node.value, "attr", "") not in self.foreign})
+                {node.attr for node in attributes if getattr(node.value, "attr", "") not in self.foreign
+                 and not _is_numpys(node.value)})
 
 
 def _read(part: ast.AST) -> Iterator[ast.AST]:
@@ -110,7 +111,11 @@ def _foreign(tree: ast.Module) -> set[str]:
     """Attributes of ``self`` that hold what NumPy made: their methods are none of the project's."""
     made = [node for node in ast.walk(tree) if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)]
     return {target.attr for node in made for target in node.targets
-            if isinstance(target, ast.Attribute) and ast.unparse(node.value).startswith("np.")}
+            if isinstance(target, ast.Attribute) and _is_numpys(node.value)}
+
+
+def _is_numpys(node: ast.AST) -> bool:
+    return ast.unparse(node).startswith(("np.", "math."))
 
 
 @cache
