@@ -120,13 +120,17 @@ def judge(name: str, got: Array, truth: Truth) -> Finding:
         return _judge_discrete(name, got, truth) if truth.discrete else _judge(name, got, truth)
 
 
+_OPEN = "an evaluation in this type may end anywhere: a branch is open, or a divisor may be 0"
+
+
 def _judge_discrete(name: str, got: Array, truth: Truth) -> Finding:
     differs = got != truth.hi
     if not np.any(differs):
         return Finding(name, Verdict.EXACT)
     index = _first(differs)
-    return Finding(name, Verdict.EXCEEDS, np.inf, np.inf, index, float(got[index]), float(truth.hi[index]), 0.0,
-                   "has to be equal")
+    bound = float(truth.bound[index])
+    verdict, note = (Verdict.EXCEEDS, "has to be equal") if bound == 0 else (Verdict.UNDECIDED, _OPEN)
+    return Finding(name, verdict, np.inf, np.inf, index, float(got[index]), float(truth.hi[index]), bound, note)
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ def _judge(name: str, got: Array, truth: Truth) -> Finding:
     verdict = _BY_RANK[int(e.rank.max())]
     index = _largest(e.share, e.rank == e.rank.max())
     note = {Verdict.RANGE: "overflow or underflow on the way to a representable value",
-            Verdict.UNDECIDED: "an evaluation in this type may end anywhere: a branch is open, or a divisor may be 0",
+            Verdict.UNDECIDED: _OPEN,
             Verdict.VACUOUS: _vacuous(truth.bound, truth.scale, e.rank == Verdict.VACUOUS.rank)}.get(verdict, "")
     return Finding(name, verdict, float(e.ulp[index]), float(e.share[index]), index, float(e.value[index]),
                    float(truth.hi[index]), float(e.allowed[index]), note)

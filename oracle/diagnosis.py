@@ -267,7 +267,7 @@ def floats(value: Any) -> Iterator[np.ndarray[Any, Any]]:
     elif isinstance(value, SparseGrad):
         yield from floats(value.values)
     elif isinstance(value, Objective):
-        yield from floats((value.blocks, value.target))
+        yield from floats((value.blocks, value.target, value.answers))
     elif isinstance(value, Mapping | Sequence) and not isinstance(value, str):
         for part in value.values() if isinstance(value, Mapping) else value:
             yield from floats(part)

@@ -5,7 +5,8 @@ a mapping from readable names to arrays, the same names that every target uses:
 
 * losses: ``output`` (of a named tuple of results its fields), and ``grad.<argument>`` for each argument
   that torch differentiates, ``grad.<argument>[0]`` and so on for one that is a tuple;
-* optimizers: ``param[i]`` and ``<state>[i]`` for the i-th parameter, stacked over the steps;
+* optimizers: ``param[i]`` and ``<state>[i]`` for the i-th parameter, stacked over the steps; of the state
+  arrays and counts;
 * initializers: ``tensor``; ``again``, a second one from the same generator, which may have kept a number
   back; and ``next_word`` and ``default_word``, the lower 31 bits of the words that this generator and the
   default one give next.
@@ -13,7 +14,9 @@ a mapping from readable names to arrays, the same names that every target uses:
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
@@ -102,16 +105,16 @@ def _(spec: OptimSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
     params: list[Parameter] = [p for group in groups for p in group["params"]]
     optimizer = spec.optimizer(groups, **lift.mapping(inputs.defaults))
     objective = inputs.objective and inputs.objective.converted(lift)
-    history: list[dict[str, Array]] = []
+    history: list[dict[str, Array | int]] = []
     for gradients in inputs.gradients:
         for p, g in zip(params, gradients, strict=True):
             p.grad = None if g is None else lift(g)
         optimizer.step(*closures(objective, params, [p.grad for p in params]))
-        now = {f"param[{i}]": p.data.copy() for i, p in enumerate(params)}
+        now: dict[str, Array | int] = {f"param[{i}]": p.data.copy() for i, p in enumerate(params)}
         for i, p in enumerate(params):
             state = {key: value.to_dense() if isinstance(value, SparseGrad) else value
                      for key, value in entries(optimizer.state.get(p, {}))}
-            now |= {f"{key}[{i}]": value.copy() for key, value in state.items() if isinstance(value, np.ndarray)}
+            now |= {f"{key}[{i}]": copy(value) for key, value in state.items() if isinstance(value, np.ndarray | int)}
         history.append(now)
     return stack_steps(history)
 
@@ -166,8 +169,10 @@ def closures(objective: Objective | None, params: Sequence[Any],
     if objective is None:
         return ()
 
+    answers = itertools.cycle(objective.answers)
+
     def closure() -> Any:
-        value, slopes = objective([p.data for p in params], gradients)
+        value, slopes = next(answers) if objective.answers else objective([p.data for p in params], gradients)
         for p, slope in zip(params, slopes, strict=True):
             p.grad = slope
         return value
@@ -181,7 +186,14 @@ def entries(state: Mapping[str, Any]) -> list[tuple[str, Any]]:
             for j, part in enumerate(value if isinstance(value, list) else [value])]
 
 
-def stack_steps(history: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-    """One array a name, steps along the first axis; a state that comes late starts where it appears."""
-    names = dict.fromkeys(name for now in history for name in now)
-    return {name: np.stack([now[name] for now in history if name in now]) for name in names}
+def stack_steps(history: Sequence[Mapping[str, Array | int]]) -> dict[str, Array]:
+    """One array a name, steps along the first axis; a state that comes late starts where it appears.
+
+    A state that is an integer at first, and an array later, starts where it is an array.
+    """
+    found: dict[str, list[Array | int]] = {}
+    for now in history:
+        for name, value in now.items():
+            found.setdefault(name, []).append(value)
+    return {name: np.stack([value for value in values if not isinstance(value, int)] or values)
+            for name, values in found.items()}

@@ -74,9 +74,10 @@ _NAMES = {a: b for pair in (
     ("total", "row_sum"), ("logical_and", "logical_or")) for a, b in (pair, pair[::-1])}
 _NAMES |= {"prod": "sum", "abs": "negative"}
 
-#: Functions whose arguments are not swapped: nothing would change, or the names are no arguments of a formula.
+#: Functions whose arguments are not swapped: nothing would change (the scalar product is that of real vectors), or
+#: the names are no arguments of a formula.
 SYMMETRIC = frozenset({"maximum", "minimum", "max", "min", "add", "multiply", "hypot", "result_type",
-                       "common_shape", "broadcast_pair", "broadcast_shapes", "isinstance", "gcd"})
+                       "common_shape", "broadcast_pair", "broadcast_shapes", "isinstance", "gcd", "vecdot"})
 
 #: Keywords that decide what is refused or said, or keep balls what they are, and no value.
 _SILENT_KEYWORDS = frozenset({"strict", "stacklevel", "subok", "old_name"})

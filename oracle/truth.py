@@ -43,7 +43,7 @@ class Truth:
     """The exact value of one output, element by element, and what may be asked of an implementation.
 
     ``hi + lo`` is the exact value to 106 bits. Where it is NaN or infinite there is no enclosure and
-    ``hi`` is what IEEE arithmetic gives the formula; ``discrete`` outputs are compared for equality.
+    ``hi`` is what IEEE arithmetic gives the formula; ``discrete`` outputs are compared for equality, if at all.
     """
 
     hi: Array
@@ -93,7 +93,7 @@ def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
     ieee: Mapping[str, Array] | None = None
     for name, value in exact.items():
         if not isinstance(value, BallArray):
-            truths[name] = _discrete(value)
+            truths[name] = _discrete(value, decided=name in reach)
             continue
         hi, lo, radius = parts[name]
         special = ~(np.isfinite(hi) & np.isfinite(radius))
@@ -149,7 +149,7 @@ def _evaluations(case: Case, accuracy: str, *, limited: bool) -> dict[str, _Part
             outputs = evaluate(case, _BALLS)
         except Undecided:
             return {}
-    return {name: split(v) for name, v in outputs.items() if isinstance(v, BallArray)}
+    return {name: split(v) if isinstance(v, BallArray) else (v, v, v) for name, v in outputs.items()}
 
 
 def _ieee(case: Case) -> dict[str, Array]:
@@ -181,9 +181,10 @@ def _scale(hi: Array, case: Case, dtype: str) -> Array:
     return np.broadcast_to(largest, hi.shape)
 
 
-def _discrete(value: Array) -> Truth:
-    zero = np.zeros(value.shape)
-    return Truth(np.asarray(value), zero, zero, zero, zero, zero != 0, value.dtype.name, discrete=True)
+def _discrete(value: Array, decided: bool) -> Truth:
+    """A count or a word; where a branch of the whole run is undecided, it may be any."""
+    zero, bound = np.zeros(value.shape), np.full(value.shape, 0.0 if decided else np.inf)
+    return Truth(np.asarray(value), zero, bound, bound, zero, zero != 0, value.dtype.name, discrete=True)
 
 
 def prove_gradients(case: Case, bits: int = 400, step: int = -100) -> dict[str, tuple[Array, Array]]:

@@ -157,13 +157,17 @@ class _Writer:
     def objective(self, o: Objective) -> dict[str, Any]:
         """What a closure evaluates."""
         return {"blocks": self.value("objective.blocks", o.blocks), "target": self.value("objective.target", o.target),
-                "quartic": self.value("objective.quartic", o.quartic)}
+                "quartic": self.value("objective.quartic", o.quartic),
+                "answers": [{"value": self.value(f"objective.answers[{k}].value", value),
+                             "gradients": self.value(f"objective.answers[{k}].gradients", gradients)}
+                            for k, (value, gradients) in enumerate(o.answers)]}
 
     def truth(self, name: str, t: Truth) -> dict[str, Any]:
         """An output's truth."""
         head: dict[str, Any] = {"dtype": t.dtype, "shape": list(t.hi.shape)}
         if t.discrete:
-            return head | {"equal": self.tensor(f"{name}.equal", t.hi)}
+            undecided = {"decided": False} if np.any(t.bound) else {}
+            return head | {"equal": self.tensor(f"{name}.equal", t.hi)} | undecided
         parts = {"hi": t.hi, "bound": t.bound, "scale": _narrow(t.scale)}
         if np.any(t.lo):
             parts["lo"] = t.lo
@@ -287,8 +291,8 @@ def _truths(outputs: Mapping[str, Any], tensors: Mapping[str, Array]) -> dict[st
     for name, o in outputs.items():
         if "equal" in o:
             equal = tensors[o["equal"]]
-            zero = np.zeros(equal.shape)
-            truths[name] = Truth(equal, zero, zero, zero, zero, zero != 0, o["dtype"], discrete=True)
+            zero, bound = np.zeros(equal.shape), np.full(equal.shape, 0.0 if o.get("decided", True) else np.inf)
+            truths[name] = Truth(equal, zero, bound, bound, zero, zero != 0, o["dtype"], discrete=True)
             continue
         hi, bound = tensors[o["hi"]], tensors[o["bound"]]
         lo, special = (tensors[o[part]] if part in o else np.zeros(hi.shape, dtype)

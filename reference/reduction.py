@@ -28,13 +28,13 @@ def translate(size_average: bool | None, reduce: bool | None, stacklevel: int = 
     return reduction
 
 
-def resolve(reduction: str, size_average: bool | None = None, reduce: bool | None = None, *,
+def resolve(reduction: str, *, size_average: bool | None = None, reduce: bool | None = None,
             extra: tuple[str, ...] = (), old_name: bool = True, stacklevel: int = 4) -> str:
     """The reduction to apply: the older pair overrides ``reduction`` where either of it is given.
 
     Args:
         reduction: "none", "mean", "sum" or one of ``extra``; "elementwise_mean" is an old name of "mean".
-        size_average, reduce: the older pair, or None.
+        size_average, reduce: the older pair, or None; by name alone, since one is easily taken for the other.
         extra: reductions that this loss has besides, such as "batchmean".
         old_name: does this loss take "elementwise_mean"?
         stacklevel: of warnings; the default points at the caller of a loss that ``ieee`` decorates.

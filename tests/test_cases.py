@@ -19,7 +19,8 @@ from reference.spec import DTYPES, LossSpec, Spec, Trajectory
 def _arrays(inputs: Any) -> list[np.ndarray[Any, Any]]:
     if isinstance(inputs, Trajectory):
         gradients = [g for step in inputs.gradients for g in step if g is not None]
-        objective = inputs.objective and [*inputs.objective.blocks, inputs.objective.target]
+        objective = inputs.objective and [*inputs.objective.blocks, inputs.objective.target, *(
+            array for value, slopes in inputs.objective.answers for array in (value, *slopes))]
         return [*(p for group in inputs.groups for p in group.params),
                 *(a for g in gradients for a in ((g.indices, g.values) if isinstance(g, SparseGrad) else (g,))),
                 *(a for a in objective or () if a is not None)]

@@ -99,6 +99,9 @@ def test_discrete_outputs_have_to_be_equal() -> None:
     assert judge("next_word", np.array([1, 2], np.int32), truth).verdict == Verdict.EXACT
     finding = judge("next_word", np.array([1, 3], np.int32), truth)
     assert (finding.verdict, finding.index, finding.got, finding.truth) == (Verdict.EXCEEDS, (1,), 3.0, 2.0)
+    undecided = dataclasses.replace(truth, bound=np.full(2, np.inf))
+    assert judge("func_evals", np.array([1, 3], np.int32), undecided).verdict == Verdict.UNDECIDED
+    assert judge("func_evals", np.array([1, 2], np.int32), undecided).verdict == Verdict.EXACT
 
 
 def test_a_finding_names_the_worst_element_and_its_figures() -> None:

@@ -225,7 +225,9 @@ def test_fans(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(("dtype", "value"), [("int64", 1.7), ("int32", -3), ("uint8", -1), ("bool", 0.5),
-                                              ("int8", True), ("complex64", 1 + 2j), ("float32", np.float64(0.1))])
+                                              ("int8", True), ("complex64", 1 + 2j), ("float32", np.float64(0.1)),
+                                              ("float32", 0.5 + 0j), ("int16", 2.5 + 0j), ("uint16", -3),
+                                              ("uint64", -3)])
 def test_constants_of_other_types(dtype: str, value: Any) -> None:
     tensor = torch.nn.init.constant_(torch.zeros(3, dtype=getattr(torch, dtype)), value)
     assert init.constant_(np.zeros(3, dtype), value).tolist() == tensor.tolist()

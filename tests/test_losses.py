@@ -57,7 +57,8 @@ def lifted(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def finite(spec: LossSpec) -> list[Case]:
-    return [c for c in cases(spec, "float64") if c.options["regime"] not in ("inf", "nan")]
+    return [c for c in cases(spec, "float64") if c.options["regime"] not in ("inf", "nan")
+            and c.inputs["input"].dtype.kind == "f"]
 
 
 # --- second origins: plain loops in mpmath and fractions, element by element ---------------------
@@ -76,7 +77,7 @@ def slow_cross_entropy(arguments: dict[str, Any]) -> list[Any]:
     x, y, w = arguments["input"], arguments["target"], arguments.get("weight")
     x = x[None] if x.ndim == 1 else x
     y = y[None] if x.ndim != arguments["input"].ndim else y
-    smoothing, classes = mpmath.mpf(arguments.get("label_smoothing", 0.0)), range(x.shape[1])
+    smoothing, classes = mpmath.mpf(max(0.0, arguments.get("label_smoothing", 0.0))), range(x.shape[1])
     weights = [mpmath.mpf(1) if w is None else mpmath.mpf(float(w[c])) for c in classes]
     each, divisor = [], mpmath.mpf(0)
     for n, *place in itertools.product(range(x.shape[0]), *map(range, x.shape[2:])):

@@ -117,7 +117,7 @@ def test_balls_take_the_same_path() -> None:
     (False, True, "sum")])
 def test_older_arguments_of_reduction(size_average: bool | None, reduce: bool | None, meant: str) -> None:
     with pytest.warns(UserWarning, match=f"reduction='{meant}'"):
-        assert reduction.resolve("none", size_average, reduce) == meant
+        assert reduction.resolve("none", size_average=size_average, reduce=reduce) == meant
     with pytest.warns(UserWarning, match=meant):
         assert torch.nn._reduction.legacy_get_string(size_average, reduce) == meant
 

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from oracle.cases import Case, cases, parse, select
+from oracle.evaluate import closures, stack_steps
 from oracle.truth import prove, prove_gradients
 from reference import registry
-from reference.spec import LossSpec
+from reference.optim import Parameter
+from reference.spec import LossSpec, Objective
 
 #: Cases of the older arguments and of broadcasting targets warn, as torch does.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -97,6 +99,29 @@ def test_an_output_that_is_not_a_ball_has_to_be_equal() -> None:
     truth = prove(parse("Adam/float32/steps=2"))
     assert truth["step[0]"].discrete
     assert truth["step[0]"].hi.tolist() == [1.0, 2.0]
+
+
+def test_a_count_has_to_be_equal_where_every_branch_is_decided() -> None:
+    truth = prove(parse("LBFGS/float32/objective=too-short,start=zero,grad=constant,lr=2,max_iter=4,"
+                        "line_search_fn=strong_wolfe"))["func_evals[0]"]
+    assert (truth.hi.tolist(), truth.bound.tolist()) == ([5], [0.0])
+    truth = prove(parse("LBFGS/float32/grad=constant,layout=empty,objective=quadratic,lr=0.1,max_iter=4,max_eval=3,"
+                        "history_size=1,line_search_fn=strong_wolfe"))["func_evals[0]"]
+    assert truth.discrete
+    assert truth.bound.tolist() == [np.inf]
+
+
+def test_answers_are_given_in_turn_and_each_step_begins_with_the_first() -> None:
+    p = Parameter(np.ones(1))
+    answers = tuple((np.array(float(k)), (np.full(1, 10.0 * k),)) for k in range(2))
+    for _ in range(2):
+        (closure,) = closures(Objective(answers=answers), [p], [np.zeros(1)])
+        assert [(closure().item(), p.grad.item()) for _ in range(3)] == [(0.0, 0.0), (1.0, 10.0), (0.0, 0.0)]
+
+
+def test_a_state_that_is_an_integer_before_it_is_an_array_starts_as_the_array() -> None:
+    stacked = stack_steps([{"n": 1, "h": 1}, {"n": 2, "h": np.ones(())}])
+    assert {name: array.tolist() for name, array in stacked.items()} == {"n": [1, 2], "h": [1.0]}
 
 
 def test_the_scale_of_a_trajectory_is_that_of_each_step() -> None:

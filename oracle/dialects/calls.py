@@ -49,7 +49,8 @@ def scaled(factor: Callable[[Arguments], Any]) -> Change:
 
 
 def reduction_of(a: Arguments) -> str:
-    return reduction.resolve(a.get("reduction", "mean"), a.get("size_average"), a.get("reduce"), extra=("batchmean",))
+    return reduction.resolve(a.get("reduction", "mean"), size_average=a.get("size_average"), reduce=a.get("reduce"),
+                             extra=("batchmean",))
 
 
 def reduced(a: Arguments, to: str) -> dict[str, Any]:

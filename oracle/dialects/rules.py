@@ -73,8 +73,9 @@ _TINY = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-14, "bflo
 
 
 def flushed(x: Array) -> Array:
-    """The array with 0 for what is below its type's normal numbers."""
-    return np.asanyarray(np.where(np.abs(x) < _TINY[(getattr(x, "stands_for", None) or x.dtype).name], 0, x))
+    """The array with 0 for what is below its type's normal numbers; longdouble is there for NaN and infinity alone."""
+    tiny = _TINY.get((getattr(x, "stands_for", None) or x.dtype).name, 0.0)
+    return np.asanyarray(np.where(np.abs(x) < tiny, 0, x))
 
 
 def decayed(theta: Array, g: Array, options: Options) -> tuple[Array, Array]:

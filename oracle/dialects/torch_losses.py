@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from reference import losses, numerics, reduction
+from reference.losses.cosine_embedding import EPS
 from reference.spec import LossSpec
 
 from .record import Dialect
@@ -32,14 +33,14 @@ def _log_sigmoid_bce(spec: LossSpec) -> LossSpec:
         _, log_weight, w = factors(input, target, weight, pos_weight)
         elements = ((1 - target) * input - log_weight * numerics.log_sigmoid(input)) * w
         return reduction.reduce_losses(numerics.cast(elements, target.dtype),
-                                       reduction.resolve(reduction_, size_average, reduce))
+                                       reduction.resolve(reduction_, size_average=size_average, reduce=reduce))
 
     @numerics.ieee
     def backward(grad_output: Array, input: Array, target: Array, weight: Array | None = None,
                  size_average: bool | None = None, reduce: bool | None = None, reduction_: str = "mean",
                  pos_weight: Array | None = None) -> tuple[Array | None, ...]:
         v, _, w = factors(input, target, weight, pos_weight)
-        mean = reduction.resolve(reduction_, size_average, reduce) == "mean"
+        mean = reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean"
         g = (grad_output / input.size if mean else grad_output) * w
         sigma = numerics.sigmoid(input)
         if pos_weight is None:
@@ -77,12 +78,12 @@ def _overflowing_soft_margin(spec: LossSpec) -> LossSpec:
                  reduction_: str = "mean") -> Array:
         elements = np.log1p(np.exp(-target * input))
         return reduction.reduce_losses(numerics.cast(elements, input.dtype),
-                                       reduction.resolve(reduction_, size_average, reduce))
+                                       reduction.resolve(reduction_, size_average=size_average, reduce=reduce))
 
     @numerics.ieee
     def backward(grad_output: Array, input: Array, target: Array, size_average: bool | None = None,
                  reduce: bool | None = None, reduction_: str = "mean") -> tuple[Array | None, ...]:
-        mean = reduction.resolve(reduction_, size_average, reduce) == "mean"
+        mean = reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean"
         e = np.exp(-target * input)
         g = grad_output / input.size if mean else grad_output
         return numerics.unbroadcast(-g * target * e / (1 + e), input), None
@@ -93,8 +94,9 @@ def _overflowing_soft_margin(spec: LossSpec) -> LossSpec:
 def _unmasked_kl_div(spec: LossSpec) -> LossSpec:
     """Probabilities of 0 are multiplied out: 0 · inf is NaN, and so is 0/0, the derivative of t log t but for log t."""
 
-    def resolved(input: Array, *arguments: Any) -> tuple[str, int | None]:
-        kind = reduction.resolve(*arguments, extra=("batchmean",))
+    def resolved(input: Array, reduction_: str, size_average: bool | None,
+                 reduce: bool | None) -> tuple[str, int | None]:
+        kind = reduction.resolve(reduction_, size_average=size_average, reduce=reduce, extra=("batchmean",))
         return ("mean", input.shape[0] if input.ndim else 1) if kind == "batchmean" else (kind, None)
 
     @numerics.ieee
@@ -150,16 +152,52 @@ def _cosine_of_one_root(spec: LossSpec) -> LossSpec:
         each = losses.cosine_embedding_loss(input1, input2, target, margin, reduction="none")
         of_zero = np.where(target == 1, 1, np.where(target == -1, numerics.relu(0 * target - margin), 0))
         each = numerics.cast(np.where(with_finite_product(input1, input2), each, of_zero), each.dtype)
-        return reduction.reduce_losses(each, reduction.resolve(reduction_, size_average, reduce))
+        return reduction.reduce_losses(each, reduction.resolve(reduction_, size_average=size_average, reduce=reduce))
 
     @numerics.ieee
     def backward(grad_output: Array, input1: Array, input2: Array, target: Array, margin: float = 0,
                  size_average: bool | None = None, reduce: bool | None = None, reduction_: str = "mean") -> Any:
         shape = np.broadcast_shapes(np.broadcast_shapes(input1.shape, input2.shape)[:-1], target.shape)
-        mean = reduction.resolve(reduction_, size_average, reduce) == "mean"
+        mean = reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean"
         g = grad_output / int(np.prod(shape)) if mean else grad_output
         g = np.where(with_finite_product(input1, input2), np.broadcast_to(g, shape, subok=True), 0)
         return losses.cosine_embedding_loss_backward(g, input1, input2, target, margin, reduction="none")
+
+    return dataclasses.replace(spec, function=_torch_names(function), backward=_torch_names(backward))
+
+
+def _cosine_of_own_lengths(spec: LossSpec) -> LossSpec:
+    """x₁·x₂ / (|x₁| |x₂|), where a vector of one column is stretched for the product alone, and not for its length."""
+
+    def cosine(input1: Array, input2: Array) -> tuple[Array, list[Array]]:
+        wide = [numerics.widen(x) for x in (input1, input2)]
+        lengths = [np.sqrt(np.sum(x * x, -1, keepdims=True) + EPS) for x in wide]
+        return np.asanyarray(np.sum(wide[0] * wide[1], -1, keepdims=True) / lengths[0] / lengths[1]), lengths
+
+    @numerics.ieee
+    def function(input1: Array, input2: Array, target: Array, margin: float = 0, size_average: bool | None = None,
+                 reduce: bool | None = None, reduction_: str = "mean") -> Array:
+        cos = cosine(input1, input2)[0][..., 0]
+        each = np.where(target == 1, 1 - cos, np.where(target == -1, numerics.relu(cos - margin), 0))
+        return reduction.reduce_losses(numerics.cast(each, numerics.result_type(input1, input2)), reduction.resolve(
+            reduction_, size_average=size_average, reduce=reduce))
+
+    @numerics.ieee
+    def backward(grad_output: Array, input1: Array, input2: Array, target: Array, margin: float = 0,
+                 size_average: bool | None = None, reduce: bool | None = None, reduction_: str = "mean") -> Any:
+        cos, lengths = cosine(input1, input2)
+        y, g = target[..., None], grad_output[..., None]
+        g = np.where(y == 1, -g, np.where((y == -1) & (cos >= margin), g, 0))
+        g = g / g.size if reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean" else g
+        u1, u2 = numerics.widen(input1) / lengths[0], numerics.widen(input2) / lengths[1]
+        shape = np.broadcast_shapes(input1.shape, input2.shape, g.shape)
+        gradients = []
+        for x, u, v, length in ((input1, u1, u2, lengths[0]), (input2, u2, u1, lengths[1])):
+            first, second = (np.where((y == 1) | (y == -1), part * g / length, 0) for part in (v, cos * u))
+            stretched = np.broadcast_to(first, shape, subok=True)
+            slope = numerics.sum_to(stretched, x.shape) - numerics.sum_to(second, x.shape)
+            gradients.append(numerics.unbroadcast(slope, x))
+        return *gradients, None
 
     return dataclasses.replace(spec, function=_torch_names(function), backward=_torch_names(backward))
 
@@ -185,7 +223,7 @@ def _open_clamp(spec: LossSpec) -> LossSpec:
     def backward(grad_output: Array, size_average: bool | None = None, reduce: bool | None = None,
                  reduction_: str = "mean", **arguments: Any) -> Any:
         elements = spec.function(**arguments, reduction="none")
-        mean = reduction.resolve(reduction_, size_average, reduce) == "mean"
+        mean = reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean"
         g = np.where(elements > 0, grad_output / elements.size if mean else grad_output, 0)
         return spec.backward(numerics.cast(g, elements.dtype), **arguments, reduction="none")
 
@@ -200,7 +238,7 @@ def _open_hinge(spec: LossSpec) -> LossSpec:
                  size_average: bool | None = None, reduce: bool | None = None,
                  reduction_: str = "mean") -> tuple[Array | None, None]:
         slope = np.where(target != -1, 1, 0) - np.where((target != 1) & (margin - input > 0), 1, 0)
-        mean = reduction.resolve(reduction_, size_average, reduce) == "mean"
+        mean = reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean"
         g = grad_output / slope.size if mean else grad_output
         return numerics.unbroadcast(g * numerics.cast(slope, input.dtype), input), None
 
@@ -214,7 +252,7 @@ def _unclamped_bce(spec: LossSpec) -> LossSpec:
     def backward(grad_output: Array, input: Array, target: Array, weight: Array | None = None,
                  size_average: bool | None = None, reduce: bool | None = None,
                  reduction_: str = "mean") -> tuple[Array | None, ...]:
-        mean = reduction.resolve(reduction_, size_average, reduce) == "mean"
+        mean = reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean"
         g = (grad_output / input.size if mean else grad_output) * (1 if weight is None else weight)
         by_target = numerics.cast(g * (np.log1p(-input) - np.log(input)), target.dtype)
         return spec.backward(grad_output, input, target, weight, size_average, reduce, reduction_)[0], by_target, None
@@ -229,7 +267,7 @@ def _floorless_bce(spec: LossSpec) -> LossSpec:
     def backward(grad_output: Array, input: Array, target: Array, weight: Array | None = None,
                  size_average: bool | None = None, reduce: bool | None = None,
                  reduction_: str = "mean") -> tuple[Array | None, ...]:
-        mean = reduction.resolve(reduction_, size_average, reduce) == "mean"
+        mean = reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean"
         g = (grad_output / input.size if mean else grad_output) * (1 if weight is None else weight)
         by_input = numerics.cast(g * ((input - target) / (input * (1 - input))), input.dtype)
         return by_input, *spec.backward(grad_output, input, target, weight, size_average, reduce, reduction_)[1:]
@@ -269,7 +307,8 @@ def _multi_margin_drops_nan(spec: LossSpec) -> LossSpec:
         z = margin - np.take_along_axis(x, y, 1) + x
         z = np.where((np.arange(x.shape[1]) != y) & (z > 0), z, 0)
         each = np.sum(z**p, 1) / x.shape[1] * (1 if weight is None else weight[y[:, 0]])
-        return reduction.reduce_losses(each.reshape(target.shape), reduction.resolve(reduction_, size_average, reduce))
+        return reduction.reduce_losses(each.reshape(target.shape), reduction.resolve(
+            reduction_, size_average=size_average, reduce=reduce))
 
     return dataclasses.replace(spec, function=_torch_names(function))
 
@@ -287,7 +326,7 @@ def _multilabel_margin_drops_nan(spec: LossSpec) -> LossSpec:
         z = 1 - x[:, :, None] + x[:, None, :]
         z = np.where((count > 0)[:, :, None] & (count == 0)[:, None, :] & (z > 0), z, 0) * count[:, :, None]
         each = numerics.cast(np.sum(z, (1, 2)) / x.shape[1], input.dtype).reshape(input.shape[:-1])
-        return reduction.reduce_losses(each, reduction.resolve(reduction_, size_average, reduce))
+        return reduction.reduce_losses(each, reduction.resolve(reduction_, size_average=size_average, reduce=reduce))
 
     return dataclasses.replace(spec, function=_torch_names(function))
 
@@ -305,8 +344,8 @@ def _two_logs_multilabel_soft(spec: LossSpec) -> LossSpec:
             two_logs = numerics.log_sigmoid(-x) - numerics.log_sigmoid(x)
             shape = np.broadcast_shapes(input.shape, target.shape, () if weight is None else weight.shape)
             axis = input.ndim - 1
-            reduced = reduction.resolve(kwargs.get("reduction", "mean"), kwargs.get("size_average"),
-                                        kwargs.get("reduce"), old_name=False)
+            reduced = reduction.resolve(kwargs.get("reduction", "mean"), size_average=kwargs.get("size_average"),
+                                        reduce=kwargs.get("reduce"), old_name=False)
             g = numerics.widen(grad_output)
             g = np.expand_dims(g, axis) if reduced == "none" else g
             if reduced == "mean":
@@ -336,7 +375,8 @@ def _plain_norms(spec: LossSpec) -> LossSpec:
         d_neg = np.minimum(d_neg, norm(positive, negative, p, eps)) if swap else d_neg
         each = numerics.relu(margin + norm(anchor, positive, p, eps) - d_neg)
         dtype = numerics.result_type(anchor, positive, negative)
-        return reduction.reduce_losses(numerics.cast(each, dtype), reduction.resolve(reduction_, size_average, reduce))
+        return reduction.reduce_losses(numerics.cast(each, dtype), reduction.resolve(
+            reduction_, size_average=size_average, reduce=reduce))
 
     @numerics.ieee
     def backward(grad_output: Array, anchor: Array, positive: Array, negative: Array, margin: float = 1.0,
@@ -383,6 +423,9 @@ TORCH_LOSSES = (
     Dialect("cosine-one-root", "cosine_embedding_loss", "one root of the product of both squared lengths",
             "the divisor is the root of the product of both squared lengths, and the cosine 0 where that overflows",
             "torch 0.4 to 2.13", _cosine_of_one_root),
+    Dialect("cosine-own-lengths", "cosine_embedding_loss", "the length of one column alone",
+            "a vector of one column beside vectors of many has the length of that one component",
+            "torch 2.13", _cosine_of_own_lengths),
     Dialect("cosine-unmasked", "cosine_embedding_loss", "pairs that do not count multiplied by 0",
             "gradients of pairs that do not count are 0 times the cosine's, NaN where the pair holds NaN or infinity",
             "torch 0.4 to 2.13", _unmasked_cosine),

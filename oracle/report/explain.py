@@ -48,6 +48,8 @@ def shown_inputs(case: Case) -> Iterator[str]:
             yield f"  gradients of step {step + 1}: {', '.join(map(_show, gradients))}"
         if (more := len(case.inputs.gradients) - 3) > 0:
             yield f"  and {more} more steps; the script below has all"
+        for value, slopes in case.inputs.objective.answers if case.inputs.objective is not None else ():
+            yield f"  an evaluation gives {_show(value)}, and gradients {', '.join(map(_show, slopes))}"
         if case.inputs.objective is not None and case.inputs.objective.blocks:
             yield f"  objective: g·θ + |Aθ - b|² / 2 + {case.inputs.objective.quartic} Σθ⁴ / 4, with"
             yield from (f"    columns of A: {_show(block)}" for block in case.inputs.objective.blocks)

@@ -77,6 +77,16 @@ def _closure(objective: Objective | None, device: str) -> str:
         return ""
     blocks = ", ".join(f"{_literal(block)}.to({device!r})" for block in objective.blocks)
     target = "None" if objective.target is None else f"{_literal(objective.target)}.to({device!r})"
+    if objective.answers:
+        answers = "".join(f"    ({_literal(value)}.to({device!r}), [{', '.join(map(_literal, slopes))}]),\n"
+                          for value, slopes in objective.answers)
+        return (f"answers, evaluations = [\n{answers}], {{}}\n\n\n"
+                "def closure():\n"
+                "    k = evaluations[id(step)] = evaluations.get(id(step), -1) + 1\n"
+                "    value, slopes = answers[k % len(answers)]\n"
+                "    for p, slope in zip(params, slopes):\n"
+                f"        p.grad = slope.to({device!r}, copy=True)\n"
+                "    return value\n\n\n")
     return (f"blocks, target, quartic = [{blocks}], {target}, {objective.quartic!r}\n\n\n"
             "def closure():\n"
             "    thetas = [p.detach() for p in params]\n"
@@ -167,10 +177,13 @@ def _(spec: OptimSpec, case: Case, variant: str, device: str) -> str:
             '        history.setdefault(f"param[{i}]", []).append(p.detach().clone())\n'
             "        for key, value in optimizer.state.get(p, {}).items():\n"
             "            for j, part in enumerate(value if isinstance(value, list) else [value]):\n"
-            "                if isinstance(part, torch.Tensor):\n"
+            "                if isinstance(part, torch.Tensor | int):\n"
             '                    name = key if part is value else f"{key}.{j}"\n'
-            '                    history.setdefault(f"{name}[{i}]", []).append(part.clone().to_dense())\n'
-            "got = {name: torch.stack(values) for name, values in history.items()}\n")
+            '                    history.setdefault(f"{name}[{i}]", []).append(\n'
+            "                        part if isinstance(part, int) else part.clone().to_dense())\n"
+            "got = {name: torch.stack([v for v in values if not isinstance(v, int)]\n"
+            "                         or [torch.tensor(v) for v in values])\n"
+            "       for name, values in history.items()}\n")
 
 
 @_body.register

@@ -176,7 +176,7 @@ class _Torch:
         inner.retain_grad()
         return inner
 
-    def _trajectory(self, optimizer: Any, params: list[Any], trajectory: Trajectory) -> list[dict[str, Array]]:
+    def _trajectory(self, optimizer: Any, params: list[Any], trajectory: Trajectory) -> list[dict[str, Array | int]]:
         step = self._compiled(optimizer.step)
         objective = trajectory.objective and trajectory.objective.converted(lambda a: to_tensor(a, self.device))
         history = []
@@ -184,11 +184,11 @@ class _Torch:
             for p, g in zip(params, now, strict=True):
                 p.grad = None if g is None else to_gradient(g, self.device)
             step(*closures(objective, params, [p.grad for p in params]))
-            outputs = {f"param[{i}]": to_array(p) for i, p in enumerate(params)}
+            outputs: dict[str, Array | int] = {f"param[{i}]": to_array(p) for i, p in enumerate(params)}
             for i, p in enumerate(params):
                 state = entries(optimizer.state.get(p, {}))
-                outputs |= {f"{key}[{i}]": to_array(value.to_dense()) for key, value in state
-                            if isinstance(value, torch.Tensor)}
+                outputs |= {f"{key}[{i}]": value if isinstance(value, int) else to_array(value.to_dense())
+                            for key, value in state if isinstance(value, torch.Tensor | int)}
             history.append(outputs)
         return history
 

@@ -6,7 +6,7 @@ import math
 import numbers
 from typing import Any
 
-__all__ = ["calculate_gain", "root"]
+__all__ = ["as_exact_as", "calculate_gain", "root"]
 
 _LINEAR = frozenset({"linear", "sigmoid", *(f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3))})
 
@@ -39,26 +39,25 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> Any:
     Deviations: torch's sigmoid has 1, though its slope of 1/4 at 0 would ask for 4; self-normalizing
     networks (G. Klambauer et al., 2017) need "linear", not "selu".
     """
-    one: Any = _one_like(param)
     if nonlinearity in _LINEAR:
-        return 1.0 * one
+        return as_exact_as(param, 1.0)
     if nonlinearity == "tanh":
-        return 5.0 * one / 3
+        return as_exact_as(param, 5.0) / 3
     if nonlinearity == "relu":
-        return root(2.0 * one)
+        return root(as_exact_as(param, 2.0))
     if nonlinearity == "selu":
-        return 3.0 * one / 4
+        return as_exact_as(param, 3.0) / 4
     if nonlinearity != "leaky_relu":
         raise ValueError(f"nonlinearity must be one that torch has a gain for, got {nonlinearity!r}")
     if isinstance(param, bool) or not isinstance(param, numbers.Real | None):
         raise ValueError(f"param must be a real number, got {param!r}")
     slope: Any = 0.01 if param is None else param
-    return root(2.0 * one / (1 + slope**2))
+    return root(as_exact_as(param, 2.0) / (1 + slope**2))
 
 
-def _one_like(param: Any) -> Any:
-    """1 of the kind of a number, so that a proof of its precision covers constants too."""
-    return param**0 if hasattr(param, "sqrt") else 1.0
+def as_exact_as(number: Any, constant: float) -> Any:
+    """A constant of the kind of a number, so that a proof of the number's precision covers it too."""
+    return constant * number**0 if hasattr(number, "sqrt") else constant
 
 
 def root(x: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ def constant_(tensor: Array, val: float) -> Array:
     Args:
         tensor: array of any dtype and shape, filled in place.
         val: c, a real number (complex for a complex array). An integer array takes it without its
-            fraction, an unsigned one takes -c as the largest value plus 1 minus c.
+            fraction, an unsigned one an integer -c (no float) as the largest value plus 1 minus c.
 
     Returns:
         ``tensor``.
@@ -45,22 +46,23 @@ def constant_(tensor: Array, val: float) -> Array:
         number = val
     else:
         raise TypeError(f"val must be a number, got {type(val).__name__}")
-    if tensor.dtype.kind != "c" and not _holds(tensor, float(number)):
+    if tensor.dtype.kind != "c" and not _holds(tensor, number):
         raise RuntimeError(f"val must be within the range of {tensor.dtype.name}, got {val}")
     if tensor.dtype.kind in "iu":
-        info = np.iinfo(tensor.dtype)
-        number = int(number) % 2**info.bits if info.min == 0 else int(number)
+        number = np.asarray(int(number)).astype(tensor.dtype)  # modulo a power of 2 where it is unsigned
     tensor[...] = number
     return tensor
 
 
-def _holds(tensor: Array, number: float) -> bool:
+def _holds(tensor: Array, number: Any) -> bool:
     if tensor.dtype.kind in "iu":
         info = np.iinfo(tensor.dtype)
-        return bool((info.min or -info.max) <= number <= info.max)
+        if isinstance(number, numbers.Integral):
+            return (info.min or -info.max) <= int(number) <= info.max
+        return info.min <= float(number) <= info.max
     storage: Any = getattr(tensor, "stands_for", tensor.dtype)
     largest = LARGEST.get(storage.name, np.inf)
-    return not largest < abs(number) < np.inf
+    return not largest < abs(float(number)) < np.inf
 
 
 def _sized(n: int) -> dict[str, Any]:
@@ -84,6 +86,7 @@ SPEC = InitSpec(
                 RuntimeError, "range of float16"),
         Refusal("beyond float32", {"tensor": np.zeros(3, np.float32), "val": -1e39}, RuntimeError, "range of float32"),
         Refusal("beyond int8", {"tensor": np.zeros(3, np.int8), "val": 127.5}, RuntimeError, "range of int8"),
+        Refusal("floats do not wrap", {"tensor": np.zeros(3, np.uint8), "val": -0.5}, RuntimeError, "range of uint8"),
         Refusal("integers are numbers", {"tensor": np.zeros(3, np.int32), "val": float("nan")},
                 RuntimeError, "range of int32"),
         Refusal("complex into real", {"tensor": np.zeros(3), "val": 1j}, RuntimeError, "must be real"),

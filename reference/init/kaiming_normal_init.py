@@ -11,7 +11,7 @@ from .. import random
 from ..spec import Axis, InitSpec, Refusal
 from ._cases import GENERATOR, LAYOUT, NORMALS, SEED, draw, matrix
 from ._fans import calculate_correct_fan
-from ._gain import calculate_gain, root
+from ._gain import as_exact_as, calculate_gain, root
 
 __all__ = ["kaiming_normal_"]
 
@@ -57,7 +57,7 @@ def kaiming_normal_(tensor: Array, a: float = 0, mode: str = "fan_in", nonlinear
         return tensor
     fan = calculate_correct_fan(tensor, mode)
     gain = calculate_gain(nonlinearity, a)
-    std = gain / root(fan * gain**0)
+    std = gain / root(as_exact_as(gain, fan))
     return generator.normal_(tensor, 0.0, std)
 
 

@@ -11,7 +11,7 @@ from .. import random
 from ..spec import Axis, InitSpec, Refusal
 from ._cases import GENERATOR, LAYOUT, SEED, draw, matrix
 from ._fans import calculate_correct_fan
-from ._gain import calculate_gain, root
+from ._gain import as_exact_as, calculate_gain, root
 
 __all__ = ["kaiming_uniform_"]
 
@@ -57,8 +57,8 @@ def kaiming_uniform_(tensor: Array, a: float = 0, mode: str = "fan_in", nonlinea
         return tensor
     fan = calculate_correct_fan(tensor, mode)
     gain = calculate_gain(nonlinearity, a)
-    std = gain / root(fan * gain**0)
-    bound = root(3.0 * gain**0) * std
+    std = gain / root(as_exact_as(gain, fan))
+    bound = root(as_exact_as(gain, 3.0)) * std
     return generator.uniform_(tensor, -bound, bound)
 
 

@@ -63,7 +63,7 @@ def orthogonal_(tensor: Array, gain: float = 1, generator: random.Generator | No
     generator.normal_(normals)
     wide = rows < columns
     q = orthonormal_columns(normals.T if wide else normals)
-    view = tensor if tensor.ndim == 2 else tensor.reshape(rows, columns)
+    view = tensor.reshape(rows, columns)
     if not np.shares_memory(view, tensor):
         raise RuntimeError(f"tensor must have strides by which its last axes are one, got {tensor.strides}")
     view[...] = gain * (q.T if wide else q)

@@ -11,6 +11,7 @@ from .._storage import check_numbers
 from ..spec import Axis, InitSpec, Refusal
 from ._cases import GENERATOR, LAYOUT, NORMALS, SEED, WEIGHTS, draw, matrix
 from ._fans import calculate_fan_in_and_fan_out
+from ._gain import as_exact_as, root
 
 __all__ = ["xavier_normal_"]
 
@@ -52,8 +53,7 @@ def xavier_normal_(tensor: Array, gain: float = 1.0, generator: random.Generator
     if fan_in + fan_out == 0:
         raise ZeroDivisionError(f"tensor needs a fan in or fan out above 0, got shape {tensor.shape}")
     check_numbers(gain=gain)
-    one: Any = gain**0  # of gain's own kind, so that a proof of gain's precision covers the root too
-    return generator.normal_(tensor, 0.0, gain * np.sqrt(2.0 * one / (fan_in + fan_out)))
+    return generator.normal_(tensor, 0.0, gain * root(as_exact_as(gain, 2.0) / (fan_in + fan_out)))
 
 
 SPEC = InitSpec(

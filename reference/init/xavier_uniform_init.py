@@ -11,6 +11,7 @@ from .._storage import check_numbers
 from ..spec import Axis, InitSpec, Refusal
 from ._cases import GENERATOR, LAYOUT, SEED, draw, matrix
 from ._fans import calculate_fan_in_and_fan_out
+from ._gain import as_exact_as, root
 
 __all__ = ["xavier_uniform_"]
 
@@ -55,9 +56,8 @@ def xavier_uniform_(tensor: Array, gain: float = 1.0, generator: random.Generato
     if fan_in + fan_out == 0:
         raise ZeroDivisionError(f"tensor needs a fan in or fan out above 0, got shape {tensor.shape}")
     check_numbers(gain=gain)
-    one: Any = gain**0  # of gain's own kind, so that a proof of gain's precision covers the roots too
-    std = gain * np.sqrt(2.0 * one / (fan_in + fan_out))
-    a = np.sqrt(3.0 * one) * std
+    std = gain * root(as_exact_as(gain, 2.0) / (fan_in + fan_out))
+    a = root(as_exact_as(gain, 3.0)) * std
     return generator.uniform_(tensor, -a, a)
 
 

@@ -11,7 +11,7 @@ from ..numerics import Array, array, cast, ieee, is_floating, log_softmax, total
 from ..reduction import reduce_losses
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import refuser
-from ._classes import first_outside, log_partition, pick, places, scaled_softmax
+from ._classes import first_outside, log_partition, scaled_softmax
 from ._linear import Linear
 from ._module import LossModule
 
@@ -104,7 +104,7 @@ def adaptive_log_softmax_with_loss_backward(
     """
     x, y, bounds = _prepare(input, target, cutoffs, head_weight, tail, head_bias)
     place, members = _places(y, bounds)
-    g = cast(grad_output[0], x.dtype).reshape(-1) - cast(grad_output[1], x.dtype) / len(y)
+    g = cast(grad_output[0], x.dtype).ravel() - cast(grad_output[1], x.dtype) / len(y)
     delta = _delta(g, _head(x, head_weight, head_bias), place)
     grad_x = _product(delta, head_weight)
     pairs: list[tuple[Array | None, Array | None]] = []
@@ -133,6 +133,17 @@ def _prepare(input: Array, target: Array, cutoffs: Sequence[int], head_weight: A
         raise RuntimeError(f"input must have shape ({needed}F) for target of shape {y.shape}, not {x.shape}")
     if y.dtype not in (np.int64, np.int32):
         raise RuntimeError(f"target must be of dtype int64 or int32, not {y.dtype}")
+    _check_parameters(x, bounds, head_weight, tail, head_bias)
+    if not is_floating(x):
+        raise NotImplementedError(f"input must be floating, not {x.dtype}")
+    bounds = [*bounds, bounds[-1] + len(tail[-1][1])]
+    if (wrong := first_outside(y, 0, bounds[-1])) is not None:
+        raise RuntimeError(f"target must be in 0..{bounds[-1] - 1}, not {wrong}")
+    return x.reshape(y.size, x.shape[-1]), y.ravel().astype(np.int64), bounds
+
+
+def _check_parameters(x: Array, bounds: list[int], head_weight: Array, tail: Tail, head_bias: Array | None) -> None:
+    """Refuse parameters that have another shape than the cutoffs and the features ask for, or another dtype."""
     features = x.shape[-1]
     named: dict[str, tuple[Array, tuple[int, ...]]] = {
         "head_weight": (head_weight, (bounds[0] + len(bounds), features))}
@@ -151,12 +162,6 @@ def _prepare(input: Array, target: Array, cutoffs: Sequence[int], head_weight: A
             raise RuntimeError(f"{name} must have shape {shape}, not {given.shape}")
         if given.dtype != x.dtype:
             raise RuntimeError(f"{name} must have the dtype of input, {x.dtype}, not {given.dtype}")
-    if not is_floating(x):
-        raise NotImplementedError(f"input must be floating, not {x.dtype}")
-    bounds = [*bounds, bounds[-1] + len(tail[-1][1])]
-    if (wrong := first_outside(y, 0, bounds[-1])) is not None:
-        raise RuntimeError(f"target must be in 0..{bounds[-1] - 1}, not {wrong}")
-    return x.reshape(y.size, features), y.reshape(-1).astype(np.int64), bounds
 
 
 def check_cutoffs(cutoffs: Sequence[int]) -> list[int]:
@@ -195,14 +200,14 @@ def _head(x: Array, head_weight: Array, head_bias: Array | None) -> Array:
 def _delta(g: Array, logits: Array, index: Array) -> Array:
     """g ([c = y] - p_c), for each row."""
     delta = scaled_softmax(logits, -g, 1)
-    delta[places(index, 1)] += g
+    delta[np.arange(len(index)), index] += g
     return cast(delta, logits.dtype)
 
 
 def _log_p(logits: Array, index: Array) -> Array:
     """log_softmax(logits) at the index of each row."""
     largest, log_sum = log_partition(logits, 1)
-    return (pick(logits, index, 1) - largest) - log_sum
+    return (logits[np.arange(len(index)), index] - largest) - log_sum
 
 
 # --- cases ---------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def binary_cross_entropy_with_logits(
 
     Source: documentation of torch.nn.BCEWithLogitsLoss; 1 - σ(x) = σ(-x), and log σ(x) = -softplus(-x).
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x, t, w, v = _prepare(input, target, weight, pos_weight)
     given = [a for a in (w, v) if a is not None]
 
@@ -94,7 +94,7 @@ def binary_cross_entropy_with_logits_backward(
 
     Source: the derivative of softplus is σ.
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x, t, w, v = _prepare(input, target, weight, pos_weight)
     g = cast(grad_output, x.dtype)
     g = np.asanyarray(g / x.size) if reduction == "mean" else g

@@ -53,12 +53,12 @@ def binary_cross_entropy(input: Array, target: Array, weight: Array | None = Non
     Source: documentation of torch.nn.BCELoss; Bishop, Pattern Recognition and Machine Learning (2006),
     equation 4.90.
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     w = _check(input, target, weight)
 
-    def losses(x: Array, t: Array, *w: Array) -> Array:
+    def losses(x: Array, t: Array, w: Array | None = None) -> Array:
         unweighted = (t - 1) * _clamped(np.log1p(-x)) - t * _clamped(np.log(x))
-        return cast(unweighted * w[0], x.dtype) if w else unweighted
+        return unweighted if w is None else cast(unweighted * w, x.dtype)
 
     return reduce_blocks(losses, [input, target, *([] if w is None else [w])], reduction)
 
@@ -92,7 +92,7 @@ def binary_cross_entropy_backward(
 
     Source: differentiation; at the ends, torch as it is seen to behave.
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     w = _check(input, target, weight)
     g = cast(grad_output, input.dtype)
     g = np.asanyarray(g / input.size) if reduction == "mean" else g

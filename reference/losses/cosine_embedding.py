@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..blocks import map_blocks
-from ..numerics import Array, array, cast, ieee, relu, result_type, unbroadcast, vecdot, where, widen
+from ..numerics import Array, array, cast, ieee, isfinite, relu, result_type, unbroadcast, vecdot, where, widen
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, decided, poison, refuser
@@ -48,18 +48,18 @@ def cosine_embedding_loss(input1: Array, input2: Array, target: Array, margin: f
 
     Textbooks have no ε (which is 1e-12 rounded to float32, whatever the dtype), and no cosine of a vector of
     length 0, which is 0 here. torch takes the root of the product of the squares: it overflows where the
-    product does, and then the cosine counts as 0; in float16 ε is lost and a vector of length 0 gives NaN.
-    Where an input has one column for many of the other, torch takes the length of that column alone, and
-    "cosines" come out above 1.
+    product does, and then the cosine counts as 0, or is NaN where a square overflows as well; in float16 ε is
+    lost and a vector of length 0 gives NaN. Where an input has one column for many of the other, torch takes the
+    length of that column alone, and "cosines" come out above 1.
 
     >>> cosine_embedding_loss(np.array([3.0, 4.0]), np.array([1.0, 0.0]), np.array(1.0)).round(6).item()
     0.4
 
     Source: documentation of torch.nn.CosineEmbeddingLoss, which has no ε; that was found by value.
     """
-    reduction = resolve(reduction, size_average, reduce)
-    x1, x2, y, dtype = _prepare(input1, input2, target, margin)
-    cos, _, _ = _cosine(x1, x2)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
+    inputs, y, dtype = _prepare([input1, input2], target, margin)
+    cos, *_ = _cosine(*inputs)
     losses = np.where(y == 1, 1 - cos, np.where(y == -1, relu(cos - margin), 0))
     return reduce_losses(cast(losses, dtype), reduction)
 
@@ -89,57 +89,71 @@ def cosine_embedding_loss_backward(
 
     Source: differentiation.
     """
-    reduction = resolve(reduction, size_average, reduce)
-    x1, x2, y, _ = _prepare(input1, input2, target, margin)
-    cos, length1, length2 = (a[..., None] for a in _cosine(x1, x2))
-    y, g = y[..., None], widen(grad_output)[..., None]
-    g = np.where(y == 1, -g, np.where((y == -1) & (cos >= margin), g, 0))
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
+    inputs, y, _ = _prepare([input1, input2], target, margin)
+    cos, x1, x2, length1, length2, s1, s2 = _cosine(*inputs)
+    g = widen(grad_output)
+    g = np.where(y == 1, -g, np.where(cos >= margin, g, 0))
     g = g / g.size if reduction == "mean" else g
     counts = (y == 1) | (y == -1)
 
     def of_rows(x1: Array, x2: Array, *columns: Array) -> tuple[Array, Array]:
-        cos, length1, length2, g, counts = columns
+        cos, length1, length2, g1, g2, counts = columns
         u1, u2 = x1 / length1, x2 / length2
-        return (where(counts, (u2 - cos * u1) * (g / length1), 0),
-                where(counts, (u1 - cos * u2) * (g / length2), 0))
+        return where(counts, (u2 - cos * u1) * g1, 0), where(counts, (u1 - cos * u2) * g2, 0)
 
-    grad1, grad2 = map_blocks(of_rows, *map(np.atleast_2d, (x1, x2, cos, length1, length2, g, counts)))
-    shape = *g.shape[:-1], x1.shape[-1]
+    columns = (a[..., None] for a in (cos, length1, length2, g / length1 / s1, g / length2 / s2, counts))
+    grad1, grad2 = map_blocks(of_rows, *map(np.atleast_2d, (x1, x2, *columns)))
+    shape = *g.shape, x1.shape[-1]
     return unbroadcast(grad1.reshape(shape), input1), unbroadcast(grad2.reshape(shape), input2), None
 
 
-def _cosine(x1: Array, x2: Array) -> tuple[Array, Array, Array]:
-    """The cosine, and the lengths √(|x|² + ε)."""
-    length1, length2 = (np.sqrt(vecdot(x, x) + EPS) for x in (x1, x2))
-    return np.asanyarray(vecdot(x1, x2) / length1 / length2), length1, length2
+def _cosine(x1: Array, x2: Array) -> tuple[Array, ...]:
+    """The cosine; the vectors, divided by scales, their lengths, and the scales."""
+    (x1, length1, s1), (x2, length2, s2) = map(_measured, (x1, x2))
+    return np.asanyarray(vecdot(x1, x2) / length1 / length2), x1, x2, length1, length2, s1, s2
 
 
-def _prepare(input1: Array, input2: Array, target: Array,
-             margin: float) -> tuple[Array, Array, Array, np.dtype[Any]]:
+def _measured(x: Array) -> tuple[Array, Array, Array]:
+    """x/s, its length √(|x/s|² + ε/s²), and s: 1, but the largest component where the square of x overflows.
+
+    A square that overflows is so large that ε does not matter.
+    """
+    length = np.sqrt(vecdot(x, x) + EPS)
+    fits = isfinite(length)
+    if fits.all():
+        return x, length, np.ones_like(length)
+    s = np.where(fits, 1, np.max(np.abs(x), -1))
+    x = x / s[..., None]
+    return x, np.where(fits, length, np.sqrt(vecdot(x, x))), s
+
+
+def _prepare(inputs: list[Array], target: Array, margin: float) -> tuple[list[Array], Array, np.dtype[Any]]:
     """The checked inputs, broadcast and wide enough for ε, the target, and the dtype of the loss."""
-    input1, input2, target = array("input1", input1), array("input2", input2), array("target", target)
+    named, target = dict(zip(("input1", "input2"), inputs, strict=True)), array("target", target)
+    inputs = [array(name, a) for name, a in named.items()]
     if not isinstance(margin, numbers.Real):
         raise TypeError(f"margin must be a number, not {type(margin).__name__}")
     if target.ndim > 1:
         raise RuntimeError(f"target must have shape () or (N), not {target.shape}")
-    for name, a in (("input1", input1), ("input2", input2)):
+    for name, a in named.items():
         if a.ndim != target.ndim + 1:
             needed = "(N, D)" if target.ndim else "(D)"
             raise RuntimeError(f"{name} must have shape {needed} beside a target of shape {target.shape}, "
                                f"not {a.shape}")
         if a.dtype.kind == "c":
             raise NotImplementedError(f"{name} must be real, not {a.dtype}")
+    shapes = [a.shape for a in inputs]
     try:
-        shape = np.broadcast_shapes(input1.shape, input2.shape)
-        np.broadcast_shapes(shape[:-1], target.shape)
+        np.broadcast_shapes(*shapes, (*target.shape, 1))
     except ValueError:
-        raise RuntimeError(f"input1, input2 and target must broadcast, not shapes {input1.shape}, "
-                           f"{input2.shape} and {target.shape}") from None
-    dtype = result_type(*(a.astype(np.float32) if a.dtype.kind in "biu" else a for a in (input1, input2)))
-    x1, x2 = (widen(cast(a, dtype)) for a in (input1, input2))
-    if x1.shape != x2.shape:
-        x1, x2 = (np.broadcast_to(x, shape, subok=True) for x in (x1, x2))
-    return x1, x2, target, dtype
+        raise RuntimeError(f"input1, input2 and target must broadcast, not shapes {shapes[0]}, "
+                           f"{shapes[1]} and {target.shape}") from None
+    dtype = result_type(*(a.astype(np.float32) if a.dtype.kind in "biu" else a for a in inputs))
+    wide = [widen(cast(a, dtype)) for a in inputs]
+    if shapes[0] != shapes[1]:
+        wide = [np.broadcast_to(x, np.broadcast_shapes(*shapes), subok=True) for x in wide]
+    return wide, target, dtype
 
 
 # --- cases ---------------------------------------------------------------------------------------
@@ -147,7 +161,7 @@ def _prepare(input1: Array, input2: Array, target: Array,
 #: Shapes of input1, input2 and target.
 _SHAPES = {"4x5": ((4, 5), (4, 5), (4,)), "5": ((5,), (5,), ()), "one-many": ((1, 3), (4, 3), (4,)),
            "one-target": ((3, 4), (3, 4), (1,)), "many-targets": ((1, 4), (1, 4), (3,)),
-           "0x3": ((0, 3), (0, 3), (0,))}
+           "one-column": ((4, 1), (4, 3), (4,)), "0x3": ((0, 3), (0, 3), (0,))}
 
 
 def _allowed(options: Options, dtype: str) -> bool:
@@ -175,10 +189,18 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         elif regime == "parallel":
             x2[0] = 2 * x1[0]
             y[:2] = 1.0
+        elif regime == "beyond":
+            for x, i in ((x1, 0), (x2, -1)):
+                rows = x.reshape(-1, x.shape[-1])
+                rows[i] = 16 * limits.max**0.5 * np.abs(rows[i])
+                rows[i, i] = 0.0
+        elif regime == "integers":
+            e1, e2 = (np.broadcast_to(e, x1.shape).copy() for e in np.eye(2, x1.shape[-1], dtype=np.int64))
+            return [e1, e2, y.astype(np.int64)]
         return [x1, x2, y]
 
     def clear(x1: Any, x2: Any, y: Any) -> Any:
-        cos, _, _ = _cosine(*np.broadcast_arrays(x1, x2))
+        cos, *_ = _cosine(*np.broadcast_arrays(x1, x2))
         distance = np.where(y == 1, 1 - cos, np.where((y == -1) & (cos != 0), cos - margin, 1))
         return distance[1:] if regime == "parallel" else distance
 
@@ -204,11 +226,16 @@ SPEC = LossSpec(
     torch_names=("torch.nn.functional.cosine_embedding_loss", "torch.nn.CosineEmbeddingLoss"),
     function=cosine_embedding_loss, backward=cosine_embedding_loss_backward, module="CosineEmbeddingLoss",
     module_arguments={"margin": 0.0, "size_average": None, "reduce": None, "reduction": "mean"},
-    axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+    axes=(Axis("shape", tuple(name for name in _SHAPES if name != "one-column")), Axis("reduction", tuple(REDUCTIONS)),
           Axis("margin", (0.0, 0.5, -0.25)),
           Axis("target", ("sign", "any"), "any: also 0 and 0.5, which count for nothing"),
           Axis("regime", ("moderate", "huge", "tiny", "zero", "parallel", "kink", "inf", "nan"),
                "tiny: lengths about the root of ε; kink: right angles, no margin")),
+    extra=(*({"regime": "beyond", **others} for others in (  # squares that overflow
+               {}, {"shape": "5", "margin": -0.25}, {"shape": "one-many", "reduction": "sum"},
+               {"reduction": "none", "target": "any"}, {"reduction": "none", "margin": 0.5})),
+           {"regime": "integers", "margin": 1}, {"regime": "integers", "margin": 1, "reduction": "none"},
+           {"shape": "one-column", "regime": "tiny"}, {"shape": "one-column", "regime": "tiny", "reduction": "none"}),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     kinks=lambda o: o["regime"] in ("kink", "zero") and o["margin"] == 0.0,
     arrays=("input1", "input2", "target"),

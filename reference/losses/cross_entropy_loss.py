@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from typing import Any
 
@@ -72,26 +73,26 @@ def cross_entropy(input: Array, target: Array, weight: Array | None = None, size
     et al., Rethinking the Inception Architecture for Computer Vision (2016), section 7; weights and mean:
     documentation of torch.nn.CrossEntropyLoss.
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x, axis, epsilon = _prepare(input, target, weight, ignore_index, label_smoothing)
     if target.shape == input.shape:
         log_p = log_softmax(x, axis) * class_weights(weight, x)
         losses = -total(log_p * _smoothed(cast(target, x.dtype), epsilon, axis), axis)
-        return reduce_losses(cast(losses, x.dtype), reduction, _rows(x, axis))
+        return reduce_losses(cast(losses, x.dtype), reduction)
     kept, y = split_ignored(target, ignore_index, x)
     largest, log_sum = log_partition(x, axis)
     losses = log_sum - (pick(x, y, axis) - largest)
     w_y = None if weight is None else weight[y]
     losses = losses if w_y is None else losses * w_y
-    if epsilon > 0:
+    if epsilon:
         all_classes = total(log_softmax(x, axis) * class_weights(weight, x), axis)
         losses = (1 - epsilon) * losses + _share(epsilon, x, axis) * -all_classes
     losses = cast(np.where(kept, losses, 0), x.dtype)
     if w_y is None:
         return reduce_losses(losses, reduction, int(np.count_nonzero(kept)))
     w_y = np.where(kept, w_y, 0)
-    if epsilon > 0 and not w_y.any():
-        w_y = w_y * np.nan
+    if not w_y.any():  # also where the smoothed loss is not 0
+        w_y = np.full_like(w_y, np.nan)
     return reduce_losses(losses, reduction, w_y)
 
 
@@ -119,12 +120,13 @@ def cross_entropy_backward(
 
     Source: the derivative of log p_c with respect to x_k is [c = k] - p_k.
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x, axis, epsilon = _prepare(input, target, weight, ignore_index, label_smoothing)
     g = cast(grad_output, x.dtype)
     if target.shape == input.shape:
         log_p, w = log_softmax(x, axis), class_weights(weight, x)
-        g = _per_class(g / _rows(x, axis) if reduction == "mean" else g, axis)
+        rows = x.shape[:axis] + x.shape[axis + 1:]
+        g = _per_class(g / math.prod(rows) if reduction == "mean" else g, axis)
         t = _smoothed(cast(target, x.dtype), epsilon, axis)
         q = g * t * w
         grad_target = unbroadcast((1 - epsilon) * (-g * w * log_p), target)
@@ -134,7 +136,7 @@ def cross_entropy_backward(
     w_y: Any = 1 if weight is None else np.where(kept, weight[y], 0)
     if reduction == "mean":
         g = g / (int(np.count_nonzero(kept)) if weight is None else total(w_y))
-    if epsilon > 0:
+    if epsilon:
         q = _share(epsilon, x, axis) * class_weights(weight, x)
         q[places(y, axis)] += (1 - epsilon) * w_y
         q = q * _per_class(g, axis)
@@ -167,15 +169,10 @@ def _prepare(input: Array, target: Array, weight: Array | None, ignore_index: in
         raise RuntimeError(f"ignore_index must be negative beside probabilities, not {ignore_index}")
     if not is_floating(input):
         raise NotImplementedError(f"input must be floating, not {input.dtype}")
-    dtype = result_type(input, *weights, *((target,) if target.shape == input.shape else ()))
-    x = cast(input, dtype)
+    x = cast(input, result_type(input, target, *weights))
     check_weights(weight, x)
     epsilon = label_smoothing.item() if isinstance(label_smoothing, np.generic) else label_smoothing
-    return x, class_axis(x), epsilon if epsilon > 0 else 0
-
-
-def _rows(x: Array, axis: int) -> int:
-    return int(x.size // max(x.shape[axis], 1))
+    return x, class_axis(x), max(0, epsilon)  # 0 for NaN
 
 
 def _share(epsilon: Any, x: Array, axis: int) -> Any:
@@ -185,7 +182,7 @@ def _share(epsilon: Any, x: Array, axis: int) -> Any:
 
 def _smoothed(t: Array, epsilon: Any, axis: int) -> Array:
     """(1-ε) t + ε/C."""
-    return (1 - epsilon) * t + _share(epsilon, t, axis) if epsilon > 0 else t
+    return (1 - epsilon) * t + _share(epsilon, t, axis) if epsilon else t
 
 
 def _per_class(g: Any, axis: int) -> Array:
@@ -204,7 +201,7 @@ def _allowed(options: Options, dtype: str) -> bool:
     # Equal logits under full smoothing: the gradient is p - 1/C, a zero by cancellation that no bound can decide.
     level = options["regime"] in ("equal", "tiny") and options["label_smoothing"] == 1.0
     return (not level and (plain or options["shape"] != "0x5")
-            and (options["target"] == "index" or options["ignore_index"] in ("none", "negative")))
+            and (options["target"] in ("index", "first") or options["ignore_index"] in ("none", "negative")))
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
@@ -217,10 +214,11 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     if options["regime"] == "inf" and x.size > classes:
         x.flat[-1] = np.inf
     arguments = {"input": x, **REDUCTIONS[options["reduction"]]}
-    if options["target"] == "index":
+    if options["target"] in ("index", "first"):
         y = np.asarray(rng.integers(0, classes, rows))
         index = {"used": classes - 1, "negative": -1, "all": -100}.get(options["ignore_index"], 0)
         y.flat[: {"none": 0, "all": y.size}.get(options["ignore_index"], 1)] = index
+        y *= options["target"] != "first"
         arguments["target"] = y
     else:
         t = rng.uniform(0.0, 1.5, shape)
@@ -257,6 +255,9 @@ SPEC = LossSpec(
           Axis("label_smoothing", (0.0, 0.1, 1.0)),
           Axis("regime", ("moderate", "huge", "equal", "tiny", "inf", "nan"), "of the logits")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    extra=({"label_smoothing": -0.5}, {"label_smoothing": -0.5, "target": "soft"},
+           {"target": "first", "weight": "zero", "label_smoothing": 0.1},
+           {"target": "first", "weight": "zero", "label_smoothing": 0.1, "reduction": "sum"}),
     arrays=("input", "target", "weight"),
     slower="torch has maximum, exponentials and sum of a row in one pass at 0.7 ns an element; NumPy's four passes "
            "over a cached block take 1.4 ns, and checks, choice and reduction 10 µs a call.",

@@ -111,13 +111,13 @@ def ctc_loss_backward(grad_output: Array, log_probs: Array, targets: Array, inpu
     Labelling with Recurrent Neural Networks (2012), section 7.3.
     """
     a = _prepare(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
-    g = np.broadcast_to(cast(grad_output, a.lp.dtype).reshape(-1), a.target_lengths.shape, subok=True)
+    g = np.broadcast_to(cast(grad_output, a.lp.dtype).ravel(), a.target_lengths.shape, subok=True)
     if a.reduction == "mean":
-        g = g / (np.maximum(a.target_lengths, 1) * len(a.target_lengths)).astype(_like(a.lp))
+        g = g / cast(np.maximum(a.target_lengths, 1) * len(a.target_lengths), a.lp.dtype)
     alphas, betas = _both_ways(a)
     log_p = _log_p(alphas, a)
     shares = np.exp(alphas + betas - log_p)
-    gamma = sum_by(np.moveaxis(shares, 1, 2), a.labels.T, a.lp.shape[2])
+    gamma = sum_by(shares.transpose(0, 2, 1), a.labels.T, a.lp.shape[2])
     slope = g[:, None] * (np.exp(a.lp) - gamma)
     slope = np.where((log_p > -np.inf)[:, None], slope, np.nan)
     if a.zero_infinity:
@@ -157,15 +157,12 @@ def _prepare(log_probs: Array, targets: Array, input_lengths: Lengths, target_le
     if not 0 <= blank < classes:
         raise RuntimeError(f"blank must be in 0..{classes - 1}, not {blank}")
     inputs = _lengths("input_lengths", input_lengths, batch, times)
-    if targets.ndim == 1:
-        lengths = _lengths("target_lengths", target_lengths, batch, None)
-        if targets.size != lengths.sum():
-            raise RuntimeError(f"targets must have shape ({lengths.sum()},), the sum of target_lengths, or "
-                               f"({batch}, S), not {targets.shape}")
-    elif targets.ndim == 2 and len(targets) == batch:
-        lengths = _lengths("target_lengths", target_lengths, batch, targets.shape[1])
-    else:
+    if targets.ndim != 1 and (targets.ndim != 2 or len(targets) != batch):
         raise RuntimeError(f"targets must have shape ({batch}, S), or be 1-D, not {targets.shape}")
+    lengths = _lengths("target_lengths", target_lengths, batch, None if targets.ndim == 1 else targets.shape[1])
+    if targets.ndim == 1 and targets.size != lengths.sum():
+        raise RuntimeError(f"targets must have shape ({lengths.sum()},), the sum of target_lengths, or "
+                           f"({batch}, S), not {targets.shape}")
     if not is_floating(lp):
         raise NotImplementedError(f"log_probs must be floating, not {lp.dtype}")
     filled = np.arange(lengths.max()) < lengths[:, None]
@@ -196,20 +193,18 @@ def _lengths(name: str, lengths: Lengths, batch: int, most: int | None) -> Array
     return lengths
 
 
-def _like(lp: Array) -> np.dtype[Any]:
-    return np.dtype(np.int64) if lp.dtype == object else lp.dtype
-
-
 def _ways(emitted: Array, skips: Array, starts: Array, first: Array) -> Array:
     """LSE of the log-probabilities of all ways to each place at each time, without the emission there and then.
 
-    ``starts``, of shape (2S+1, N), says where a path may start; ``first`` at which time each does.
+    ``starts``, of shape (2S+1, N), says where a path may start; ``first`` at which time each does. Until then it
+    starts anew at each time.
     """
-    arrivals = np.full_like(emitted, -np.inf, order="C")
+    arrivals = np.empty_like(emitted, order="C")
     ways = np.full_like(emitted, -np.inf, order="C", shape=(3, *starts.shape))
-    stay, step, skip = ways[0], ways[1, 1:], ways[2, 2:]
+    stay, step, skip = ways
+    step, skip = step[1:], skip[2:]
     lowest = float(np.finfo(np.float32 if emitted.dtype == np.float32 else np.float64).min)  # -inf - -inf is NaN
-    openings = set(first.tolist())
+    latest = first.max()
     for t in range(len(emitted)):
         if t:
             np.add(arrivals[t - 1], emitted[t - 1], out=stay)
@@ -218,8 +213,8 @@ def _ways(emitted: Array, skips: Array, starts: Array, first: Array) -> Array:
             largest = exactly(np.maximum.reduce(ways, initial=lowest))
             exps = ways - largest
             np.add(largest, np.log(add_up(np.exp(exps, out=exps))), out=arrivals[t])
-        if t in openings:
-            arrivals[t][:, first == t] = np.where(starts[:, first == t], 0, -np.inf)
+        if t <= latest:
+            arrivals[t][:, first >= t] = np.where(starts[:, first >= t], 0, -np.inf)
     return arrivals
 
 
@@ -245,8 +240,8 @@ def _both_ways(a: _Prepared) -> tuple[Array, Array]:
 def _log_p(alphas: Array, a: _Prepared) -> Array:
     """log P from the α of each input's last time; of no time at all it is log 1 for an empty target, else log 0."""
     ends = 2 * a.target_lengths - np.array([[0], [1]])
-    last = alphas[np.maximum(a.input_lengths - 1, 0), np.maximum(ends, 0), np.arange(ends.shape[1])]
-    without_time = np.where(a.target_lengths == 0, np.zeros_like(last[0]), -np.inf)
+    last = alphas[a.input_lengths - 1, ends, np.arange(ends.shape[1])]  # of no time or place any: it is replaced
+    without_time = cast(np.where(a.target_lengths == 0, 0, -np.inf), a.lp.dtype)
     return np.where(a.input_lengths == 0, without_time, logsumexp(np.where(ends >= 0, last, -np.inf), 0))
 
 
@@ -257,7 +252,7 @@ def _losses(a: _Prepared) -> Array:
 
 def _reduced(losses: Array, a: _Prepared) -> Array:
     if a.reduction == "mean":
-        losses = losses / np.maximum(a.target_lengths, 1).astype(_like(a.lp))
+        losses = losses / cast(np.maximum(a.target_lengths, 1), a.lp.dtype)
     return reduce_losses(cast(losses, a.lp.dtype).reshape(a.losses_shape), a.reduction)
 
 

@@ -48,7 +48,8 @@ def gaussian_nll_loss(input: Array, target: Array, var: Array | float, full: boo
         NotImplementedError: variances are complex.
         TypeError: an argument is no array, or no float (an integer is none) or number.
 
-    There are no ``size_average`` and ``reduce``, and the module takes its settings by name alone.
+    torch halves last, so that its loss is infinite from half of the largest number on. There are no ``size_average``
+    and ``reduce``, and the module takes its settings by name alone.
 
     >>> gaussian_nll_loss(np.array([1.0, 3.0]), np.array([1.0, 1.0]), np.array([1.0, 4.0]), reduction="none")
     array([0.        , 1.19314718])
@@ -61,7 +62,8 @@ def gaussian_nll_loss(input: Array, target: Array, var: Array | float, full: boo
 
     def losses(x: Array, y: Array, v: Array) -> Array:
         v = np.maximum(v, lift(v, eps))
-        values = (np.log(v) + np.square(x - y) / v) / 2
+        z = (x - y) / np.sqrt(v)  # the square of x - y overflows where the loss does not
+        values = np.log(v) / 2 + z * (z / 2)
         return cast(values + np.log(2 * pi_like(v)) / 2 if full else values, dtype)
 
     return reduce_blocks(losses, [x, y, v], reduction)
@@ -73,7 +75,7 @@ def gaussian_nll_loss_backward(grad_output: Array, input: Array, target: Array, 
                                ) -> tuple[Array | None, Array | None, Array | None]:
     r"""Gradient of :func:`gaussian_nll_loss`.
 
-    It is (x - y) / v for x, its negative for y, and ½ (1 - (x - y)² / v) / v for var.
+    It is (x - y) / v for x, its negative for y, and ½ (1/v - (x - y)² / v²) for var.
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
@@ -101,7 +103,10 @@ def gaussian_nll_loss_backward(grad_output: Array, input: Array, target: Array, 
         d, v = x - y, np.maximum(v, lift(v, eps))
         ratio = d / v
         slope = g * conj(ratio)
-        return slope, -slope, g * conj((1 / v - np.square(ratio)) / 2) if isinstance(var, np.ndarray) else None
+        if not isinstance(var, np.ndarray):
+            return slope, -slope, None
+        root = 1 / np.sqrt(v)  # a difference of two squares, of which one may overflow
+        return slope, -slope, g * conj((root - ratio) / 2 * (root + ratio))
 
     by_input, by_target, by_var = map_blocks(slopes, g, x, y, v)
     grad_var = unbroadcast(by_var, v) if isinstance(var, np.ndarray) else None
@@ -129,28 +134,26 @@ def _prepare(input: Array, target: Array, var: Array | float, eps: float,
 
 def _variances(input: Array, var: Array | float) -> Array:
     """The variances in a shape that broadcasts with that of the means."""
-    if isinstance(var, float) or not isinstance(var, np.ndarray | np.generic | numbers.Integral):
-        if not isinstance(var, numbers.Real):
+    if not isinstance(var, np.ndarray):
+        if not isinstance(var, numbers.Real) or isinstance(var, numbers.Integral):
             raise TypeError(f"var must be a NumPy array or a float, not {type(var).__name__}")
         if var < 0:
             raise ValueError(f"var must not be negative, not {var}")
         if input.dtype.kind == "c":
             raise NotImplementedError("var must be an array beside complex input, not a float")
-        like = np.ones_like(input) if is_floating(input) else np.ones(input.shape, np.float32)
-        return cast(var * like, like.dtype)
-    v = array("var", var)
-    if v.dtype.kind == "c":
-        raise NotImplementedError(f"var must be real, not {v.dtype}")
-    if np.any(v < 0):
-        raise ValueError(f"var must not be negative, not {v[v < 0][0]}")
-    if v.shape == input.shape:
-        return v
-    if v.shape == input.shape[:-1]:
-        return v[..., None]
-    if v.ndim == input.ndim and sum(m for m, n in zip(v.shape, input.shape, strict=True) if m != n) == 1:
-        return v
+        return lift(input if is_floating(input) else np.empty((), np.float32), var)
+    if var.dtype.kind == "c":
+        raise NotImplementedError(f"var must be real, not {var.dtype}")
+    if np.any(var < 0):
+        raise ValueError(f"var must not be negative, not {var[var < 0][0]}")
+    if var.shape == input.shape:
+        return var
+    if var.shape == input.shape[:-1]:
+        return var[..., None]
+    if var.shape in [(*input.shape[:i], 1, *input.shape[i + 1:]) for i in range(input.ndim)]:
+        return var
     raise ValueError(f"var must have the shape of input, {input.shape}, or that without its last length, or "
-                     f"that with one 1 in it, not {v.shape}")
+                     f"that with one 1 in it, not {var.shape}")
 
 
 # --- cases ---------------------------------------------------------------------------------------
@@ -165,6 +168,7 @@ def _allowed(options: Options, dtype: str) -> bool:
             and (options["target"] == "same" or options["shape"] in ("3x4", "2x1x3"))
             and (options["regime"] == "moderate" or options["shape"] != "0")
             and (options["var"] != "float" or options["regime"] not in ("inf-var", "nan-var"))
+            and (options["target"] != "integer-input" or dtype in ("float32", "float64"))
             # a square over 1e-6 is beyond float16
             and (dtype != "float16" or options["eps"] != 1e-6
                  or options["regime"] not in ("clamped", "zero-var")))
@@ -190,6 +194,8 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     elif regime == "zero-var":
         v = v * 0
     x, y = np.asarray(x), np.asarray(y)
+    if options["target"] == "integer-input":  # a variance of 1, of which neither root nor logarithm is rounded
+        x, v = np.round(x).astype(np.int64), np.ones(())
     values: dict[str, tuple[tuple[float, ...], ...]] = {
         "inf": ((np.inf, -np.inf), (np.inf,), ()), "nan": ((np.nan,), (), ()),
         "inf-var": ((), (), (np.inf,)), "nan-var": ((), (), (np.nan,))}
@@ -219,6 +225,8 @@ SPEC = LossSpec(
           Axis("regime", ("moderate", "exact", "narrow", "wide", "clamped", "zero-var", "huge", "tiny", "inf",
                           "inf-var", "nan", "nan-var"), "exact: x = y; clamped: var is below eps")),
     allowed=_allowed, draw=_draw, sized=_sized,
+    extra=({"var": "float", "target": "integer-input"},
+           {"var": "float", "target": "integer-input", "reduction": "none"}),
     # the clamp is straight-through; under "narrow" it may be in force
     kinks=lambda options: options["regime"] in ("clamped", "zero-var") or (
         options["regime"] == "narrow" and options["eps"] == 0.25),
@@ -232,7 +240,7 @@ SPEC = LossSpec(
         _refuse("one variance for all in an array", ValueError, r"not \(1, 1\)", var=_X[:1, :1]),
         _refuse("no shape at all", ValueError, r"not \(\)", var=np.array(1.0)),
         _refuse("more variances than means", ValueError, r"not \(1, 3, 4\)", var=_X[None]),
-        _refuse("an integer for a float", TypeError, "var must be a NumPy array, not int", var=1),
+        _refuse("an integer for a float", TypeError, "var must be a NumPy array or a float, not int", var=1),
         _refuse("no variance", TypeError, "var must be a NumPy array or a float, not NoneType", var=None),
         _refuse("integer variances", RuntimeError, "var must be floating, not int64",
                 var=_X.astype(np.int64)),

@@ -54,7 +54,7 @@ def hinge_embedding_loss(input: Array, target: Array, margin: float = 1.0, size_
 
     Source: documentation of torch.nn.HingeEmbeddingLoss.
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     margin = _check(input, target, margin)
 
     def losses(x: Array, y: Array) -> Array:
@@ -89,7 +89,7 @@ def hinge_embedding_loss_backward(
 
     Source: differentiation.
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     margin = _check(input, target, margin)
     g = cast(grad_output, input.dtype)
     g = np.asanyarray(g / math.prod(common_shape(input, target))) if reduction == "mean" else g

@@ -61,12 +61,12 @@ def huber_loss(input: Array, target: Array, reduction: str = "mean", delta: floa
     reduction = resolve(reduction)
     x, y, delta = _prepare(input, target, delta, weight)
 
-    def losses(x: Array, y: Array, *w: Array) -> Array:
+    def losses(x: Array, y: Array, w: Array | None = None) -> Array:
         unweighted = cast(_huber(x - y, delta), input.dtype)
-        if not w:
+        if w is None:
             return unweighted
-        dtype = result_type(unweighted, *w)
-        return cast(unweighted, dtype) * cast(w[0], dtype)
+        dtype = result_type(unweighted, w)
+        return cast(unweighted, dtype) * cast(w, dtype)
 
     return reduce_blocks(losses, [x, y] if weight is None else [x, y, weight], reduction)
 
@@ -101,11 +101,11 @@ def huber_loss_backward(grad_output: Array, input: Array, target: Array, reducti
     g = np.asanyarray(grad_output)
     g = np.asanyarray(g / math.prod(shape)) if reduction == "mean" else g
 
-    def slopes(g: Array, x: Array, y: Array, *w: Array) -> tuple[Array, Array, Array | None]:
+    def slopes(g: Array, x: Array, y: Array, w: Array | None = None) -> tuple[Array, Array, Array | None]:
         d = x - y
-        inner = g * conj(cast(w[0], result_type(d, *w))) if w else g
+        inner = g if w is None else g * conj(cast(w, result_type(d, w)))
         slope = cast(inner, d.dtype) * clip(d, -delta, delta)
-        return slope, -slope, g * _huber(d, delta) if w else None
+        return slope, -slope, None if w is None else g * _huber(d, delta)
 
     by_input, by_target, by_weight = map_blocks(slopes, g, x, y, *([] if weight is None else [weight]))
     return (unbroadcast(by_input, input), unbroadcast(by_target, target),

@@ -55,7 +55,7 @@ def kl_div(input: Array, target: Array, size_average: bool | None = None, reduce
     Source: Kullback, Leibler, On Information and Sufficiency, Ann. Math. Statist. 22 (1951), equation 2.4;
     0 log(0/q) = 0: Cover, Thomas, Elements of Information Theory (2006), section 2.3.
     """
-    reduction = resolve(reduction, size_average, reduce, extra=("batchmean",))
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce, extra=("batchmean",))
     x, t = _prepare(input, target, log_target)
 
     def losses(x: Array, t: Array) -> Array:
@@ -91,7 +91,7 @@ def kl_div_backward(grad_output: Array, input: Array, target: Array, size_averag
 
     Source: differentiation.
     """
-    reduction = resolve(reduction, size_average, reduce, extra=("batchmean",))
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce, extra=("batchmean",))
     x, t = _prepare(input, target, log_target)
     g = cast(grad_output, x.dtype)
     if reduction in ("mean", "batchmean"):

@@ -54,7 +54,7 @@ def l1_loss(input: Array, target: Array, size_average: bool | None = None, reduc
     Source: documentation of torch.nn.L1Loss; the weighted form, of torch.nn.functional.l1_loss.
     """
     broadcast_pair(input, target, stacklevel=4)
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x, y, w = _prepare(input, target, reduction, weight)
 
     def losses(x: Array, y: Array, w: Array | None = None) -> Array:
@@ -98,7 +98,7 @@ def l1_loss_backward(grad_output: Array, input: Array, target: Array, size_avera
     Source: differentiation.
     """
     shape = broadcast_pair(input, target, stacklevel=4)
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x, y, w = _prepare(input, target, reduction, weight)
     g = np.asanyarray(grad_output)
     if reduction == "mean":
@@ -111,10 +111,10 @@ def l1_loss_backward(grad_output: Array, input: Array, target: Array, size_avera
         return slope, -slope, None if w is None else g * np.abs(d)
 
     by_input, by_target, gain = map_blocks(slopes, g, x, y, *([] if w is None else [w]))
-    if weight is not None and w is not None:
+    if weight is not None:
         gain = sum_to(gain, weight.shape)
         if reduction == "mean":
-            gain = gain - g * conj(total(np.abs(x - y) * w) / total(w))
+            gain = gain - g * conj(total(np.abs(x - y) * weight) / total(weight))
     return (unbroadcast(by_input, input), unbroadcast(by_target, target),
             None if weight is None else unbroadcast(gain, weight))
 
@@ -143,6 +143,10 @@ def _allowed(options: Options, dtype: str) -> bool:
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     x, y = draw_pair(options, rng, limits)
     arguments = {"input": x, "target": y, **REDUCTIONS[options["reduction"]]}
+    if options["weight"] == "integers":
+        names, shapes = ("input", "target", "weight"), (x.shape, y.shape, x.shape)
+        return arguments | {name: np.asarray(rng.integers(1, 9, s), np.int32)
+                            for name, s in zip(names, shapes, strict=True)}
     if options["weight"] != "none":
         w = np.asarray(rng.uniform(0.5, 2.0, x.shape))
         w.flat[: {"one-zero": 1, "zeros": w.size}.get(options["weight"], 0)] = 0.0
@@ -166,6 +170,7 @@ SPEC = LossSpec(
           Axis("weight", ("none", "random", "one-zero", "zeros")),
           Axis("regime", ("moderate", "huge", "tiny", "close", "tie", "inf", "nan"), "tie: x = y in places")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    extra=tuple({"weight": "integers", "reduction": reduction} for reduction in ("mean", "none", "sum")),
     arrays=("input", "target", "weight"),
     elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
     # A tiny difference is nearer to 0 than the step of a difference quotient.

@@ -52,7 +52,7 @@ def margin_ranking_loss(input1: Array, input2: Array, target: Array, margin: flo
     Source: documentation of torch.nn.MarginRankingLoss; Herbrich, Graepel, Obermayer, Large margin rank
     boundaries for ordinal regression (2000).
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x1, x2, y, dtype = _prepare(input1, input2, target, margin)
 
     def losses(x1: Array, x2: Array, y: Array) -> Array:
@@ -85,7 +85,7 @@ def margin_ranking_loss_backward(
 
     Source: differentiation.
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x1, x2, y, dtype = _prepare(input1, input2, target, margin)
     g = cast(grad_output, dtype)
     g = np.asanyarray(g / math.prod(common_shape(x1, x2, y))) if reduction == "mean" else g
@@ -143,6 +143,10 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     margin = options["margin"]
     zero = (0.0,) if margin and options["regime"] != "huge" else ()  # else it sits on a kink, or too near to one
 
+    if options["target"] == "integers":
+        x1, x2, y = (np.asarray(rng.integers(-4, 5, s)) for s in shapes)
+        return {"input1": x1, "input2": x2, "target": y, "margin": margin, **REDUCTIONS[options["reduction"]]}
+
     def draw() -> list[Any]:
         x1, x2 = (np.asarray(rng.uniform(-scale, scale, s)) for s in shapes[:2])
         y = np.asarray(rng.choice([-1.0, 1.0], shapes[2]))
@@ -181,7 +185,9 @@ SPEC = LossSpec(
           Axis("margin", (0.0, 0.5, -1.0)),
           Axis("target", ("sign", "any"), "any: also 0 and others than ±1"),
           Axis("regime", ("moderate", "huge", "tiny", "kink", "inf", "nan"), "kink: equal inputs, no margin")),
-    allowed=_allowed, draw=_draw, strength=3, sized=_sized, kinks=lambda o: o["regime"] == "kink",
+    allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    extra=({"target": "integers", "margin": 1}, {"target": "integers", "margin": 1, "reduction": "none"}),
+    kinks=lambda o: o["regime"] == "kink",
     arrays=("input1", "input2", "target"),
     elementwise={"1": {"input2": 0.0, "target": 1.0}, "-1": {"input2": 0.7, "target": -1.0},
                  "margin": {"input2": 0.7, "target": 1.0, "margin": 0.3}},

@@ -48,25 +48,28 @@ def mse_loss(input: Array, target: Array, size_average: bool | None = None, redu
     Warns:
         UserWarning: ``input`` and ``target`` differ in shape.
 
-    Weighted integers have a mean in float32; weighted complex numbers the square itself, not that of the
-    absolute value.
+    Weighted integers have a sum in int64 and a mean in float32; weighted complex numbers the square itself, not
+    that of the absolute value.
 
     >>> mse_loss(np.array([1.0, 2.0]), np.array([0.0, 0.0]), weight=np.array([3.0, 1.0])).item()
     1.75
 
     Source: documentation of torch.nn.MSELoss; the weighted form, of torch.nn.functional.mse_loss.
     """
-    x, y, w, reduction = _prepare(input, target, size_average, reduce, reduction, weight)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
+    x, y, w = _prepare(input, target, weight)
 
-    def losses(x: Array, y: Array, *w: Array) -> Array:
+    def losses(x: Array, y: Array, w: Array | None = None) -> Array:
         squares: Array = np.square(x - y)
-        return squares * w[0] if w else squares
+        if w is not None:
+            squares = squares * w
+        return squares.astype(np.int64) if squares.dtype.kind in "biu" and reduction != "none" else squares
 
     if w is None:
         return reduce_blocks(losses, [x, y], reduction)
     if reduction == "mean" and x.dtype.kind in "biu":
-        weighted = reduce_blocks(losses, [x, y, w], "sum")
-        return reduce_losses(weighted.astype(np.float32), reduction, total(w).astype(np.float32))
+        weighted, divisor = reduce_blocks(losses, [x, y, w], "sum"), total(w.astype(np.int64))
+        return reduce_losses(weighted.astype(np.float32), reduction, divisor.astype(np.float32))
     return reduce_blocks(losses, [x, y, w], reduction, w)
 
 
@@ -94,35 +97,34 @@ def mse_loss_backward(grad_output: Array, input: Array, target: Array, size_aver
 
     Source: differentiation.
     """
-    x, y, w, reduction = _prepare(input, target, size_average, reduce, reduction, weight)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
+    x, y, w = _prepare(input, target, weight)
     g = cast(grad_output, x.dtype)
     if reduction == "mean":
         divisor = math.prod(common_shape(x, y)) if w is None else total(w)
         g = np.asanyarray(g / divisor)
 
-    def slopes(g: Array, x: Array, y: Array, *w: Array) -> tuple[Array, Array, Array | None]:
+    def slopes(g: Array, x: Array, y: Array, w: Array | None = None) -> tuple[Array, Array, Array | None]:
         d = x - y
-        slope = 2 * g * conj(d * w[0] if w else d)
-        return slope, -slope, g * conj(np.square(d)) if w else None
+        slope = 2 * g * conj(d if w is None else d * w)
+        return slope, -slope, None if w is None else g * conj(np.square(d))
 
     by_input, by_target, gain = map_blocks(slopes, g, x, y, *([] if w is None else [w]))
-    if weight is not None and w is not None:
+    if weight is not None:
         gain = sum_to(gain, weight.shape)
         if reduction == "mean":
-            gain = gain - g * conj(total(np.square(x - y) * w) / divisor)
+            gain = gain - g * conj(total(np.square(x - y) * cast(weight, x.dtype)) / divisor)
     return (unbroadcast(by_input, input), unbroadcast(by_target, target),
             None if weight is None else unbroadcast(gain, weight))
 
 
-def _prepare(input: Array, target: Array, size_average: bool | None, reduce: bool | None, reduction: str,
-             weight: Array | None) -> tuple[Array, Array, Array | None, str]:
-    """The checked arguments in their common dtype, and the reduction."""
+def _prepare(input: Array, target: Array, weight: Array | None) -> tuple[Array, Array, Array | None]:
+    """The checked arguments in their common dtype."""
     input, target = array("input", input), array("target", target)
     arrays = [input, target] if weight is None else [input, target, array("weight", weight)]
     if input.shape != target.shape:
         warnings.warn(f"target has shape {target.shape}, but input has {input.shape}; they are broadcast, "
                       "which is seldom what is meant", UserWarning, stacklevel=4)
-    reduction = resolve(reduction, size_average, reduce, stacklevel=5)
     try:
         common_shape(input, target)
     except ValueError:
@@ -136,8 +138,7 @@ def _prepare(input: Array, target: Array, size_average: bool | None, reduce: boo
     elif "b" in (input.dtype.kind, target.dtype.kind):
         raise RuntimeError("input and target must be numbers beside weights, "
                            f"not {input.dtype} and {target.dtype}")
-    x, y, *w = (cast(a, dtype) for a in arrays)
-    return x, y, w[0] if w else None, reduction
+    return cast(input, dtype), cast(target, dtype), None if weight is None else cast(weight, dtype)
 
 
 # --- cases ---------------------------------------------------------------------------------------
@@ -161,6 +162,10 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     poison(x, options["regime"], np.inf, -np.inf, np.inf)
     poison(y, "inf" if options["regime"] == "inf" else "", np.inf)  # inf - inf is NaN
     arguments = {"input": x, "target": y, **REDUCTIONS[options["reduction"]]}
+    if options["weight"] == "integers":
+        names, shapes = ("input", "target", "weight"), (x.shape, y.shape, x.shape)
+        return arguments | {name: np.asarray(rng.integers(1, 9, s), np.int32)
+                            for name, s in zip(names, shapes, strict=True)}
     if options["weight"] != "none":
         w = np.asarray(rng.uniform(0.5, 2.0, shape))
         w.flat[: {"one-zero": 1, "zeros": w.size}.get(options["weight"], 0)] = 0.0
@@ -184,6 +189,7 @@ SPEC = LossSpec(
           Axis("weight", ("none", "random", "one-zero", "zeros")),
           Axis("regime", ("moderate", "huge", "tiny", "close", "inf", "nan"), "close: a few ulp apart")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    extra=tuple({"weight": "integers", "reduction": reduction} for reduction in ("mean", "none", "sum")),
     arrays=("input", "target", "weight"),
     elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
     refusals=(

@@ -56,14 +56,14 @@ def multi_margin_loss(input: Array, target: Array, p: int = 1, margin: float = 1
     Source: Crammer, Singer, On the algorithmic implementation of multiclass kernel-based vector machines
     (2001), with a sum in place of their maximum; documentation of torch.nn.MultiMarginLoss.
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x, y, w = _prepare(input, target, p, margin, weight)
 
     def of_rows(x: Array, y: Array) -> Array:
-        z = relu(_excess(x, y[:, 0], margin))
+        z = relu(_excess(x, y.ravel(), margin))
         return row_sum(z if p == 1 else z * z)
 
-    losses = map_blocks(of_rows, x, y[:, None])[:, 0] / x.shape[1]
+    losses = map_blocks(of_rows, x, y[:, None]).ravel() / x.shape[1]
     losses = losses if w is None else w * losses
     return reduce_losses(cast(losses, input.dtype).reshape(target.shape), reduction)
 
@@ -93,26 +93,26 @@ def multi_margin_loss_backward(grad_output: Array, input: Array, target: Array, 
 
     Source: differentiation.
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x, y, w = _prepare(input, target, p, margin, weight)
-    g = np.broadcast_to(widen(grad_output).reshape(-1), y.shape, subok=True)
+    g = np.broadcast_to(widen(grad_output).ravel(), y.shape, subok=True)
     g = (g / y.size if reduction == "mean" else g) / x.shape[1]
     g = g if w is None else g * w
 
     def of_rows(x: Array, y: Array, g: Array) -> Array:
-        z, rows = _excess(x, y[:, 0], margin), np.arange(len(x))
+        z, rows = _excess(x, y.ravel(), margin), np.arange(len(x))
         slope = where(z > 0, g if p == 1 else g * (2 * z), 0)
-        slope[rows, y[:, 0]] = -row_sum(slope)[:, 0]
+        slope[rows, y.ravel()] = -row_sum(slope).ravel()
         return slope
 
     return cast(map_blocks(of_rows, x, y[:, None], g[:, None]), input.dtype).reshape(input.shape), None, None
 
 
 def _excess(x: Array, y: Array, margin: Any) -> Array:
-    """margin - x_y + x_c for the other classes, and 0 for y itself."""
+    """margin - x_y + x_c for the other classes, and -∞, which counts for nothing, for y itself."""
     at_y = np.arange(len(x)), y
     z = (margin - x[at_y])[:, None] + x
-    z[at_y] = 0
+    z[at_y] = -np.inf
     return np.asanyarray(z)
 
 
@@ -135,7 +135,7 @@ def _prepare(input: Array, target: Array, p: int, margin: float,
         raise NotImplementedError(f"input must be floating, not {input.dtype}")
     if target.dtype != np.int64:
         raise RuntimeError(f"target must be of dtype int64, not {target.dtype}")
-    y = target.reshape(-1)
+    y = target.ravel()
     if (wrong := first_outside(y, 0, x.shape[1])) is not None:
         raise RuntimeError(f"target must be in 0..{x.shape[1] - 1}, not {wrong}")
     check_weights(weight, x)

@@ -52,14 +52,13 @@ def multilabel_margin_loss(input: Array, target: Array, size_average: bool | Non
     Source: documentation of torch.nn.MultiLabelMarginLoss; Elisseeff, Weston, A kernel method for
     multi-labelled classification (2001), whose ranking loss it is but for the divisor.
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x, labels, listed = _prepare(input, target)
 
     def of_rows(x: Array, labels: Array, listed: Array) -> Array:
-        z, pairs = _pairs(x, labels, listed)
-        return row_sum(row_sum(where(pairs, relu(z), 0))[:, :, 0])
+        return row_sum(row_sum(relu(_excess(x, labels, listed))).squeeze(-1))
 
-    losses = map_blocks(of_rows, x, labels, listed)[:, 0] / x.shape[1]
+    losses = map_blocks(of_rows, x, labels, listed).ravel() / x.shape[1]
     return reduce_losses(cast(losses, input.dtype).reshape(input.shape[:-1]), reduction)
 
 
@@ -86,26 +85,25 @@ def multilabel_margin_loss_backward(grad_output: Array, input: Array, target: Ar
 
     Source: differentiation.
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x, labels, listed = _prepare(input, target)
-    g = np.broadcast_to(widen(grad_output).reshape(-1), x.shape[:1], subok=True)
+    g = np.broadcast_to(widen(grad_output).ravel(), x.shape[:1], subok=True)
     g = (g / len(x) if reduction == "mean" else g) / x.shape[1]
 
     def of_rows(x: Array, labels: Array, listed: Array, g: Array) -> Array:
-        z, pairs = _pairs(x, labels, listed)
-        counted = where(pairs, indicator(z > 0, z.dtype), 0)
-        slope = total(counted, 1) - sum_by(row_sum(counted)[:, :, 0], labels, x.shape[1])
+        counted = indicator(_excess(x, labels, listed) > 0, x.dtype)
+        slope = total(counted, 1) - sum_by(row_sum(counted).squeeze(-1), labels, x.shape[1])
         return np.asanyarray(g * slope)
 
     slope = map_blocks(of_rows, x, labels, listed, g[:, None])
     return cast(slope, input.dtype).reshape(input.shape), None
 
 
-def _pairs(x: Array, labels: Array, listed: Array) -> tuple[Array, Array]:
-    """1 - x_l + x_c for each entry l of a row's list and each class c; and the pairs that count."""
+def _excess(x: Array, labels: Array, listed: Array) -> Array:
+    """1 - x_l + x_c for each entry l of a row's list and each class c; -∞ for pairs that do not count."""
     is_label = sum_by(listed.astype(np.int64), labels, x.shape[1]) > 0
     z = (1 - x[np.arange(len(x))[:, None], labels])[:, :, None] + x[:, None, :]
-    return z, listed[:, :, None] & ~is_label[:, None, :]
+    return where(listed[:, :, None] & ~is_label[:, None, :], z, -np.inf)
 
 
 def _prepare(input: Array, target: Array) -> tuple[Array, Array, Array]:
@@ -123,11 +121,9 @@ def _prepare(input: Array, target: Array) -> tuple[Array, Array, Array]:
     labels = target.reshape(x.shape)
     if (wrong := first_outside(labels, -1, x.shape[1])) is not None:
         raise RuntimeError(f"target must be in 0..{x.shape[1] - 1}, or -1, not {wrong}")
-    behind = labels < 0
-    first = behind.argmax(1)  # 0 where there is no end, too
-    lengths = np.where(behind.any(1), first, x.shape[1])
-    listed = np.arange(lengths.max(initial=0)) < lengths[:, None]
-    return widen(x), np.where(listed, labels[:, :listed.shape[1]], 0), listed
+    listed = np.logical_and.accumulate(labels >= 0, axis=1)
+    longest = np.count_nonzero(listed.any(axis=0))
+    return widen(x), np.maximum(labels[:, :longest], 0), listed[:, :longest]
 
 
 # --- cases ---------------------------------------------------------------------------------------

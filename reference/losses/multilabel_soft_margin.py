@@ -9,7 +9,7 @@ import numpy as np
 
 from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, ieee, is_floating, result_type, total, unbroadcast, widen
-from ..reduction import reduce_blocks, reduce_losses, resolve
+from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, poison, refuser
 from ._logits import logit_losses, logit_slopes
@@ -55,17 +55,14 @@ def multilabel_soft_margin_loss(input: Array, target: Array, weight: Array | Non
 
     Source: documentation of torch.nn.MultiLabelSoftMarginLoss; log σ(x) = -softplus(-x).
     """
-    reduction = resolve(reduction, size_average, reduce, old_name=False)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce, old_name=False)
     x, t, w, dtype = _prepare(input, target, weight)
 
-    def losses(x: Array, t: Array, *w: Array) -> Array:
-        elements = w[0] * logit_losses(x, t) if w else logit_losses(x, t)
-        return cast(total(elements, input.ndim - 1) / input.shape[-1], dtype)
+    def elements(x: Array, t: Array, w: Array | None = None) -> Array:
+        return logit_losses(x, t) if w is None else w * logit_losses(x, t)
 
-    arrays = [x, t] if w is None else [x, t, w]
-    if input.ndim == 1:  # the axis of classes is the first, along which blocks are cut
-        return reduce_losses(losses(*arrays), reduction)
-    return reduce_blocks(losses, arrays, reduction)
+    each = map_blocks(elements, *([x, t] if w is None else [x, t, w]))
+    return reduce_losses(cast(total(each, input.ndim - 1) / input.shape[-1], dtype), reduction)
 
 
 @ieee
@@ -95,7 +92,7 @@ def multilabel_soft_margin_loss_backward(
 
     Source: the derivative of softplus is σ, and softplus(-x) - softplus(x) = -x.
     """
-    reduction = resolve(reduction, size_average, reduce, old_name=False)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce, old_name=False)
     x, t, w, _ = _prepare(input, target, weight)
     given, axis = [] if w is None else [w], input.ndim - 1
     shape = common_shape(x, t, *given)
@@ -103,10 +100,10 @@ def multilabel_soft_margin_loss_backward(
     if reduction == "mean":
         g = np.asanyarray(g / math.prod(shape[:axis] + shape[axis + 1:]))
 
-    def slopes(g: Array, x: Array, t: Array, *w: Array) -> tuple[Array | None, ...]:
-        weighted = g * w[0] if w else g
+    def slopes(g: Array, x: Array, t: Array, w: Array | None = None) -> tuple[Array | None, ...]:
+        weighted = g if w is None else g * w
         by_input = weighted * logit_slopes(x, t)
-        by_target, by_weight = -x * weighted, g * logit_losses(x, t) if w else None
+        by_target, by_weight = -x * weighted, None if w is None else g * logit_losses(x, t)
         return tuple(a if a is None else np.broadcast_to(a, by_input.shape, subok=True)
                      for a in (by_input, by_target, by_weight))
 
@@ -135,8 +132,8 @@ def _prepare(input: Array, target: Array, weight: Array | None) -> tuple[Array, 
         raise RuntimeError("input, target and weight must broadcast, not shapes "
                            f"{', '.join(str(a.shape) for a in given.values())}") from None
     dtype = result_type(*given.values())
-    x, t, *w = (widen(cast(a, dtype)) for a in given.values())
-    return x, t, w[0] if w else None, dtype
+    x, t = (widen(cast(a, dtype)) for a in (input, target))
+    return x, t, None if weight is None else widen(cast(weight, dtype)), dtype
 
 
 # --- cases ---------------------------------------------------------------------------------------
@@ -157,7 +154,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     low, high = {"tails": (8.0, 40.0), "huge": (900.0, 1000.0),
                  "tiny": (256 * limits.tiny, 1024 * limits.tiny)}.get(options["regime"], (0.5, 3.0))
     x = np.asarray(rng.uniform(low, high, shape) * rng.choice([-1.0, 1.0], shape))
-    shapes = {"same": shape, "row": shape[-1:], "column": (*shape[:-1], 1), "larger": (4, 3)}
+    shapes = {"same": shape, "deeper": (2, *shape), "row": shape[-1:], "column": (*shape[:-1], 1), "larger": (4, 3)}
     t = np.asarray(rng.uniform(0.0, 1.0, shapes[options["target_shape"]]))
     t = np.round(t) if options["target"] == "hard" else 4 * t - 1.5
     poison(x, options["regime"], np.inf, -np.inf, np.inf, -np.inf)
@@ -187,6 +184,8 @@ SPEC = LossSpec(
           Axis("weight", ("none", "row", "column", "larger")),
           Axis("regime", ("moderate", "tails", "huge", "tiny", "inf", "nan"), "of the logits")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    extra=({"target_shape": "deeper"}, {"target_shape": "deeper", "shape": "5"},  # one more dimension than the logits
+           {"target_shape": "deeper", "shape": "5", "weight": "row", "reduction": "none"}),
     arrays=("input", "target", "weight"),
     refusals=(
         _refuse("targets that do not broadcast", RuntimeError, r"must broadcast.*\(3, 2\)", target=_X[:, :2]),

@@ -53,7 +53,7 @@ def nll_loss(input: Array, target: Array, weight: Array | None = None, size_aver
 
     Source: documentation of torch.nn.NLLLoss.
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     _check(input, target, weight, ignore_index)
     kept, y = split_ignored(target, ignore_index, input)
     losses = -pick(input, y, class_axis(input))
@@ -86,7 +86,7 @@ def nll_loss_backward(
 
     Source: the loss is linear.
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     _check(input, target, weight, ignore_index)
     kept, y = split_ignored(target, ignore_index, input)
     w_y: Any = 1 if weight is None else np.where(kept, weight[y], 0)

@@ -8,7 +8,20 @@ from typing import Any
 import numpy as np
 
 from ..blocks import map_blocks
-from ..numerics import Array, array, cast, common_shape, conj, ieee, result_type, unbroadcast, where, widen
+from ..numerics import (
+    Array,
+    array,
+    cast,
+    common_shape,
+    conj,
+    ieee,
+    isfinite,
+    relu,
+    result_type,
+    unbroadcast,
+    where,
+    widen,
+)
 from ..precision import pi_like
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
@@ -52,7 +65,7 @@ def poisson_nll_loss(input: Array, target: Array, log_input: bool = True, full: 
 
     Stirling's term jumps from 0 to -0.08 as t passes 1; for t = 0 and 1, log t! is 0. In float16 torch rounds
     the default ε to 0: its loss is NaN or infinite for x = 0. Its term of integers is in float32, beside float64
-    too.
+    too. Where exp(x) or t x is beyond the largest number its loss is NaN or infinite, though their difference is not.
 
     >>> poisson_nll_loss(np.log([2.0, 2.0]), np.array([0.0, 3.0]), full=True, reduction="none").round(6)
     array([2.     , 1.68464])
@@ -60,14 +73,13 @@ def poisson_nll_loss(input: Array, target: Array, log_input: bool = True, full: 
     Source: documentation of torch.nn.PoissonNLLLoss; Stirling's formula: Abramowitz, Stegun, Handbook of
     Mathematical Functions (1964), 6.1.37.
     """
-    reduction = resolve(reduction, size_average, reduce, old_name=False)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce, old_name=False)
     x, t, large = _prepare(input, target, log_input, full, eps)
 
     def losses(x: Array, t: Array, large: Array | None = None) -> Array:
-        values = np.exp(x) - t * x if log_input else x - t * _log(x, eps)
+        values = _exp_minus(x, t, factor=x) if log_input else x - t * _log(x, eps)
         if large is not None:
-            s = where(large, t, 1)
-            values = values + where(large, s * np.log(s) - s + np.log(2 * pi_like(s) * s) / 2, 0)
+            values = values + where(large, t * np.log(t) - t + np.log(2 * pi_like(t) * t) / 2, 0)
         return cast(values, x.dtype)
 
     return reduce_blocks(losses, [x, t, *large], reduction)
@@ -101,23 +113,37 @@ def poisson_nll_loss_backward(
 
     Source: differentiation.
     """
-    reduction = resolve(reduction, size_average, reduce, old_name=False)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce, old_name=False)
     x, t, large = _prepare(input, target, log_input, full, eps)
     g = cast(grad_output, x.dtype)
     g = np.asanyarray(g / math.prod(common_shape(x, t))) if reduction == "mean" else g
 
     def slopes(g: Array, x: Array, t: Array, large: Array | None = None) -> tuple[Array, Array]:
         if log_input:
-            by_input, by_target = np.exp(x) - t, -x
+            by_input, by_target = _exp_minus(x, t), -x
         else:
             by_input, by_target = 1 - cast(t / (widen(x) + eps), x.dtype), -_log(x, eps)
         if large is not None:
-            s = where(large, t, 1)
-            by_target = by_target + where(large, np.log(s) + 1 / (2 * s), 0)
+            by_target = by_target + where(large, np.log(t) + 1 / (2 * t), 0)
         return g * conj(by_input), np.broadcast_to(g * conj(by_target), by_input.shape, subok=True)
 
     by_input, by_target = map_blocks(slopes, g, x, t, *large)
     return unbroadcast(by_input, input), unbroadcast(by_target, target)
+
+
+def _exp_minus(x: Array, t: Array, factor: Array | int = 1) -> Array:
+    """exp(x) - t factor, in float32 for half types.
+
+    Where a term overflows, the difference may not: it is a (a - t factor / a) of a = exp(x/2). Below 0 it does.
+    """
+    dtype, x, t = x.dtype, widen(x), widen(t)
+    factor = widen(factor) if isinstance(factor, np.ndarray) else factor
+    values = np.exp(x) - t * factor
+    kept = isfinite(values)
+    if not kept.all():
+        a = np.exp(relu(x) / 2)
+        values = where(kept | ~isfinite(x), values, a * (a - t * (factor / a)))
+    return cast(values, dtype)
 
 
 def _log(x: Array, eps: float) -> Array:
@@ -157,6 +183,9 @@ def _allowed(options: Options, dtype: str) -> bool:
             # integers have no NaN, and no number but 1 near to 1
             and (options["target"] != "integer" or options["regime"] in ("moderate", "zeros", "tiny"))
             and (options["regime"] != "negative-input" or options["log_input"])  # a mean below -ε: NaN
+            # a gradient that is infinite as well is divided before it is multiplied
+            and (options["regime"] != "beyond" or (options["log_input"] and not options["full"]
+                                                 and options["reduction"] != "mean"))
             # where ε is 0 in float16, torch's infinities and NaNs depend on what it sums before it divides by 0
             and (options["regime"] != "zeros" or options["target"] != "larger" or options["log_input"])
             # torch computes Stirling's term of integers in float32, which no bound of float64 holds
@@ -184,13 +213,20 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         x = -x
     if regime == "negative-input":
         x = -x
+    # exp(x) is two or three times the largest number, and the first loss half of that; the second is above it
+    beyond = np.ceil(2 * math.log(limits.max) + 1.5) / 2
+    count = (math.exp(beyond - math.log(limits.max)) - 0.5) * (limits.max / beyond)
     values: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {  # the first of x, and the first of t
-        "negative-target": ((), (-2.0, -1.0)), "inf": ((np.inf, -np.inf) if log_input else (np.inf,), ()),
+        "beyond": ((beyond, -2.0), (count, 0.75 * limits.max)) if options["reduction"] == "none" else (
+            (beyond,), (count,)),
+        "negative-target": ((), (-2.0, -1.0)), "inf": ((np.inf, -np.inf if log_input else np.inf, np.inf), (-1.0,)),
         "inf-target": ((), (np.inf,)), "nan": ((np.nan,), ()), "nan-target": ((), (np.nan,))}
     for a, first in zip((x, t), values.get(regime, ((), ())), strict=True):
         a.flat[: len(first[: a.size])] = first[: a.size]
-    if options["target"] == "integer":
+    if options["target"] in ("integer", "both-integer"):
         t = np.asarray(np.round(t).astype(np.int64))
+    if options["target"] == "both-integer":
+        x = x.astype(np.int64)
     return {"input": x, "target": t, "log_input": log_input, "full": options["full"], "eps": options["eps"],
             **REDUCTIONS[options["reduction"]]}
 
@@ -211,9 +247,12 @@ SPEC = LossSpec(
           Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
           Axis("target", ("same", "integer", "larger"), "its dtype, or its shape beside that of input"),
           Axis("regime", ("moderate", "zeros", "ones", "large-target", "tiny", "negative-input", "negative-target",
-                          "inf", "inf-target", "nan", "nan-target"),
-               "zeros: among the counts, and all means; ones: counts of 1 and next to it")),
+                          "beyond", "inf", "inf-target", "nan", "nan-target"),
+               "zeros: among the counts, and all means; ones: counts of 1 and next to it; beyond: exp(x) is infinite, "
+               "and the loss is not")),
     allowed=_allowed, draw=_draw, sized=_sized, strength=3,
+    extra=({"target": "both-integer", "regime": "zeros"},
+           {"target": "both-integer", "regime": "zeros", "reduction": "none"}),
     kinks=lambda options: options["regime"] == "ones",
     arrays=("input", "target"),
     elementwise={"0": {"target": 0.0}, "3": {"target": 3.0}, "full": {"target": 3.0, "full": True},

@@ -58,8 +58,8 @@ def smooth_l1_loss(input: Array, target: Array, size_average: bool | None = None
     Source: Girshick, Fast R-CNN (2015), equation 3, for β = 1; documentation of torch.nn.SmoothL1Loss.
     """
     broadcast_pair(input, target, stacklevel=4)
-    reduction = resolve(reduction, size_average, reduce)
-    x, y, beta = _prepare(input, target, beta)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
+    x, y, beta = _prepare(input, target=target, beta=beta)
 
     def losses(x: Array, y: Array) -> Array:
         z = widen(np.abs(x - y))  # since β² may be beyond float16
@@ -93,8 +93,8 @@ def smooth_l1_loss_backward(grad_output: Array, input: Array, target: Array, siz
     Source: differentiation.
     """
     shape = broadcast_pair(input, target, stacklevel=4)
-    reduction = resolve(reduction, size_average, reduce)
-    x, y, beta = _prepare(input, target, beta)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
+    x, y, beta = _prepare(input, target=target, beta=beta)
     g = cast(grad_output, x.dtype)
     g = np.asanyarray(g / math.prod(shape)) if reduction == "mean" else g
 
@@ -107,7 +107,7 @@ def smooth_l1_loss_backward(grad_output: Array, input: Array, target: Array, siz
     return unbroadcast(by_input, input), unbroadcast(by_target, target)
 
 
-def _prepare(input: Array, target: Array, beta: Any) -> tuple[Array, Array, Any]:
+def _prepare(input: Array, *, target: Array, beta: Any) -> tuple[Array, Array, Any]:
     """Input and target in their common dtype, and β."""
     beta = number("beta", beta)
     if not beta >= 0:

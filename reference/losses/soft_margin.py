@@ -50,7 +50,7 @@ def soft_margin_loss(input: Array, target: Array, size_average: bool | None = No
     Source: documentation of torch.nn.SoftMarginLoss; the logistic loss of Friedman, Hastie, Tibshirani,
     Additive Logistic Regression (2000), equation 39 with F halved.
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x, y = _prepare(input, target)
     return reduce_blocks(lambda x, y: cast(softplus(-y * x), input.dtype), [x, y], reduction)
 
@@ -76,7 +76,7 @@ def soft_margin_loss_backward(grad_output: Array, input: Array, target: Array,
 
     Source: the derivative of softplus is σ.
     """
-    reduction = resolve(reduction, size_average, reduce)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x, y = _prepare(input, target)
     g = cast(grad_output, x.dtype)
     g = np.asanyarray(g / x.size) if reduction == "mean" else g

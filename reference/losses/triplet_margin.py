@@ -59,8 +59,9 @@ def triplet_margin_loss(anchor: Array, positive: Array, negative: Array, margin:
     convolutional neural networks (2016), section 3.2 (swap: 3.3); documentation of torch.nn.TripletMarginLoss
     and torch.nn.PairwiseDistance.
     """
-    reduction = resolve(reduction, size_average, reduce)
-    distance = _prepare(anchor, positive, negative, margin, p, eps, swap)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
+    _check(anchor, positive, negative, margin, p, eps, swap)
+    distance = PairwiseDistance(p, eps)
     return reduce_losses(triplet_losses(distance, anchor, positive, negative, margin, swap), reduction)
 
 
@@ -91,8 +92,9 @@ def triplet_margin_loss_backward(
 
     Source: differentiation.
     """
-    reduction = resolve(reduction, size_average, reduce)
-    distance = _prepare(anchor, positive, negative, margin, p, eps, swap)
+    reduction = resolve(reduction, size_average=size_average, reduce=reduce)
+    _check(anchor, positive, negative, margin, p, eps, swap)
+    distance = PairwiseDistance(p, eps)
     triplet, g = (anchor, positive, negative), widen(grad_output)
     if reduction == "mean":
         shape = np.broadcast_shapes(*(x.shape for x in triplet))
@@ -102,16 +104,14 @@ def triplet_margin_loss_backward(
     return by_anchor, by_positive, by_negative
 
 
-def _prepare(anchor: Array, positive: Array, negative: Array, margin: float, p: float, eps: float,
-             swap: bool) -> PairwiseDistance:
-    """The distance of the checked arguments."""
+def _check(anchor: Array, positive: Array, negative: Array, margin: float, p: float, eps: float, swap: bool) -> None:
+    """Refuse what does not fit."""
     for name, value in (("p", p), ("eps", eps)):
         if not isinstance(value, numbers.Real):
             raise TypeError(f"{name} must be a number, not {type(value).__name__}")
     if not isinstance(swap, bool):
         raise TypeError(f"swap must be a bool, not {type(swap).__name__}")
     check_triplet(anchor, positive, negative, margin, broadcast=True)
-    return PairwiseDistance(p, eps)
 
 
 # --- cases ---------------------------------------------------------------------------------------

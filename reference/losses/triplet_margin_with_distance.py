@@ -67,7 +67,8 @@ def triplet_margin_with_distance_loss(
     convolutional neural networks (2016), section 3; documentation of torch.nn.TripletMarginWithDistanceLoss.
     """
     reduction = resolve(reduction)
-    distance = _prepare(anchor, positive, negative, distance_function, margin)
+    _check(anchor, positive, negative, distance_function, margin)
+    distance = PairwiseDistance() if distance_function is None else distance_function
     return reduce_losses(triplet_losses(distance, anchor, positive, negative, margin, swap), reduction)
 
 
@@ -108,25 +109,23 @@ def triplet_margin_with_distance_loss_backward(
     Source: differentiation.
     """
     reduction = resolve(reduction)
-    distance = _prepare(anchor, positive, negative, distance_function, margin)
+    _check(anchor, positive, negative, distance_function, margin)
+    distance = PairwiseDistance() if distance_function is None else distance_function
     if not hasattr(distance, "backward"):
         raise TypeError(f"distance_function must have a method backward, or be None; {distance!r} has none")
     triplet, g = (anchor, positive, negative), widen(grad_output)
     if reduction == "mean":
-        shape = np.broadcast_shapes(distance(anchor, positive).shape, distance(anchor, negative).shape)
-        g = g / int(np.prod(shape))
+        g = g / triplet_losses(distance, *triplet, margin=margin, swap=swap).size
     gradients = triplet_gradients(g, distance, *triplet, margin, swap)
     by_anchor, by_positive, by_negative = (unbroadcast(d, x) for d, x in zip(gradients, triplet, strict=True))
     return by_anchor, by_positive, by_negative
 
 
-def _prepare(anchor: Array, positive: Array, negative: Array, distance_function: Distance | None,
-             margin: float) -> Distance:
-    """The distance, after the arguments have been checked."""
+def _check(anchor: Array, positive: Array, negative: Array, distance_function: Distance | None, margin: float) -> None:
+    """Refuse what does not fit."""
     if distance_function is not None and not callable(distance_function):
         raise TypeError(f"distance_function must be callable or None, not {type(distance_function).__name__}")
     check_triplet(anchor, positive, negative, margin, broadcast=distance_function is None)
-    return PairwiseDistance() if distance_function is None else distance_function
 
 
 # --- cases ---------------------------------------------------------------------------------------

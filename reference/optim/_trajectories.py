@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ..spec import Axis, Limits, Options, ParamGroup, Trajectory
 from ._sparse import SparseGrad
 
-__all__ = ["AXES", "LONGEST", "SPARSITY", "VERY_LONG", "cancels", "short_enough", "sparsified", "trajectory"]
+__all__ = ["AXES", "DECAYS", "FULL_DECAY", "LONGEST", "SPARSITY", "VERY_LONG", "cancels", "short_enough", "sparsified",
+           "trajectory"]
 
 AXES = (
     Axis("start", ("one", "zero"), "parameters of about 1; or of 0, so that the first update is the value"),
@@ -40,8 +41,14 @@ LONGEST: Mapping[str, int] = {"float64": 300, "float32": 300, "float16": 10, "bf
 #: Beside the axes: 2,000 steps with every option at its default, in float32.
 VERY_LONG: tuple[Options, ...] = ({"steps": 2000},)
 
+#: Beside the axes: a decay of 1.
+FULL_DECAY: tuple[Options, ...] = ({"weight_decay": 1.0},)
+
+#: And one of 0, which an infinite parameter shows to be none at all: 0 times infinity is NaN.
+DECAYS: tuple[Options, ...] = ({"start": "infinite", "steps": 2}, *FULL_DECAY)
+
 SHAPES = {"vector": ((5,), (3,)), "scalar": ((), ()), "empty": ((3,), (0,)), "matrix": ((2, 3), (3, 1)),
-          "groups": ((3,), (2,))}
+          "stack": ((2, 3, 2), (1, 2, 3)), "groups": ((3,), (2,))}
 
 
 def short_enough(options: Options, dtype: str) -> bool:
@@ -80,6 +87,8 @@ def _magnitude(options: Options, limits: Limits) -> float:
             return math.sqrt(limits.max) / 4
         case "tiny":
             return math.pow(limits.tiny, 0.75)
+        case "subnormal":  # a square of some eight of the smallest numbers
+            return math.sqrt(8 * limits.eps * limits.tiny)
         case _:
             return 1.0
 
@@ -130,6 +139,8 @@ def trajectory(options: Options, rng: np.random.Generator, limits: Limits, defau
 
     start = 0.0 if options["start"] == "zero" else 1.0
     params = tuple(np.asarray(start * signs(shape) * about_one(shape)) for shape in two)
+    if options["start"] == "infinite":
+        params[0].flat[0] = math.inf
     sign = [signs(shape) for shape in two]
 
     def gradient(step: int, i: int) -> Array | None:

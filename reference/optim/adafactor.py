@@ -22,8 +22,6 @@ __all__ = ["SPEC", "Adafactor", "adafactor", "rms"]
 
 Array = NDArray[Any]
 
-_EPS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
-
 
 def rms(f: Callable[..., Array], *arrays: Array) -> Array:
     """Root of the mean square of what ``f`` gives, which has the shape of the first array, block by block."""
@@ -40,33 +38,33 @@ def adafactor(theta: Array, g: Array, rows: Array | None, columns: Array | None,
     rho = min(lr, 1 / t**0.5)
     alpha = rho * np.maximum(rms(widen, theta), eps2).item()
 
-    def mixed(old: Array, new: Array) -> Array:
+    def mixed(new: Array, old: Array) -> Array:
         return np.asanyarray((1 - fresh) * widen(old) + fresh * new)
 
-    if rows is not None and columns is not None:
-        r, sums = np.zeros_like(widen(rows)), np.zeros_like(widen(columns))
+    if v is None:
+        assert rows is not None
+        assert columns is not None
+        r, sums = np.empty_like(widen(rows)), np.zeros_like(widen(columns))
         for _, (here, row, total) in blocks([g, r, sums]):
             squares = widen(here) * widen(here)
             row[...] = np.sum(squares, -1, keepdims=True) / g.shape[-1]
             total[...] = total + np.sum(squares, -2, keepdims=True)
-        r, c = mixed(rows, r), mixed(columns, sums / g.shape[-2])
+        r, c = mixed(r, rows), mixed(sums / g.shape[-2], columns)
         mean = np.sum(r, -2, keepdims=True) / r.shape[-2]
         factors = [r / np.maximum(mean, eps1), c]
         rows[...], columns[...] = r, c
     else:
-        assert v is not None
         factors = [v]
 
     def moment(g: Array, *factors: Array) -> Array:
-        return factors[0] * factors[1] if v is None else mixed(factors[0], widen(g) * widen(g))
+        return factors[0] * factors[1] if v is None else mixed(widen(g) * widen(g), *factors)
 
     def direction(g: Array, *factors: Array) -> Array:
         return (-widen(g) if maximize else widen(g)) / np.maximum(np.sqrt(moment(g, *factors)), eps1)
 
     clipping = np.maximum(rms(direction, g, *factors) / d, 1).item()
     for _, (here, *block) in blocks([theta, g, *factors]):
-        decayed = (1 - lr * weight_decay) * widen(here) if weight_decay != 0 else widen(here)
-        here[...] = decayed - alpha / clipping * direction(*block)
+        here[...] = (1 - lr * weight_decay) * widen(here) - alpha / clipping * direction(*block)
         if v is not None:
             block[1][...] = moment(*block)
 
@@ -157,8 +155,7 @@ class Adafactor(Optimizer):
             return
         eps1, eps2 = options["eps"]
         if eps1 is None:
-            dtype = storage_of(p.data, "Adafactor")
-            eps1 = _EPS[dtype.name] if dtype.name in _EPS else float(np.finfo(dtype).eps)
+            eps1 = float(np.spacing(np.ones((), storage_of(p.data, "Adafactor"))))
         adafactor(p.data, grad, *(state.get(name) for name in ("row_var", "col_var", "variance")),
                   t=number(p.data, int(state["step"])), **{**options, "eps": (eps1, eps2)})
 
@@ -182,8 +179,9 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 SPEC = OptimSpec(
     name="Adafactor", torch_names=("torch.optim.Adafactor",), optimizer=Adafactor, draw=_draw,
     allowed=_allowed,
-    extra=(*VERY_LONG, {"start": "zero", "grad": "eps", "steps": 10, "layout": "vector", "lr": 0.4,
-                        "maximize": True}),  # squares that float16 cannot hold, of a vector
+    extra=(*VERY_LONG, {"layout": "stack", "steps": 2},
+           {"start": "zero", "grad": "eps", "steps": 10, "layout": "vector", "lr": 0.4,
+            "maximize": True}),  # squares that float16 cannot hold, of a vector
     strength=3,  # a mistake in a size shows where start, shape and limit are all as they need to be
     axes=(AXES[0], Axis("grad", (*AXES[1].values, "spike"), "as for all; a hundred times as large in the last step"),
           AXES[2],

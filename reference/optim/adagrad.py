@@ -12,7 +12,7 @@ from ..numerics import widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative, filled_like
 from ._sparse import SparseGrad, update_touched
-from ._trajectories import AXES, SPARSITY, VERY_LONG, cancels, short_enough, sparsified, trajectory
+from ._trajectories import AXES, DECAYS, SPARSITY, VERY_LONG, cancels, short_enough, sparsified, trajectory
 
 __all__ = ["SPEC", "Adagrad", "adagrad"]
 
@@ -79,9 +79,13 @@ class Adagrad(Optimizer):
                           initial_accumulator_value=initial_accumulator_value, eps=eps)
         super().__init__(params, {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
                                   "initial_accumulator_value": initial_accumulator_value, "maximize": maximize})
-        for group in self.param_groups:
-            for p in group["params"]:
-                self._start(p, group["initial_accumulator_value"])
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with options of their own, and make their state; the other options take their defaults."""
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        for p in group["params"]:
+            self._start(p, group["initial_accumulator_value"])
 
     def _start(self, p: Parameter, tau: float) -> None:
         self.state[p]["step"] = np.zeros((), np.float32)
@@ -92,8 +96,6 @@ class Adagrad(Optimizer):
     def _update(self, p: Parameter, grad: Array | SparseGrad, options: dict[str, Any]) -> None:
         if isinstance(grad, SparseGrad) and options["weight_decay"] != 0:
             raise RuntimeError(f"weight_decay needs a dense gradient or to be 0, got {options['weight_decay']}")
-        if not self.state[p]:  # of a group that came later
-            self._start(p, options["initial_accumulator_value"])
         state, options = self.state[p], {k: v for k, v in options.items() if k != "initial_accumulator_value"}
         state["step"] += 1
         t = int(state["step"])
@@ -124,7 +126,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="Adagrad", torch_names=("torch.optim.Adagrad",), optimizer=Adagrad, draw=_draw, allowed=_allowed,
-    strength=3, extra=VERY_LONG,
+    strength=3, extra=(*VERY_LONG, *DECAYS),
     axes=(*AXES, Axis("lr", (1e-2, 0.1)), Axis("lr_decay", (0, 0.1)), Axis("weight_decay", (0, 0.1)),
           Axis("initial_accumulator_value", (0, 0.5)), Axis("eps", (1e-10, 1e-3)),
           Axis("maximize", (False, True)), SPARSITY),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative
-from ._trajectories import AXES, VERY_LONG, short_enough, trajectory
+from ._trajectories import AXES, FULL_DECAY, VERY_LONG, short_enough, trajectory
 
 __all__ = ["ASGD", "SPEC", "asgd", "learning_rate", "window"]
 
@@ -80,10 +80,10 @@ class ASGD(Optimizer):
     Conventions: 'eta' and 'mu' of the state are those of the *next* step, and a learning rate that a user
     changes acts one step late. ``lambd`` decays the parameters beside ``weight_decay``, by the same learning
     rate and not through the gradient, so that ``maximize`` leaves it alone. At mu = 1 the mean is the
-    parameter itself: t0 + 2 is the last such step. A gradient of ``None`` leaves parameter, mean and step
-    count alone. torch documents no pseudocode. It computes with the float32 that 'eta' is, also for
-    float64 parameters; here the learning rate is a double, and 'eta' what is saved of it. torch casts
-    both to the parameter's dtype when it loads them; here they stay float32.
+    parameter itself: t0 + 2 is the last such step, and the first one always is. A gradient of ``None``
+    leaves parameter, mean and step count alone. torch documents no pseudocode. It computes with the float32
+    that 'eta' is, also for float64 parameters; here the learning rate is a double, and 'eta' what is saved
+    of it. torch casts both to the parameter's dtype when it loads them; here they stay float32.
     """
 
     def __init__(self, params: Iterable[Any], lr: float | Array = 1e-2, lambd: float = 1e-4, alpha: float = 0.75,
@@ -97,8 +97,8 @@ class ASGD(Optimizer):
         if not state:
             state["step"] = np.zeros((), np.float32)
             state["eta"] = np.full_like(p.data, options["lr"], np.float32, shape=())
-            state["mu"] = np.ones_like(p.data, np.float32, shape=())
-            state["ax"] = np.zeros_like(p.data)
+            state["mu"] = np.empty_like(p.data, np.float32, shape=())
+            state["ax"] = np.full_like(p.data, np.nan)  # written before it is read: the first window is 1
         state["step"] += 1
         t, decay = int(state["step"]), {name: options[name] for name in ("lr", "lambd", "alpha")}
         eta, n = self._rates(learning_rate(t, **decay), window(t, t0=options["t0"]), state["eta"].item())
@@ -109,7 +109,7 @@ class ASGD(Optimizer):
 
     def _rates(self, eta: float, n: float, saved: float) -> tuple[float, float]:
         """Learning rate and window of a step; the rate that was saved, where it is another, and not only rounded."""
-        return eta if abs(float(saved) - float(eta)) <= 2.0**-20 * float(eta) else saved, n
+        return eta if np.float32(saved) == np.float32(eta) else saved, n
 
     @staticmethod
     def _load(p: Parameter, name: str, value: Any) -> Any:
@@ -124,7 +124,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="ASGD", torch_names=("torch.optim.ASGD",), optimizer=ASGD, draw=_draw, allowed=short_enough,
-    strength=3, extra=VERY_LONG,
+    strength=3, extra=(*VERY_LONG, *FULL_DECAY, {"t0": -3, "steps": 2}),  # the average starts at once
     axes=(*AXES, Axis("lr", (1e-2, 0.1)), Axis("lambd", (1e-4, 0.1)), Axis("alpha", (0.75, 0.5)),
           Axis("t0", (1e6, 5, 0)), Axis("weight_decay", (0, 0.1)), Axis("maximize", (False, True))),
     refusals=(

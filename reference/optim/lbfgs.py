@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from itertools import repeat
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +17,18 @@ from ._optimizer import Closure, Optimizer, Parameter, check_nonnegative, scalar
 from ._sparse import SparseGrad
 from ._trajectories import AXES, LONGEST, trajectory
 
-__all__ = ["LBFGS", "SPEC", "cubic_minimum", "strong_wolfe", "two_loops"]
+__all__ = ["LBFGS", "SPEC", "Point", "cubic_minimum", "strong_wolfe", "two_loops"]
 
 Array = NDArray[Any]
 
 
-def dot(x: Array, y: Array) -> Any:
-    """Inner product."""
-    return x @ y
+class Point(NamedTuple):
+    """Where a line search has been: step length, and value, gradient and slope there."""
+
+    t: Any
+    f: Any
+    g: Array
+    slope: Any
 
 
 def two_loops(g: Array, ys: Sequence[Array], ss: Sequence[Array], rhos: Sequence[Any],
@@ -30,16 +36,17 @@ def two_loops(g: Array, ys: Sequence[Array], ss: Sequence[Array], rhos: Sequence
     """The direction -Hg, where H comes from gamma · identity by updates with the pairs y, s, oldest first; alphas."""
     q, alphas = -g, []
     for y, s, rho in zip(reversed(ys), reversed(ss), reversed(rhos), strict=True):
-        alphas.append(rho * dot(s, q))
+        alphas.append(rho * (s @ q))
         q -= alphas[-1] * y
     r = gamma * q
     for y, s, rho, alpha in zip(ys, ss, rhos, reversed(alphas), strict=True):
-        r += (alpha - rho * dot(y, r)) * s
+        r += (alpha - rho * (y @ r)) * s
     return r, alphas[::-1]
 
 
-def cubic_minimum(x1: Any, f1: Any, g1: Any, x2: Any, f2: Any, g2: Any, low: Any, high: Any) -> Any:
-    """Where the cubic with these values and slopes at x1 < x2 has its minimum, limited; else the middle."""
+def cubic_minimum(left: Point, right: Point, low: Any, high: Any) -> Any:
+    """Where the cubic with the values and slopes of two points has its minimum, limited; else the middle."""
+    (x1, f1, _, g1), (x2, f2, _, g2) = left, right
     d1 = g1 + g2 - 3 * (f1 - f2) / (x1 - x2)
     square = d1**2 - g1 * g2
     if square >= 0:
@@ -48,74 +55,61 @@ def cubic_minimum(x1: Any, f1: Any, g1: Any, x2: Any, f2: Any, g2: Any, low: Any
     return (low + high) / 2
 
 
-def strong_wolfe(phi: Callable[[Any], tuple[Any, Array, Any]], t: Any, f: Any, g: Array, slope: Any, size: Any, *,
-                 c1: float = 1e-4, c2: float = 0.9, tolerance_change: float = 1e-9,
-                 max_ls: int = 25) -> tuple[Any, Any, Array, int]:
-    """A step length that fulfils both of Wolfe's conditions, if there are trials enough.
+def strong_wolfe(phi: Callable[[Any], Point], t: Any, start: Point, size: Any, *, c1: float = 1e-4, c2: float = 0.9,
+                 tolerance_change: float = 1e-9, max_ls: int = 25) -> tuple[Point, int]:
+    """The point where both of Wolfe's conditions hold, if there are trials enough, and the number of evaluations.
 
-    ``phi`` gives value, gradient and slope at a step length; f, g and slope are those at 0, and ``size`` the
-    largest element of the direction. Returns step length, value and gradient there, and the number of trials.
+    ``phi`` gives the point at a step length, of which ``t`` is the first to try; ``start`` is the point at 0, and
+    ``size`` the largest element of the direction.
     """
-    def rises(t: Any, f_t: Any) -> bool:
-        return bool(f_t > f + c1 * t * slope)
+    def rises(here: Point) -> bool:
+        return bool(here.f > start.f + c1 * here.t * start.slope)
 
-    def flat(slope_t: Any) -> bool:
-        return bool(abs(slope_t) <= -c2 * slope)
+    def flat(here: Point) -> bool:
+        return bool(abs(here.slope) <= -c2 * start.slope)
 
-    previous, here = (0, f, g, slope), (t, *phi(t))
-    trials, found, bracket = 0, False, [previous, here]
+    def lower(bracket: Sequence[Point]) -> int:
+        return 0 if bracket[0].f <= bracket[1].f else 1
+
+    previous, here, trials = start, phi(t), 0
     while trials < max_ls:
-        t, f_t, _, slope_t = here
-        if rises(t, f_t) or (trials > 1 and f_t >= previous[1]):
-            bracket = [previous, here]
+        if rises(here) or (trials > 1 and here.f >= previous.f):
             break
-        if flat(slope_t):
-            found, bracket = True, [here]
+        if flat(here):
+            return here, trials + 1
+        if here.slope >= 0:
             break
-        if slope_t >= 0:
-            bracket = [previous, here]
-            break
-        ahead = cubic_minimum(*_ordered(previous, here), t + 0.01 * (t - previous[0]), 10 * t)
-        previous, here = here, (ahead, *phi(ahead))
+        ahead = cubic_minimum(previous, here, here.t + 0.01 * (here.t - previous.t), 10 * here.t)
+        previous, here = here, phi(ahead)
         trials += 1
     else:
-        bracket = [(0, f, g, slope), here]
-    evaluated = trials + 1
+        previous = start
 
-    stuck = False
-    low, high = (0, -1) if found or bracket[0][1] <= bracket[-1][1] else (-1, 0)
-    while not found and trials < max_ls:
-        ends = [end[0] for end in bracket]
-        if abs(ends[1] - ends[0]) * size < tolerance_change:
+    bracket, stuck = [previous, here], False
+    low = lower(bracket)
+    while trials < max_ls:
+        left, right = sorted(bracket, key=lambda end: end.t)
+        width = right.t - left.t
+        if width * size < tolerance_change:
             break
-        left, right = min(ends), max(ends)
-        t = cubic_minimum(*_ordered(*bracket), left, right)
-        margin = 0.1 * (right - left)
-        near = bool(min(right - t, t - left) < margin)
-        if near and (stuck or t >= right or t <= left):
-            t = right - margin if abs(t - right) < abs(t - left) else left + margin
+        t, margin = cubic_minimum(left, right, left.t, right.t), 0.1 * width
+        near = bool(min(right.t - t, t - left.t) < margin)
+        if near and (stuck or t in (left.t, right.t)):
+            t = min(max(t, left.t + margin), right.t - margin)
             near = False
         stuck = near
-        here = (t, *phi(t))
-        evaluated += 1
+        here, high = phi(t), 1 - low
         trials += 1
-        if rises(t, here[1]) or here[1] >= bracket[low][1]:
+        if rises(here) or here.f >= bracket[low].f:
             bracket[high] = here
-            low, high = (0, -1) if bracket[0][1] <= bracket[-1][1] else (-1, 0)
+            low = lower(bracket)
             continue
-        if flat(here[3]):
-            found = True
-        elif here[3] * (bracket[high][0] - bracket[low][0]) >= 0:
+        if flat(here):
+            return here, trials + 1
+        if here.slope * (bracket[high].t - bracket[low].t) >= 0:
             bracket[high] = bracket[low]
         bracket[low] = here
-    t, f_t, g_t, _ = bracket[low]
-    return t, f_t, g_t, evaluated
-
-
-def _ordered(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, Any, Any, Any, Any, Any]:
-    """Place, value and slope of both ends of a bracket, the left one first."""
-    a, b = (a, b) if a[0] <= b[0] else (b, a)
-    return a[0], a[1], a[3], b[0], b[1], b[3]
+    return bracket[low], trials + 1
 
 
 class LBFGS(Optimizer):
@@ -166,7 +160,8 @@ class LBFGS(Optimizer):
     order: after an iteration that would go down by less than ``tolerance_change`` for a step of 1 (without
     making it, though its direction and length are kept as if made), at ``max_iter``, ``max_eval``,
     ``tolerance_grad``, and where step or change of the loss are below ``tolerance_change``. The line search has
-    c1 = 1e-4, c2 = 0.9, and as many trials as evaluations are left. A gradient of ``None`` counts as zeros. All
+    c1 = 1e-4, c2 = 0.9, and as many trials as evaluations are left; a flat slope ends it also where the loss is NaN,
+    where torch raises an IndexError. A gradient of ``None`` counts as zeros. All
     state is that of the first parameter; 't' is a number, or an array where it was computed from one. Complex
     parameters are pairs of reals. torch documents no pseudocode, and a memory of history_size + 1 times the
     parameters: both vectors of each pair are kept, so it is twice that. In half types a call is computed in
@@ -189,19 +184,20 @@ class LBFGS(Optimizer):
 
     def _gradient(self) -> Array:
         parts = []
-        for p in self.param_groups[0]["params"]:
+        (group,) = self.param_groups
+        for p in group["params"]:
             g = np.zeros_like(p.data) if p.grad is None else p.grad
             g = np.ravel(g.to_dense() if isinstance(g, SparseGrad) else g)
-            parts.append(widen(g.view(g.real.dtype) if g.dtype.kind == "c" else g))
+            parts.append(widen(g.view(g.real.dtype)))
         return np.concatenate(parts)
 
     def _move(self, t: Any, d: Array) -> None:
         offset = 0
-        for p in self.param_groups[0]["params"]:
-            pairs = p.data.dtype.kind == "c"
-            n = p.data.size * (2 if pairs else 1)
-            part = d[offset:offset + n]
-            part = part.view(p.data.dtype) if pairs else part
+        (group,) = self.param_groups
+        for p in group["params"]:
+            dtype = np.result_type(d.dtype, p.data.dtype)  # pairs of d make one where the parameter is complex
+            n = p.data.size * dtype.itemsize // d.itemsize
+            part = d[offset:offset + n].view(dtype)
             p.data[...] = widen(p.data) + t * part.reshape(p.data.shape)
             offset += n
 
@@ -213,11 +209,13 @@ class LBFGS(Optimizer):
         """
         if closure is None:
             raise TypeError("LBFGS.step needs a closure, got None")
+        (group,) = self.param_groups
         with np.errstate(all="ignore"):
-            return self._step(closure, {name: scalar(self.param_groups[0][name]) for name in self.defaults})
+            return self._step(closure, {name: scalar(group[name]) for name in self.defaults})
 
     def _step(self, closure: Closure, o: dict[str, Any]) -> Any:
-        params = self.param_groups[0]["params"]
+        (group,) = self.param_groups
+        params = group["params"]
         state = self.state[params[0]]
         state.setdefault("func_evals", 0)
         state.setdefault("n_iter", 0)
@@ -229,41 +227,40 @@ class LBFGS(Optimizer):
             return first_loss
         memory = self._memory(state)
 
-        def phi(t: Any) -> tuple[Any, Array, Any]:
+        def phi(t: Any) -> Point:
             start = [p.data.copy() for p in params]
             self._move(t, memory["d"])
             value, gradient = scalar(closure()), self._gradient()
             for p, data in zip(params, start, strict=True):
                 p.data[...] = data
-            return value, gradient, dot(gradient, memory["d"])
+            return Point(t, value, gradient, gradient @ memory["d"])
 
-        for n in range(1, o["max_iter"] + 1):
+        for left in reversed(range(o["max_iter"])):
             state["n_iter"] += 1
             t = self._direct(memory, g, state["n_iter"] == 1, o)
             memory |= {"t": t, "prev_flat_grad": g, "prev_loss": loss}
-            d, slope, previous = memory["d"], dot(g, memory["d"]), loss
+            d, slope, previous = memory["d"], g @ memory["d"], loss
             if slope > -o["tolerance_change"]:
                 break
             asked = 0
             if o["line_search_fn"] == "strong_wolfe":
-                t, loss, g, asked = strong_wolfe(phi, t, loss, g, slope, np.max(np.abs(d)),
-                                                 max_ls=o["max_eval"] - evaluations)
+                (t, loss, g, _), asked = strong_wolfe(phi, t, Point(0, loss, g, slope), np.max(np.abs(d)),
+                                                      max_ls=o["max_eval"] - evaluations)
                 self._move(t, d)
                 memory["t"] = t
             elif o["line_search_fn"] is None:
                 self._move(t, d)
-                if n < o["max_iter"]:
+                if left:
                     loss, g, asked = scalar(closure()), self._gradient(), 1
             else:
                 raise RuntimeError(f"line_search_fn needs to be None or 'strong_wolfe', got {o['line_search_fn']!r}")
             evaluations += asked
             state["func_evals"] += asked
-            if (n == o["max_iter"] or evaluations >= o["max_eval"]
-                    or np.max(np.abs(g)) <= o["tolerance_grad"]
+            if (not left or evaluations >= o["max_eval"] or np.max(np.abs(g)) <= o["tolerance_grad"]
                     or np.max(np.abs(t * d)) <= o["tolerance_change"]
                     or abs(loss - previous) < o["tolerance_change"]):
                 break
-        self._keep(state, memory, params[0])
+        self._keep(state, memory, np.result_type(*(p.data.real.dtype for p in params)))
         return first_loss
 
     @staticmethod
@@ -273,7 +270,7 @@ class LBFGS(Optimizer):
             memory |= {"d": -g, "old_dirs": [], "old_stps": [], "ro": [], "H_diag": 1}
             return min(1.0, 1.0 / np.sum(np.abs(g))) * o["lr"]
         y, s = g - memory["prev_flat_grad"], memory["t"] * memory["d"]
-        ys = dot(y, s)
+        ys = y @ s
         if ys > 1e-10:
             if len(memory["ro"]) == o["history_size"]:
                 for name in ("old_dirs", "old_stps", "ro"):
@@ -281,9 +278,9 @@ class LBFGS(Optimizer):
             memory["old_dirs"].append(y)
             memory["old_stps"].append(s)
             memory["ro"].append(1 / ys)
-            memory["H_diag"] = ys / dot(y, y)
+            memory["H_diag"] = ys / (y @ y)
         memory["d"], alphas = two_loops(g, memory["old_dirs"], memory["old_stps"], memory["ro"], memory["H_diag"])
-        al = memory.setdefault("al", [None] * o["history_size"])
+        al = memory.setdefault("al", list(repeat(None, o["history_size"])))
         al[:len(alphas)] = alphas
         return o["lr"]
 
@@ -298,26 +295,78 @@ class LBFGS(Optimizer):
         return {name: wide(value) for name, value in state.items() if name not in ("func_evals", "n_iter")}
 
     @staticmethod
-    def _keep(state: dict[str, Any], memory: dict[str, Any], p: Parameter) -> None:
-        """Save what the next call needs, in the parameter's dtype."""
-        dtype = p.data.real.dtype
-
+    def _keep(state: dict[str, Any], memory: dict[str, Any], dtype: np.dtype[Any]) -> None:
+        """Save what the next call needs, in the parameters' dtype."""
         def narrow(value: Any) -> Any:
             if isinstance(value, list):
                 return [narrow(v) for v in value]
-            return cast(value, dtype).copy() if isinstance(value, np.ndarray | np.generic) else value
+            return cast(value, dtype).copy() if hasattr(value, "dtype") else value
 
         state.update({name: narrow(value) for name, value in memory.items()})
 
+
+#: Answers of a closure that lead an iteration where their name says, and the arguments they are for. One is a value
+#: and a multiple of a gradient, of both parameters or of each. Along the first direction the slope is minus the
+#: multiple, in the unit of the values. No function need be behind them.
+_ANSWERS: dict[str, tuple[dict[str, Any], tuple[tuple[float, ...], ...]]] = {
+    # a slope upwards ends the bracket; near to an end twice, so moved away from it; evaluations run out
+    "upwards": ({"max_iter": 4, "tolerance_grad": -1},
+                ((1.0, 1.0), (0.25, -2.25), (1.0, -0.25), (-1.75, 2.25), (-1.75, 0.75), (1.0, 2.25), (-1.25, 0.0),
+                 (-1.75, 0.0))),
+    # the same, where the other end is the lower one
+    "lower-right": ({"max_iter": 4, "tolerance_grad": -1, "tolerance_change": 0},
+                    ((2.0, 1.0), (0.25, -2.0), (-1.0, -1.5))),
+    # too short twice, then above the one before
+    "too-short": ({"max_iter": 4, "lr": 2},
+                  ((0.625, 1.0), (-1.625, 1.75), (0.0, 2.0), (0.0, 1.25), (-1.625, 0.25), (-1.0, 1.75))),
+    # as high as the start, and just below it; then a value that is NaN in the middle of the search
+    "level": ({"max_iter": 1, "max_eval": 6},
+              ((0.0, 1.0), (0.0, 1.5), (-5e-5, 2.5), (-0.75, 2.0), (-1.25, -0.75), (math.nan, -1.0), (1.5, 0.25))),
+    # ends that come too close in the direction's largest element, and that do in its smallest alone
+    "closed": ({"max_iter": 4, "lr": 2e-8}, ((0.0, 1.0), (0.0, -3.0), (0.0, -2.75))),
+    "closing": ({"max_iter": 3, "max_eval": 4, "lr": 2e-8},
+                ((1.75, 1.0), (1.25, 2.5), (-1.75, 2.0), (0.5, 2.0), (0.0, -2.25))),
+    # gradients of 0, that a tolerance of 0 takes for the end, at once and later, and one below 0 does not
+    "flat": ({"max_iter": 1, "max_eval": 2, "lr": 0.5, "tolerance_grad": 0}, ((-1.625, 0.0), (0.625, -1.75))),
+    "flattened": ({"max_iter": 4, "lr": 0.5, "tolerance_grad": 0},
+                  ((0.125, 1.0), (0.625, 2.0), (-0.625, -0.25), (-1.125, 0.0))),
+    "infinite": ({"max_iter": 4, "lr": 0.5, "tolerance_grad": -1, "tolerance_change": 0},
+                 ((math.inf, 0.0), (math.inf, 0.5), (math.inf, -1.0), (math.inf, 0.0))),
+    # no value, but a slope that is flat, as where a logarithm's argument is negative
+    "undefined": ({"max_iter": 1, "max_eval": 3}, ((0.0, 1.0), (math.nan, 0.5), (-1.0, 0.25))),
+    # no line search: the loss stays; two pairs of three are kept; y·s is 1.0005e-10, a pair just about kept
+    "unmoved": ({"max_iter": 4, "max_eval": 9, "lr": 2e-8, "line_search_fn": None}, ((1.0, 1.0), (1.0, 2.75))),
+    "forgets": ({"max_iter": 5, "max_eval": 6, "lr": 4, "tolerance_grad": -1, "tolerance_change": 0,
+                 "history_size": 2, "line_search_fn": None},
+                ((-0.5, 0.0, 1.0), (-0.5, 1.75, 1.5), (-2e-4, -0.5, 1.0), (1.0, 1.25, 0.0), (1.0, 0.0, -1.75),
+                 (1.0, 0.0, 2.5))),
+    "barely-curved": ({"max_iter": 2, "max_eval": 9, "lr": 3.2016e-9, "tolerance_change": 0, "line_search_fn": None},
+                      ((0.0, 1.0), (-1.0, 0.5))),
+}
 
 _AXES = (AXES[0], Axis("grad", ("one", "constant", "eps", "zero", "huge", "none"),
                        "as for all; constant is the same at every step, so that nothing is learnt from it"),
          Axis("steps", (1, 2, 4, 300), costly=(300,)), Axis("layout", ("vector", "scalar", "empty", "matrix")),
          Axis("objective", ("given", "quadratic", "quartic"),
-              "the gradients alone; with ½ |Aθ - b|²; with ¼ Σθ⁴ too"),
+              "the gradients alone; with ½ |Aθ - b|²; with ¼ Σθ⁴ too; or answers in a row that lead where it says"),
          Axis("lr", (1, 0.1, 4.0)), Axis("max_iter", (1, 4, 20)), Axis("max_eval", (None, 3)),
          Axis("tolerance_grad", (1e-7, 0.3)), Axis("tolerance_change", (1e-9, 0.1)),
          Axis("history_size", (100, 1)), Axis("line_search_fn", (None, "strong_wolfe")))
+
+
+def _row(name: str) -> dict[str, Any]:
+    """The combination of answers in a row, with all axes."""
+    settings = {"start": "zero", "grad": "constant", "objective": name, "line_search_fn": "strong_wolfe"}
+    return {axis.name: axis.values[0] for axis in _AXES} | settings | _ANSWERS[name][0]
+
+
+def _answers(name: str, gradients: Sequence[Any]) -> Objective:
+    """The objective of answers in a row; gradients are so small that the first step has a length of lr."""
+    norm = sum(np.sum(g * g) for g in gradients) ** 0.5
+    gradients = [g / (4 * norm) for g in gradients]
+    return Objective(answers=tuple(
+        (np.asarray(value / 16), tuple(m * g for m, g in zip(np.broadcast_to(multiples, 2), gradients, strict=True)))
+        for value, *multiples in _ANSWERS[name][1]))
 
 
 def _allowed(options: Options, dtype: str) -> bool:
@@ -326,6 +375,8 @@ def _allowed(options: Options, dtype: str) -> bool:
     Each iteration from a changed gradient multiplies the errors of those before it: few can be decided, the
     fewer the fewer digits there are. In float16 products of small gradients are lost, in torch and in truth.
     """
+    if options["objective"] in _ANSWERS:
+        return dtype in ("float64", "float32") and options == _row(str(options["objective"]))
     learns, fast = options["grad"] not in ("constant", "zero"), options["lr"] != 1 and not options["line_search_fn"]
     if options["objective"] == "given":
         longest = {"float64": 4, "float32": 2, "float16": 2, "bfloat16": 1}[dtype] if learns else (
@@ -345,6 +396,8 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
                        rng, limits, {name: options[name] for name in names}, {})
     if options["grad"] == "constant":
         drawn = replace(drawn, gradients=drawn.gradients[:1] * options["steps"])
+    if options["objective"] in _ANSWERS:
+        return replace(drawn, objective=_answers(str(options["objective"]), drawn.gradients[0]))
     if options["objective"] == "given":
         return replace(drawn, objective=Objective())
     sizes = [p.size for p in drawn.groups[0].params]
@@ -357,7 +410,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="LBFGS", torch_names=("torch.optim.LBFGS",), optimizer=LBFGS, draw=_draw, allowed=_allowed, axes=_AXES,
-    strength=3, extra=({"grad": "constant", "steps": 2000},),
+    strength=3, extra=({"grad": "constant", "steps": 2000}, *map(_row, _ANSWERS)),
     sized={"tolerance_grad": 0, "tolerance_change": 0, "max_iter": 4, "history_size": 4},  # no early end
     refusals=(
         Refusal("negative lr", {"lr": -1.0}, ValueError, r"lr .* got -1\.0"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._storage import HALF, storage_of
-from ..numerics import widen
+from .._storage import storage_of
+from ..numerics import cast, widen
 from ..precision import outcomes, rounded
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative, number
@@ -20,12 +21,18 @@ __all__ = ["SPEC", "Muon", "adjusted", "momenta", "newton_schulz", "normalized"]
 Array = NDArray[Any]
 
 
-def momenta(g: Array, b: Array, momentum: float, nesterov: bool, half: str | None) -> tuple[Array, Array]:
-    """The new buffer, and what is to be orthogonalized; both are rounded in a half type."""
+#: By storage type what the buffer and what is to be orthogonalized are rounded to, and what computes both.
+_TYPES = {"float64": (None, "float32", "float64"), "float16": ("float16", "float16", "float32"),
+          "bfloat16": ("bfloat16", "bfloat16", "float32")}
+
+
+def momenta(g: Array, b: Array, momentum: float, nesterov: bool, kept: str | None = None,
+            given: str | None = None) -> tuple[Array, Array]:
+    """The new buffer, and what is to be orthogonalized, each rounded to a type where one is named."""
     b = momentum * b + (1 - momentum) * g
-    b = rounded(b, half) if half else b
+    b = rounded(b, dtype=kept) if kept else b
     u = momentum * b + (1 - momentum) * g if nesterov else b
-    return b, rounded(u, half) if half and nesterov else u
+    return b, rounded(u, dtype=given) if given else u
 
 
 def normalized(u: Array, eps: float) -> Array:
@@ -52,7 +59,7 @@ def adjusted(lr: float, adjust_lr_fn: str | None, rows: float, columns: float) -
     """The learning rate for a matrix of this shape."""
     if adjust_lr_fn == "match_rms_adamw":
         return 0.2 * max(rows, columns) ** 0.5 * lr
-    return (rows / columns) ** 0.5 * lr if rows > columns else lr
+    return (max(rows, columns) / columns) ** 0.5 * lr
 
 
 class Muon(Optimizer):
@@ -139,13 +146,11 @@ class Muon(Optimizer):
         if not state:
             state["momentum_buffer"] = np.zeros_like(p.data)
         storage = storage_of(p.data, "Muon").name
-        half = storage if storage in HALF else None
-        b, u = outcomes(momenta, "float32" if half else storage, widen(grad), widen(state["momentum_buffer"]),
-                        options["momentum"], options["nesterov"], half)
+        kept, given, computed = _TYPES.get(storage, (None, None, storage))
+        b, u = outcomes(partial(momenta, kept=kept, given=given), computed, widen(grad),
+                        widen(state["momentum_buffer"]), options["momentum"], options["nesterov"])
         state["momentum_buffer"][...] = b
-        if storage == "float64":
-            u = outcomes(rounded, storage, u, "float32")
-        u = u.astype(np.float32) if u.dtype == np.float64 else u  # products of bfloat16 are exact there
+        u = cast(u, np.dtype(np.float32))  # products of bfloat16 are exact there
         o = outcomes(newton_schulz, "float32", u, coefficients, steps, options["eps"])
         lr, decay = options["lr"], options["weight_decay"]
         step = adjusted(lr, options["adjust_lr_fn"], *(number(p.data, n) for n in p.data.shape))

@@ -12,7 +12,7 @@ from ..numerics import cast, widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._sparse import SparseGrad, update_touched
-from ._trajectories import AXES, SPARSITY, VERY_LONG, short_enough, sparsified, trajectory
+from ._trajectories import AXES, DECAYS, SPARSITY, VERY_LONG, short_enough, sparsified, trajectory
 
 __all__ = ["SGD", "SPEC", "sgd"]
 
@@ -95,12 +95,13 @@ class SGD(Optimizer):
     takes_sparse: ClassVar[bool] = True
 
     def _update(self, p: Parameter, grad: Array | SparseGrad, options: dict[str, Any]) -> None:
-        first = options["momentum"] != 0 and self.state[p].get("momentum_buffer") is None
-        b = self.state[p].get("momentum_buffer") if options["momentum"] != 0 else None
+        moves = options["momentum"] != 0
+        b = self.state[p].get("momentum_buffer") if moves else None
+        first = moves and b is None  # whose buffer is written before it is read
         if isinstance(grad, SparseGrad) and not isinstance(b, np.ndarray):
             return self._update_sparse(p, grad, b, first, options)
         if first:
-            b = self.state[p]["momentum_buffer"] = np.zeros_like(p.data)
+            b = self.state[p]["momentum_buffer"] = np.full_like(p.data, np.nan)
         if isinstance(b, SparseGrad):
             raise RuntimeError("momentum needs a sparse gradient where its buffer is sparse, got a dense one")
         g = grad.to_dense() if isinstance(grad, SparseGrad) else grad
@@ -115,7 +116,7 @@ class SGD(Optimizer):
         if b is not None:
             g, b = g.joined(b), b.joined(g)
         elif first:
-            b = g.replaced(np.zeros_like(g.values))
+            b = g.replaced(np.full_like(g.values, np.nan))
         values = None if b is None else b.values
         update_touched(sgd, p.data, g, first=first, beside=(values,), **options)
         if b is not None:
@@ -139,7 +140,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="SGD", torch_names=("torch.optim.SGD",), optimizer=SGD, draw=_draw, allowed=_allowed,
-    extra=VERY_LONG,
+    extra=(*VERY_LONG, *DECAYS),
     strength=3,  # a mistake in dampening shows where momentum, dampening and steps are all as they need to be
     axes=(*AXES, Axis("lr", (1e-3, 0.1)), Axis("momentum", (0, 0.9)), Axis("dampening", (0, 0.5)),
           Axis("weight_decay", (0, 0.1)), Axis("nesterov", (False, True)), Axis("maximize", (False, True)),

@@ -51,6 +51,10 @@ def test_values_by_hand() -> None:
     gradients = losses.gaussian_nll_loss_backward(np.array(1.0), x[0], y[0], np.array([0.25, 4.0]), eps=1.0,
                                                   reduction="sum")
     assert [g is not None and g.tolist() for g in gradients] == [[1, 0.5], [-1, -0.5], [0, 0]]  # straight through at 1
+    half, zero, one = (np.full(1, value, np.float16) for value in (300.0, 0.0, 1.0))  # 300² is beyond float16
+    assert loss(half, zero, one) == np.float16(45000)
+    by_var = losses.gaussian_nll_loss_backward(np.ones((), np.float16), half, zero, one)[2]
+    assert by_var == np.float16(-44999.5)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

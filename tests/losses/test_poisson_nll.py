@@ -54,8 +54,23 @@ def test_values_by_hand() -> None:
     assert by_target is not None
     assert by_input.tolist() == [0, 0.75]
     assert by_target[0] == 0
+    assert loss(np.array([21846.0], np.float16), np.array([3.0], np.float16)) == np.inf  # both of its terms are
     assert losses.poisson_nll_loss(np.zeros(1, np.float16), np.ones(1, np.float16), log_input=False) == np.float16(
         18.420680743952367)
+
+
+@pytest.mark.parametrize(("dtype", "x", "t"), [
+    ("float16", 12.0, 12000.0), ("float16", 8.0, 8250.0), ("float32", 89.5, 6.4e36),
+    ("float32", 200.0, 1e38), ("float32", 80.0, 4.25e36), ("float64", 710.0, 3e305), ("float64", -2.0, 1.5e308)])
+def test_infinite_terms_of_finite_losses(dtype: str, x: float, t: float) -> None:
+    inputs = np.array([x], dtype), np.array([t], dtype)
+    with mpmath.workprec(1200), np.errstate(over="ignore"):  # casting to the type
+        terms = [mpmath.exp(float(inputs[0][0])), mpmath.mpf(float(inputs[1][0])) * float(inputs[0][0])]
+        exact, scale = np.longdouble(mpmath.nstr(terms[0] - terms[1], 25)), np.longdouble(mpmath.nstr(sum(terms), 25))
+        got = losses.poisson_nll_loss(*inputs, reduction="none")
+        assert got.dtype == dtype
+        # a relative error of 9u at most: exp(x/2) is squared, and there are four operations on either term
+        assert got == exact.astype(dtype) or abs(got[0] - exact) <= 9 * np.finfo(dtype).eps / 2 * abs(scale)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

@@ -483,8 +483,7 @@ class FirstStepFull(LBFGS):
 
     @staticmethod
     def _direct(memory: dict[str, Any], g: Array, first: bool, o: dict[str, Any]) -> Any:
-        LBFGS._direct(memory, g, first, o)
-        return o["lr"]
+        return type(LBFGS._direct(memory, g, first, o))(o["lr"])
 
 
 @plant("LBFGS")
@@ -545,7 +544,7 @@ class OldestKept(LBFGS):
         return t
 
 
-@plant("LBFGS", note="shape|missing")
+@plant("LBFGS", note="shape|missing|equal")
 class FreshEveryCall(LBFGS):
     """Each call of step starts without a history."""
 
@@ -576,7 +575,7 @@ class ArmijoOnly(LBFGS):
             lbfgs_module.strong_wolfe = original
 
 
-@plant("LBFGS")
+@plant("LBFGS", note="equal")
 class NoBudget(LBFGS):
     """max_eval is not read."""
 

@@ -44,8 +44,8 @@ class PlainCrossEntropy(_Plain):
         rows = 1 if input.ndim == 1 else input.shape[0]
         x = input.reshape(rows, classes, math.prod(input.shape[2:]))
         w = np.ones((classes, 1), x.dtype) if weight is None else weight[:, None]
-        a = SimpleNamespace(x=x, w=w, weighted=weight is not None, eps=label_smoothing, classes=classes, t=None,
-                            kept=np.ones((x.shape[0], x.shape[2]), bool), input=input,
+        a = SimpleNamespace(x=x, w=w, weighted=weight is not None, eps=max(0.0, label_smoothing), classes=classes,
+                            t=None, kept=np.ones((x.shape[0], x.shape[2]), bool), input=input,
                             reduction=self.reduction(**reductions))
         if target.shape == input.shape:
             a.t = self.smoothed(target.reshape(x.shape), a)
@@ -114,7 +114,9 @@ class PlainCrossEntropy(_Plain):
     def divisor(self, a: SimpleNamespace) -> Any:
         if a.t is not None:
             return a.kept.size
-        return a.w_y.sum() if a.weighted else int(a.kept.sum())
+        if not a.weighted:
+            return int(a.kept.sum())
+        return a.w_y.sum() if a.w_y.any() else np.float32(np.nan)  # a sum of two means, of which one is 0/0
 
 
 class PlainMSE(_Plain):

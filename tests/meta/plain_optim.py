@@ -81,7 +81,8 @@ class PlainSGD(PlainOptimizer):
         p.data[...] = self.moved(p.data, self.direction(g, state, o) if o.momentum else g, o)
 
     def gradient(self, theta: Array, g: Array, o: SimpleNamespace) -> Array:
-        return (-g if o.maximize else g) + o.weight_decay * theta
+        g = -g if o.maximize else g
+        return g + o.weight_decay * theta if o.weight_decay else g
 
     def direction(self, g: Array, state: dict[str, Array], o: SimpleNamespace) -> Array:
         state["momentum_buffer"] = b = np.asarray(self.buffer(state.get("momentum_buffer"), g, o))

@@ -196,7 +196,7 @@ class PlainASGD(Stepped):
         return float(o.lr / (1 + o.lambd * o.lr * (t - 1)) ** o.alpha)
 
     def weight(self, t: int, o: SimpleNamespace) -> float:
-        return 1 / max(1, t - 1 - o.t0)
+        return 1 / max(1, t - 1 - o.t0) if t > 1 else 1.0
 
     def moved(self, theta: Array, g: Array, eta: float, o: SimpleNamespace) -> Array:
         return theta - eta * o.lambd * theta - eta * g

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import reduce
-from types import MappingProxyType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from reference.losses._distance import PairwiseDistance
-from tests.meta.harness import Sound
+from tests.meta.harness import Sound, kept_in
 from tests.meta.mutants_layers import PlainAdaptive, PlainLinearCE
 from tests.meta.mutants_likelihoods import PlainNLL
 from tests.meta.mutants_margins import _Margin, kind, reduced
@@ -20,15 +19,7 @@ from tests.meta.plain_losses import Array
 __all__ = ["SOUND"]
 
 SOUND: list[Sound] = []
-
-
-def sound(op: str, unlike: Mapping[str, str] = MappingProxyType({})) -> Callable[[Any], Any]:
-    def keep(code: Any) -> Any:
-        code.op = op
-        SOUND.append(Sound(op, code.__name__, str(code.__doc__), code, unlike))
-        return code
-
-    return keep
+sound = kept_in(SOUND)
 
 
 for _op, _plain in (("nll_loss", PlainNLL), ("linear_cross_entropy", PlainLinearCE),
@@ -159,12 +150,13 @@ class RowByRow(_Margin):
 # --- vectors -------------------------------------------------------------------------------------
 
 
-@sound("cosine_embedding_loss")
+@sound("cosine_embedding_loss", {"regime=beyond": "squares of the components are infinite"})
 class UnitVectors(_Margin):
     """Both vectors are divided by their lengths, and the cosine is the sum of products of those."""
 
     def forward(self, input1: Array, input2: Array, target: Array, margin: float, **arguments: Any) -> Array:
-        u1, u2 = (x / np.sqrt((x * x).sum(-1, keepdims=True) + np.float32(1e-12)) for x in (input1, input2))
+        u1, u2 = (x / np.sqrt((x * x).sum(-1, keepdims=True) + np.float32(1e-12))
+                  for x in np.broadcast_arrays(input1, input2))
         cos = (u1 * u2).sum(-1)
         other = np.maximum(cos - np.float32(margin), 0)
         return reduced(np.where(target == 1, 1 - cos, np.where(target == -1, other, 0)), arguments)

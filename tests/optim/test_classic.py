@@ -237,6 +237,16 @@ def test_asgd_by_hand():
     assert means[4] == pytest.approx(sum(thetas[2:]) / 3, rel=8 * U)
 
 
+def test_before_the_average_starts_it_is_the_parameter_to_the_last_bit():
+    """A sum with the last mean would lose what is small beside it."""
+    p = at(0)
+    optimizer = ASGD([p], lr=1.0, lambd=1.0, alpha=0.0)  # a parameter is minus the gradient
+    for gradient in (1.0, 1e-30):
+        p.grad = np.array([gradient])
+        optimizer.step()
+        assert optimizer.state[p]["ax"].item() == p.data.item() == -gradient
+
+
 def test_asgd_learning_rates_change_one_step_late():
     p = at(0)
     q = to_torch(p)

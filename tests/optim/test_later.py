@@ -13,7 +13,7 @@ import torch
 from oracle.ball import Arithmetic, arithmetic, balls, radius, split
 from oracle.targets.pytorch import to_gradient
 from reference.optim import LBFGS, SGD, Adafactor, Adam, Muon, NAdam, Parameter, RAdam, SparseAdam, SparseGrad, radam
-from reference.optim.lbfgs import cubic_minimum, strong_wolfe, two_loops
+from reference.optim.lbfgs import Point, cubic_minimum, strong_wolfe, two_loops
 from reference.precision import outcomes, rounded
 from tests.test_optim import same, to_numpy, to_torch
 
@@ -339,25 +339,25 @@ def test_two_loops_give_the_matrix_of_the_updates():
 
 def test_the_cubic_has_its_minimum_there():
     """f = x³ - 3x has it at 1; limits and a cubic without a minimum are taken care of."""
-    def ends(a, b):
-        return a, a**3 - 3 * a, 3 * a**2 - 3, b, b**3 - 3 * b, 3 * b**2 - 3
+    def point(t, f, slope):
+        return Point(t, f, np.array([slope]), np.float64(slope))
 
-    assert cubic_minimum(*ends(-0.5, 3.0), -9, 9) == pytest.approx(1.0)
-    assert cubic_minimum(*ends(-0.5, 3.0), 2, 9) == 2
-    one = np.float64(1)
-    assert cubic_minimum(0, 0.0, one, 1, 0.9, one, 0, 1) == 0.5  # it rises throughout
+    left, right = (point(x, x**3 - 3 * x, 3 * x**2 - 3) for x in (-0.5, 3.0))
+    assert cubic_minimum(left, right, -9, 9) == pytest.approx(1.0)
+    assert cubic_minimum(left, right, 2, 9) == 2
+    assert cubic_minimum(point(0, 0.0, 1.0), point(1, 0.9, 1.0), 0, 1) == 0.5  # it rises throughout
 
 
 @pytest.mark.parametrize("t", [1e-3, 0.1, 1.0, 10.0, 1e3])
 def test_the_line_search_ends_where_wolfes_conditions_hold(t):
     def phi(t):
         x = 3 - t
-        return x**4 / 4, np.array([x**3]), -(x**3)
+        return Point(t, x**4 / 4, np.array([x**3]), -(x**3))
 
-    f, g, slope = phi(0.0)
-    t, f_t, g_t, _ = strong_wolfe(phi, t, f, g, slope, 1.0)
-    assert f_t <= f + 1e-4 * t * slope
-    assert abs(g_t.item()) <= 0.9 * abs(slope)
+    start = phi(0.0)
+    end, _ = strong_wolfe(phi, t, start, 1.0)
+    assert end.f <= start.f + 1e-4 * end.t * start.slope
+    assert abs(end.g.item()) <= 0.9 * abs(start.slope)
 
 
 def rosenbrock(p, library):
