@@ -124,7 +124,9 @@ class Proof:
         """Survivors, then scores."""
         lines = [f"SURVIVES {variant}" for variant in self.survivors]
         lines += [f"STALE equivalent {record}" for record in self.stale]
-        for what, variants in (("dialects", self.dialects), ("mutants", self.mutants)):
+        of_modules = [v for v in self.mutants if v.op not in registry.specs()]
+        groups = [("dialects", self.dialects), ("mutants", [v for v in self.mutants if v.op in registry.specs()])]
+        for what, variants in [*groups, *([("mutants of shared modules", of_modules)] if of_modules else [])]:
             killed = [v for v in variants if v.killed_by]
             by = Counter(v.verdict for v in killed)
             lines.append(f"{what}: {_score(len(killed), len(variants))} killed"

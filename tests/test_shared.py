@@ -247,6 +247,6 @@ def test_prove_takes_modules(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 0
-    assert "mutants: 4 of 4, 100.00 % killed" in capsys.readouterr().out
+    assert "mutants of shared modules: 4 of 4, 100.00 % killed" in capsys.readouterr().out
     _, *lines = map(json.loads, (tmp_path / "variants.jsonl").read_text(encoding="utf-8").splitlines())
     assert {line["op"] for line in lines} == {"losses._logits"}
