@@ -411,31 +411,35 @@ def check(
 
 @app.command(help="Prove the checker: plant wrong variants of the references, and count what shipped cases kill.\n\n"
                   "Variants are the dialects, and mutants: the references' own source with one mechanical change. "
+                  "Modules that ops share have mutants of their own, planted in all of these ops at once. "
                   "Exit status 0 only where nothing survives but what oracle/equivalents.toml has a reason for.\n\n"
-                  "Example: oracle prove mse_loss Adam --out runs/proof")
+                  "Example: oracle prove mse_loss Adam numerics --out runs/proof")
 def prove(
-    ops: Annotated[list[str] | None, typer.Argument(help="ops, or losses, optim, init; all by default")] = None,
-    most: Annotated[int | None, typer.Option("--max", min=0, help="mutants to take of each op, spread over its "
-                                                                  "source; all by default")] = None,
-    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="processes, each of which takes whole ops; "
-                                                                         "one for each core by default")] = None,
+    ops: Annotated[list[str] | None, typer.Argument(help="ops, or losses, optim, init; modules that ops share, such "
+                                                         "as numerics or losses._pairs, or shared; all by "
+                                                         "default")] = None,
+    most: Annotated[int | None, typer.Option("--max", min=0, help="mutants to take of each op or module, spread over "
+                                                                  "its source; all by default")] = None,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="processes, each of which takes whole ops "
+                                                                         "and modules; one for each core by "
+                                                                         "default")] = None,
     out: Annotated[Path, typer.Option(help="folder for variants.jsonl")] = Path("oracle-results"),
 ) -> None:
     """Plant variants."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from . import equivalents, proving
-    from .cases import BadCaseError, chosen_specs
+    from .cases import BadCaseError
 
     path, screen = out / "variants.jsonl", _console(stderr=True)
     columns = (TextColumn("proving"), BarColumn(), MofNCompleteColumn(), TextColumn("variants"), TimeRemainingColumn())
     try:
-        specs = chosen_specs(ops or ())
+        specs, modules = proving.chosen(ops or ())
         records = equivalents.load()
         out.mkdir(parents=True, exist_ok=True)
         with (path.open("w", encoding="utf-8") as file,
               Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress):
-            task = progress.add_task("", total=proving.count(specs, most))
+            task = progress.add_task("", total=proving.count(specs, most, modules))
 
             def keep(line: str) -> None:
                 file.write(line + "\n")
@@ -446,8 +450,8 @@ def prove(
                 progress.advance(task)
 
             keep(proving.header())
-            proof = proving.prove(specs, records, most=most, on_variant=decided,
-                                  jobs=jobs or min(os.cpu_count() or 1, len(specs)))
+            proof = proving.prove(specs, records, modules=modules, most=most, on_variant=decided,
+                                  jobs=jobs or min(os.cpu_count() or 1, len(specs) + len(modules)))
     except (BadCaseError, proving.ProvingError, equivalents.EquivalentError) as error:
         raise UsageError(str(error)) from None
     except OSError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from reference import registry
 
+from . import shared
 from .mutation import Mutant
 
 __all__ = ["Equivalent", "EquivalentError", "load", "matching", "stale"]
@@ -28,7 +29,7 @@ class Equivalent:
 
     reason: str
     id: str = ""
-    op: str = ""  #: pattern of ops, as of ``fnmatch``
+    op: str = ""  #: pattern of ops, or of modules that they share, as of ``fnmatch``
     function: str = ""  #: pattern of functions, where the same change stands in several
     before: str = ""
     after: str = ""
@@ -85,10 +86,10 @@ def stale(equivalents: Iterable[Equivalent], ops: Sequence[str], made: Sequence[
 
     Args:
         equivalents: the records.
-        ops: the ops whose mutants were made; a record is missed only if these are all that it is for.
+        ops: the ops and shared modules whose mutants were made; a record is missed only if it is for no others.
         made, killed: all mutants of these ops, and those that a case has killed.
     """
-    others = registry.specs().keys() - set(ops)
+    others = {*registry.specs(), *shared.names()} - set(ops)
     found = []
     for record in equivalents:
         if any(map(record.is_for, ops)) and not any(map(record.is_for, others)) and not any(map(record.covers, made)):

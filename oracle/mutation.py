@@ -4,6 +4,7 @@ Changed is what a case evaluates: the functions and constants of the op's own mo
 ``backward`` or ``optimizer`` reaches. Left alone is what decides no value that a case compares: docstrings,
 annotations, default arguments, warnings, what raises, what is computed only to decide whether to raise, and
 the reading of stored state. A swap in what is symmetric (:data:`SYMMETRIC`) is no change, and is not made.
+The modules that ops share have mutants of their own: see :mod:`oracle.shared`.
 
 >>> from reference import registry
 >>> mutant = next(m for m in mutants(registry.get("Adam")) if m.kind == "Pow->left")
@@ -21,7 +22,7 @@ import copy
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -30,7 +31,8 @@ from typing import Any
 
 from reference.spec import OptimSpec, Spec
 
-__all__ = ["SYMMETRIC", "Mutant", "mutants", "planted_in"]
+__all__ = ["STORED", "SYMMETRIC", "Mutant", "at_top", "is_refusal", "made_in", "module_of", "mutants", "names_read",
+           "planted_in", "reached", "roots", "sites"]
 
 
 @dataclass(frozen=True)
@@ -81,33 +83,38 @@ SYMMETRIC = frozenset({"maximum", "minimum", "max", "min", "add", "multiply", "h
 _SILENT_KEYWORDS = frozenset({"strict", "stacklevel", "subok", "old_name"})
 
 #: Methods that read stored state, which no case does.
-_STORED = frozenset({"load_state_dict", "_load"})
+STORED = frozenset({"load_state_dict", "_load"})
 
+_Named = tuple[str, ast.stmt]
 _Slot = tuple[Any, str, int | None]  #: where a node stands: its parent, the field, and the place in a list
 
 
 @cache
 def mutants(spec: Spec) -> Sequence[Mutant]:
     """All mutants of an op, in the order of its source; the same each time."""
-    module = _module(spec)
+    module = module_of(spec)
+    return made_in(module, spec.name, lambda tree: reached(tree, roots(spec)))
+
+
+def made_in(module: ModuleType, op: str, changed: Callable[[ast.Module], Iterable[_Named]]) -> Sequence[Mutant]:
+    """All mutants of some functions and constants of a module, which are named after an op (or a module)."""
     path = Path(str(module.__file__))
     text = path.read_text(encoding="utf-8")
     seen: Counter[str] = Counter()
     found = []
-    for name, statement, node, slot, kind, new in _changes(ast.parse(text), _roots(spec, module), vars(module)):
+    for name, statement, node, slot, kind, new in _changes(changed(ast.parse(text)), vars(module)):
         before, after = _head(statement), _head_with(statement, node, slot, new)
-        label = f"{spec.name}:{path.name}:{node.lineno}:{kind}"
+        label = f"{op}:{path.name}:{node.lineno}:{kind}"
         seen[label] += 1
         unique = label if seen[label] == 1 else f"{label}#{seen[label]}"
-        found.append(Mutant(unique, spec.name, path.name, node.lineno, name, kind, before, after,
-                            _spliced(text, node, new)))
+        found.append(Mutant(unique, op, path.name, node.lineno, name, kind, before, after, _spliced(text, node, new)))
     return tuple(found)
 
 
 @contextlib.contextmanager
 def planted_in(mutant: Mutant, spec: Spec) -> Iterator[Spec]:
     """The spec of a mutant: its module is run under a private name, which is gone afterwards."""
-    original = _module(spec)
+    original = module_of(spec)
     module = ModuleType(f"{original.__name__}__mutant")
     module.__package__, module.__file__ = original.__package__, original.__file__
     sys.modules[module.__name__] = module  # a NamedTuple looks itself up
@@ -120,11 +127,14 @@ def planted_in(mutant: Mutant, spec: Spec) -> Iterator[Spec]:
         del sys.modules[module.__name__]
 
 
-def _module(spec: Spec) -> ModuleType:
+def module_of(spec: Spec) -> ModuleType:
+    """The module of an op's own."""
     return sys.modules[spec.implementation.__module__]
 
 
-def _roots(spec: Spec, module: ModuleType) -> list[str]:
+def roots(spec: Spec) -> list[str]:
+    """The names in its module of what a case evaluates."""
+    module = module_of(spec)
     wanted = [spec.implementation] if isinstance(spec, OptimSpec) else [
         getattr(spec, name) for name in ("function", "backward") if hasattr(spec, name)]
     return [name for name, value in vars(module).items() if any(value is one for one in wanted)]
@@ -132,28 +142,34 @@ def _roots(spec: Spec, module: ModuleType) -> list[str]:
 
 # --- what is reached -----------------------------------------------------------------------------
 
-def _reached(tree: ast.Module, roots: Sequence[str]) -> Iterator[tuple[str, ast.stmt]]:
-    """Functions, methods and constants that the roots use, with their names, in the order of the source."""
-    at_top: dict[str, ast.stmt] = {}
+def at_top(tree: ast.Module) -> dict[str, ast.stmt]:
+    """The functions, classes and constants of a module by name, in the order of the source."""
+    found: dict[str, ast.stmt] = {}
     for statement in tree.body:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            at_top[statement.name] = statement
+            found[statement.name] = statement
         elif isinstance(statement, ast.Assign | ast.AnnAssign):
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            at_top |= {target.id: statement for target in targets if isinstance(target, ast.Name)}
-    left, names = list(roots), set()
+            found |= {name.id: statement for target in targets for name in getattr(target, "elts", [target])
+                      if isinstance(name, ast.Name)}
+    return found
+
+
+def reached(tree: ast.Module, wanted: Sequence[str]) -> Iterator[_Named]:
+    """Functions, methods and constants that some names lead to, with their names, in the order of the source."""
+    known, left, names = at_top(tree), list(wanted), set()
     while left:
         name = left.pop()
-        if name in names or name not in at_top:
+        if name in names or name not in known:
             continue
         names.add(name)
-        left += _names_read(at_top[name])
-    for name, statement in at_top.items():
+        left += names_read(known[name])
+    for name, statement in known.items():
         if name not in names:
             continue
         if isinstance(statement, ast.ClassDef):
             yield from ((f"{name}.{method.name}", method) for method in statement.body
-                        if isinstance(method, ast.FunctionDef) and method.name not in _STORED)
+                        if isinstance(method, ast.FunctionDef) and method.name not in STORED)
         else:
             yield name, statement
 
@@ -170,7 +186,7 @@ def _is_check(statement: ast.stmt) -> bool:
         case ast.Expr(value=ast.Constant()):
             return True
         case ast.Expr(value=ast.Call() as call):
-            return _is_refusal(call)
+            return is_refusal(call)
         case ast.If():
             return _raises_only(statement.body) and (not statement.orelse or _raises_only(statement.orelse))
         case ast.For():
@@ -181,12 +197,13 @@ def _is_check(statement: ast.stmt) -> bool:
     return False
 
 
-def _names_read(top: ast.stmt) -> list[str]:
+def names_read(top: ast.stmt) -> list[str]:
     """The names that a formula reads, beside those of checks."""
-    return [node.id for _, node, _ in _sites(top, top) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    return [node.id for _, node, _ in sites(top, top) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
 
 
-def _is_refusal(call: ast.Call) -> bool:
+def is_refusal(call: ast.Call) -> bool:
+    """Is it a check or a warning, by its name?"""
     name = _called(call).lstrip("_")
     return name == "warn" or name.startswith("check")
 
@@ -196,7 +213,7 @@ def _called(call: ast.Call) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
-def _sites(node: ast.AST, statement: ast.stmt) -> Iterator[tuple[ast.stmt, ast.AST, _Slot]]:
+def sites(node: ast.AST, statement: ast.stmt) -> Iterator[tuple[ast.stmt, ast.AST, _Slot]]:
     """Nodes of a formula below a node, each with its statement and where it stands, in the order of the source."""
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "args", "type_comment") and not isinstance(
@@ -209,13 +226,13 @@ def _sites(node: ast.AST, statement: ast.stmt) -> Iterator[tuple[ast.stmt, ast.A
                 continue
             if isinstance(child, ast.stmt) and _is_check(child):
                 continue
-            if isinstance(child, ast.Call) and _is_refusal(child):
+            if isinstance(child, ast.Call) and is_refusal(child):
                 continue
             if isinstance(child, ast.keyword) and child.arg in _SILENT_KEYWORDS:
                 continue
             inside = child if isinstance(child, ast.stmt) else statement
             yield inside, child, (node, name, place)
-            yield from _sites(child, inside)
+            yield from sites(child, inside)
 
 
 # --- what is changed -----------------------------------------------------------------------------
@@ -223,10 +240,10 @@ def _sites(node: ast.AST, statement: ast.stmt) -> Iterator[tuple[ast.stmt, ast.A
 _Change = tuple[str, ast.stmt, Any, _Slot, str, Any]
 
 
-def _changes(tree: ast.Module, roots: Sequence[str], names: dict[str, Any]) -> Iterator[_Change]:
-    for name, top in _reached(tree, roots):
-        read, said = set(_names_read(top)), set()
-        for statement, node, slot in _sites(top, top):
+def _changes(changed: Iterable[_Named], names: dict[str, Any]) -> Iterator[_Change]:
+    for name, top in changed:
+        read, said = set(names_read(top)), set()
+        for statement, node, slot in sites(top, top):
             if (isinstance(top, ast.FunctionDef) and isinstance(statement, ast.Assign)
                     and all(isinstance(target, ast.Name) and target.id not in read for target in statement.targets)):
                 continue  # what only a check reads

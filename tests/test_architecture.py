@@ -30,8 +30,10 @@ LAYERS = {
     "diagnosis": {"ball", "cases", "compare", "dialects", "evaluate", "run"},
     "run": {"cases", "compare", "dialects", "evaluate", "packing", "store", "targets", "truth", "waivers"},
     "journal": {"cases", "run", "targets"}, "vectors": {"cases", "compare", "run", "truth"}, "executors": set(),
-    "isolation": {"cases", "evaluate", "targets"}, "mutation": set(), "equivalents": {"mutation"},
-    "proving": {"cases", "checking", "dialects", "equivalents", "evaluate", "mutation", "run", "truth", "waivers"},
+    "isolation": {"cases", "evaluate", "targets"}, "mutation": set(), "shared": {"mutation"},
+    "equivalents": {"mutation", "shared"},
+    "proving": {"cases", "checking", "dialects", "equivalents", "evaluate", "mutation", "run", "shared", "truth",
+                "waivers"},
 }
 
 #: The files that may import a framework.

@@ -140,7 +140,7 @@ def _prepare(input: Array, target: Array, log_target: bool) -> tuple[Array, Arra
 _SHAPES = {"3x4": (3, 4), "scalar": (), "5": (5,), "2x1x3": (2, 1, 3), "0x3": (0, 3)}
 
 
-_REDUCTIONS = {**REDUCTIONS, "batchmean": {"reduction": "batchmean"}}
+_REDUCTIONS = {**REDUCTIONS, "batchmean": {"reduction": "batchmean"}, "reduce=True": {"reduce": True}}
 
 
 def _allowed(options: Options, dtype: str) -> bool:
@@ -185,11 +185,11 @@ SPEC = LossSpec(
     function=kl_div, backward=kl_div_backward, module="KLDivLoss",
     module_arguments={"size_average": None, "reduce": None, "reduction": "mean", "log_target": False},
     axes=(Axis("log_target", (False, True)), Axis("shape", tuple(_SHAPES)),
-          Axis("reduction", tuple(_REDUCTIONS)),
+          Axis("reduction", (*REDUCTIONS, "batchmean")),
           Axis("target", ("same", "row", "larger"), "its shape beside that of input"),
           Axis("regime", ("moderate", "positive", "huge", "tiny", "zero", "certain", "negative", "inf",
                           "inf-target", "nan", "nan-target"), "zero: of probability 0; certain: of probability 1")),
-    allowed=_allowed, draw=_draw, sized=_sized, strength=3,
+    extra=({"reduction": "reduce=True"},), allowed=_allowed, draw=_draw, sized=_sized, strength=3,
     kinks=lambda options: options["regime"] == "zero",  # log t has no value below
     arrays=("input", "target"),
     elementwise={**{t: {"target": float(t)} for t in ("0", "0.3", "1")}, "log": {"target": -1.5, "log_target": True}},

@@ -23,7 +23,7 @@ AXES = (
     Axis("start", ("one", "zero"), "parameters of about 1; or of 0, so that the first update is the value"),
     Axis("grad", ("one", "eps", "zero", "alternating", "huge", "tiny", "none"),
          "about 1; about eps; 0; about 1 with a sign that flips each step; huge with a finite square; "
-         "tiny with a square that underflows; none at all at every other step"),
+         "tiny with a square that underflows; none at all at every third step of each, so that their counts differ"),
     Axis("steps", (1, 2, 10, 300), costly=(300,)),
     Axis("layout", ("vector", "scalar", "empty", "matrix", "groups"),
          "one axis; none; no element in one parameter; columns contiguous; a group with other options"),
@@ -144,7 +144,7 @@ def trajectory(options: Options, rng: np.random.Generator, limits: Limits, defau
     sign = [signs(shape) for shape in two]
 
     def gradient(step: int, i: int) -> Array | None:
-        if options["grad"] == "none" and (step + i) % 2:
+        if options["grad"] == "none" and (step + i) % 3 == 0:
             return None
         flip = -1.0 if options["grad"] == "alternating" and step % 2 else 1.0
         return np.asarray(flip * size * sign[i] * about_one(two[i]))
