@@ -416,7 +416,7 @@ def check(
                   "Example: oracle prove mse_loss Adam numerics --out runs/proof")
 def prove(
     ops: Annotated[list[str] | None, typer.Argument(help="ops, or losses, optim, init; modules that ops share, such "
-                                                         "as numerics or losses._pairs, or shared; all by "
+                                                         "as numerics or losses._pairs, or shared; all ops by "
                                                          "default")] = None,
     most: Annotated[int | None, typer.Option("--max", min=0, help="mutants to take of each op or module, spread over "
                                                                   "its source; all by default")] = None,

@@ -144,13 +144,13 @@ def _score(killed: int, of: int) -> str:
 
 
 def chosen(names: Sequence[str]) -> tuple[list[Spec], list[str]]:
-    """The ops and the shared modules of some names; kinds such as ``losses``, and ``shared``, count too.
+    """The ops and the shared modules of some names, all ops without any; ``losses`` and so on, and ``shared``, count too.
 
     Raises:
         BadCaseError: an unknown name.
     """
     known = shared.names()
-    modules = [module for module in known if not names or {module, "shared"} & set(names)]
+    modules = [module for module in known if {module, "shared"} & set(names)]
     ops = [name for name in names if name != "shared" and name not in known]
     try:
         return chosen_specs(ops) if ops or not names else [], modules
