@@ -417,7 +417,8 @@ def replacements(cases: Sequence[Case], unsupported: Iterable[Case], supports: C
     base = next(filter(supports, sorted(cases, key=_changes)), None)
     if base is None:
         return []
-    left_out = {axis.name: {value for value in axis.values if value != base.options[axis.name]
+    seen = {axis.name: {*axis.values, *(case.options[axis.name] for case in cases)} for axis in base.spec.axes}
+    left_out = {axis.name: {value for value in seen[axis.name] if value != base.options[axis.name]
                             and base.spec.allowed(other := {**base.options, axis.name: value}, base.dtype)
                             and not supports(Case(base.spec, base.dtype, other))} for axis in base.spec.axes}
     known = {case.id for case in cases}

@@ -144,7 +144,7 @@ def _score(killed: int, of: int) -> str:
 
 
 def chosen(names: Sequence[str]) -> tuple[list[Spec], list[str]]:
-    """The ops and the shared modules of some names; all ops without any. ``losses`` and so on, and ``shared``, count too.
+    """The ops and shared modules of some names, all ops without any; ``losses`` and so on, and ``shared``, count too.
 
     Raises:
         BadCaseError: an unknown name.

@@ -146,7 +146,9 @@ class FusedAdam(torch.optim.Optimizer):
                     state.update(step=0, m=torch.zeros_like(p), v=torch.zeros_like(p))
                 state["step"] += 1
                 theta, m, v = p.double(), state["m"].double(), state["v"].double()
-                g = p.grad.double() + group["weight_decay"] * theta
+                g = p.grad.double()
+                if group["weight_decay"] != 0:  # 0 times an infinite parameter is NaN
+                    g = g + group["weight_decay"] * theta
                 m = torch.lerp(g, m, beta1)
                 v = v + (1 - beta2) * (g * g - v)
                 state["m"].copy_(m)

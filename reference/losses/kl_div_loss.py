@@ -102,7 +102,7 @@ def kl_div_backward(grad_output: Array, input: Array, target: Array, size_averag
             p = np.exp(t)
             by_target = g * where(_counts(x, t, log_target), p * (t - x) + p, 0)
         else:  # term by term, as their gradients reach t
-            p, by_target = t, g * np.log(t) + g * (1 - x)
+            p, by_target = t, g * np.log(t) + g - g * x
         return np.broadcast_to(-g * p, by_target.shape, subok=True), by_target
 
     by_input, by_target = map_blocks(slopes, g, x, t)
