@@ -207,11 +207,10 @@ def test_tables_of_losses_name_arguments_of_torch(framework: str) -> None:
         assert set(theirs.absent) <= set(registry.get(op).parameters)
 
 
-def test_sums_and_means_of_keras_are_those_of_elements() -> None:
+@pytest.mark.parametrize("options", ["reduction=sum", "default"])
+def test_sums_and_means_of_keras_are_those_of_elements(options: str) -> None:
     """Though its own mean over the last axis comes first."""
-    target, case = _loaded("keras"), parse("mse_loss/float32/reduction=sum")
-    x, y = case.inputs["input"], case.inputs["target"]
-    np.testing.assert_allclose(target.run(case)["output"], np.square(x - y).sum(), rtol=1e-6)
+    assert run.run_case(parse(f"mse_loss/float32/{options}"), _loaded("keras")).verdict in ("exact", "within")
 
 
 @pytest.mark.parametrize("op", ["zeros_", "ones_", "constant_", "eye_"])
