@@ -34,10 +34,12 @@ INITIALIZERS: Mapping[str, Callable[[Arguments], Any]] = {
     "eye_": lambda a: keras.initializers.Identity(),
 }
 
-def _fill(tensor: Any, initializer: Any) -> Any:
-    """Weights are (out, in, *kernel) in torch, and (*kernel, in, out) in Keras."""
+def _fill(tensor: Any, initializer: Callable[..., Any], *arguments: Any) -> Any:
+    """Weights are (out, in, *kernel) in torch, and (*kernel, in, out) in Keras; the seed is one of torch's numbers."""
+    seed = int(tensor.new_zeros(1).long().random_(2**31))
     order = (*range(2, tensor.ndim), 1, 0) if tensor.ndim > 1 else tuple(range(tensor.ndim))
-    drawn = initializer(tuple(tensor.shape[axis] for axis in order), dtype=str(tensor.dtype).rpartition(".")[2])
+    shape, dtype = tuple(tensor.shape[axis] for axis in order), str(tensor.dtype).rpartition(".")[2]
+    drawn = initializer(*arguments, seed=seed)(shape, dtype=dtype)
     back = [order.index(axis) for axis in range(tensor.ndim)]
     tensor.detach().copy_(keras.ops.transpose(drawn, back) if back else drawn)
     return tensor
@@ -45,37 +47,37 @@ def _fill(tensor: Any, initializer: Any) -> Any:
 
 def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0) -> Any:
     """RandomUniform."""
-    return _fill(tensor, keras.initializers.RandomUniform(a, b))
+    return _fill(tensor, keras.initializers.RandomUniform, a, b)
 
 
 def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0) -> Any:
     """RandomNormal."""
-    return _fill(tensor, keras.initializers.RandomNormal(mean, std))
+    return _fill(tensor, keras.initializers.RandomNormal, mean, std)
 
 
 def xavier_uniform_(tensor: Any) -> Any:
     """GlorotUniform, which has no gain."""
-    return _fill(tensor, keras.initializers.GlorotUniform())
+    return _fill(tensor, keras.initializers.GlorotUniform)
 
 
 def xavier_normal_(tensor: Any) -> Any:
     """GlorotNormal, which is truncated."""
-    return _fill(tensor, keras.initializers.GlorotNormal())
+    return _fill(tensor, keras.initializers.GlorotNormal)
 
 
 def kaiming_uniform_(tensor: Any, mode: str = "fan_in") -> Any:
     """HeUniform; VarianceScaling is what takes a mode."""
-    return _fill(tensor, keras.initializers.VarianceScaling(2.0, mode.lower(), "uniform"))
+    return _fill(tensor, keras.initializers.VarianceScaling, 2.0, mode.lower(), "uniform")
 
 
 def kaiming_normal_(tensor: Any, mode: str = "fan_in") -> Any:
     """HeNormal, which is truncated; VarianceScaling is what takes a mode."""
-    return _fill(tensor, keras.initializers.VarianceScaling(2.0, mode.lower(), "truncated_normal"))
+    return _fill(tensor, keras.initializers.VarianceScaling, 2.0, mode.lower(), "truncated_normal")
 
 
 def orthogonal_(tensor: Any, gain: float = 1.0) -> Any:
     """Orthogonal."""
-    return _fill(tensor, keras.initializers.Orthogonal(gain))
+    return _fill(tensor, keras.initializers.Orthogonal, gain)
 
 
 _RANDOM = {function.__name__ for function in (uniform_, normal_, xavier_uniform_, xavier_normal_, kaiming_uniform_,
