@@ -583,7 +583,7 @@ class Double:
 
     def sqrt(self) -> Double:
         """Square root, as ``numpy.sqrt`` asks an object for it."""
-        return self._combine(_power, 0.5)  # type: ignore[no-any-return]
+        return self._combine(_power, 0.5)  # type: ignore[no-any-return]  # or NotImplemented
 
 
 numbers.Real.register(Double)

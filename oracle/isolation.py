@@ -284,7 +284,7 @@ class Isolated:
                 message += f" (beyond the {_gib(self.memory)} that are allowed)"
                 self.deaths = deaths + 1
             raise type(kind, (Exception,), {})(message)
-        return value  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return]  # outputs, since nothing else is left
 
     def close(self) -> None:
         """End the process."""
@@ -318,7 +318,7 @@ class Isolated:
                     raise self._died(f"no answer within {self.timeout:g} seconds")
                 if self.memory is not None and _resident(worker.pid) - worker.resident > self.memory:
                     raise self._died(f"took more than {_gib(self.memory)}")
-            return worker.connection.recv()  # type: ignore[no-any-return]
+            return worker.connection.recv()  # type: ignore[no-any-return]  # what _serve sends
         except (EOFError, ConnectionResetError, pickle.UnpicklingError):
             raise self._died(f"the process ended: {_ending(worker.end())}") from None
 

@@ -326,7 +326,7 @@ def _negations(node: ast.AST, slot: _Slot) -> Iterator[tuple[str, ast.AST]]:
     said = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
     said = said or (isinstance(node, ast.Compare) and len(node.ops) == 1 and len(_COMPARISONS[type(node.ops[0])]) == 1)
     if condition and not said:
-        yield f"{type(parent).__name__.lower()}->not", ast.UnaryOp(ast.Not(), node)  # type: ignore[arg-type]
+        yield f"{type(parent).__name__.lower()}->not", ast.UnaryOp(ast.Not(), node)  # type: ignore[arg-type]  # an expr
 
 
 def _arrow(old: ast.AST, new: type[ast.AST]) -> str:

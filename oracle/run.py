@@ -271,7 +271,7 @@ def parse_header(line: str | bytes, path: Path) -> dict[str, Any]:
             raise TypeError
     except (KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(f"{path} is not a record file of this version ({FORMAT!r})") from None
-    return head  # type: ignore[no-any-return]
+    return head  # type: ignore[no-any-return]  # of a file; what is read was checked
 
 
 def parse_record(line: bytes, path: Path, number: int) -> Record:

@@ -202,7 +202,7 @@ def prove_gradients(case: Case, bits: int = 400, step: int = -100) -> dict[str, 
         proven = {k: v for k, v in evaluate(case, _BALLS).items() if k.startswith("grad.")}
         arguments = _BALLS.mapping(case.inputs)
         upstream = _BALLS(case.grad_output)
-        function = case.spec.potential or case.spec.function  # type: ignore[attr-defined]
+        function = case.spec.potential or case.spec.function  # type: ignore[attr-defined]  # a loss
 
         def objective(name: str, index: tuple[int, ...], change: Any) -> Any:
             moved = leaf(arguments, name).copy()

@@ -274,7 +274,7 @@ def _load(path: Path) -> dict[str, Array]:
 
     try:
         return {name: np.frombuffer(bytes(info["data"]), _numpy(info["dtype"])).reshape(info["shape"])
-                for name, info in deserialize(path.read_bytes())}  # type: ignore[no-untyped-call]
+                for name, info in deserialize(path.read_bytes())}  # type: ignore[no-untyped-call]  # safetensors
     except OSError as error:
         raise VectorsError(f"cannot read {path}: {error.strerror}") from None
     except (SafetensorError, KeyError, ValueError) as error:

@@ -43,7 +43,7 @@ def storage_of(array: Array, method: str) -> np.dtype[Any]:
     storage: Any = getattr(array, "stands_for", array.dtype)
     if name_of(storage) not in _DRAWN:
         raise NotImplementedError(f"{method} needs a floating or complex array, got {storage.name}")
-    return storage  # type: ignore[no-any-return]
+    return storage  # type: ignore[no-any-return]  # a dtype, also where balls stand for one
 
 
 def check_numbers(**arguments: Any) -> None:

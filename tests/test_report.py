@@ -33,6 +33,7 @@ from oracle.waivers import load as load_waivers
 from reference import registry
 from reference.spec import Spec
 from tests import runs
+from tests.planted import Planted
 
 pytest_plugins = ["pytester"]
 HEAD = header(["oracle", "audit"], "cpu")
@@ -248,24 +249,9 @@ def test_the_same_records_make_the_same_page() -> None:
 # --- causes ---------------------------------------------------------------------------------------
 
 
-class _Planted:
-    """A target that answers with a function."""
-
-    name = "planted"
-
-    def __init__(self, answer: Callable[[Case], Outputs]) -> None:
-        self.run = answer
-
-    def covers(self, spec: Spec) -> bool:
-        return True
-
-    def script(self, case: Case) -> str:
-        return ""
-
-
 def caused(op: str, answer: Callable[[Case], Outputs], most: int = 150, now: Target | None = None) -> list[str]:
     """The causes named for a target that answers so on the float32 cases of an op; ``now`` is what it does today."""
-    target = _Planted(answer)
+    target = Planted(answer)
     records = [run_case(case, target) for case in select([op], ["float32"])[:most]]
     failing = [r for r in records if r.fails]
     assert failing
@@ -308,7 +294,7 @@ def test_failures_that_no_dialect_explains_have_their_condition() -> None:
 
 
 def test_a_dialect_is_not_named_for_what_the_target_does_not_do_here() -> None:
-    for_now = _Planted(lambda case: evaluate(case, FLOATS))
+    for_now = Planted(lambda case: evaluate(case, FLOATS))
     (found,) = caused("mse_loss", _sums_wrong, most=40, now=for_now)
     assert found.startswith("Not seen again:")
 

@@ -16,22 +16,9 @@ from oracle import run
 from oracle.cases import Case, parse, select
 from oracle.evaluate import FLOATS, Outputs, evaluate
 from oracle.targets import TargetError, Unsupported, load
-from reference.spec import Spec
+from tests.planted import Planted
 
 CASE = parse("mse_loss/float32/reduction=none")
-
-
-class _Target:
-    name = "planted"
-
-    def __init__(self, answer: Callable[[Case], Outputs]) -> None:
-        self.run = answer
-
-    def covers(self, spec: Spec) -> bool:
-        return True
-
-    def script(self, case: Case) -> str:
-        return ""
 
 
 def _right(case: Case) -> dict[str, Any]:
@@ -56,7 +43,7 @@ def _raise(error: BaseException) -> Callable[[Case], Outputs]:
     (lambda case: {"output": _right(case)["output"]}, "exceeds", "this output is missing"),
 ])
 def test_whatever_a_target_does_is_a_record(answer: Callable[[Case], Outputs], verdict: str, note: str) -> None:
-    record = run.run_case(CASE, _Target(answer))
+    record = run.run_case(CASE, Planted(answer))
     assert (record.verdict, record.fails) == (verdict, verdict in ("exceeds", "crashed"))
     assert note in record.note
 
@@ -68,7 +55,7 @@ def test_a_record_holds_the_worst_element_exactly() -> None:
         output[1, 2] *= np.float32(1.5)
         return outputs | {"output": output}
 
-    record = run.run_case(CASE, _Target(answer))
+    record = run.run_case(CASE, Planted(answer))
     assert (record.output, record.index) == ("output", (1, 2))
     assert record.got is not None
     assert record.truth is not None
@@ -80,7 +67,7 @@ def test_a_record_holds_the_worst_element_exactly() -> None:
 
 
 def test_records_survive_json() -> None:
-    record = run.run_case(CASE, _Target(lambda case: _right(case) | {"output": np.full((3, 4), np.nan, np.float32)}))
+    record = run.run_case(CASE, Planted(lambda case: _right(case) | {"output": np.full((3, 4), np.nan, np.float32)}))
     assert record.ulp == math.inf
     line = record.to_json()
     assert run.Record.from_json(line) == record

@@ -83,7 +83,7 @@ def _amsgrad_corrected(typed: bool) -> Change:
         largest = _adam(_corrected_largest, lambda v, c2: v / c2, typed=typed,
                         kept=flushed if typed else lambda x: x)(spec).optimizer
 
-        class Changed(largest):  # type: ignore[valid-type, misc]
+        class Changed(largest):  # type: ignore[valid-type, misc]  # a class made above
             def _update(self, p: optim.Parameter, grad: Any, options: dict[str, Any]) -> Any:
                 return (largest if options["amsgrad"] else others)._update(self, p, grad, options)
 

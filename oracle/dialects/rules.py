@@ -59,7 +59,7 @@ def with_options(change: Callable[[Options], Options]) -> Change:
     """The reference's rule with other options."""
 
     def changed(spec: OptimSpec) -> OptimSpec:
-        class Changed(spec.optimizer):  # type: ignore[misc, name-defined]
+        class Changed(spec.optimizer):  # type: ignore[misc, name-defined]  # as above
             def _update(self, p: optim.Parameter, grad: Any, options: dict[str, Any]) -> Any:
                 return super()._update(p, grad, {**options, **change(options)})
 

@@ -326,15 +326,19 @@ def test_muon_refuses_when_it_steps_as_torch_does(options, dtype, raises, match)
 
 
 def test_two_loops_give_the_matrix_of_the_updates():
-    """H built as a matrix, pair by pair, from the same start."""
+    """H built as a matrix, pair by pair, from the same start; in fractions, so that they are equal."""
     rng = np.random.default_rng(0)
-    ys = [rng.standard_normal(4) for _ in range(3)]
-    ss = [y + 0.1 * rng.standard_normal(4) for y in ys]
+
+    def vector():
+        return np.array([Fraction(int(n)) for n in rng.integers(1, 9, 4)])
+
+    ys, ss, g = [vector() for _ in range(3)], [vector() for _ in range(3)], vector()
     rhos = [1 / (y @ s) for y, s in zip(ys, ss, strict=True)]
-    h, one, g = 0.5 * np.eye(4), np.eye(4), rng.standard_normal(4)
+    one = np.array([[Fraction(i == j) for j in range(4)] for i in range(4)])
+    h = one / 2
     for y, s, rho in zip(ys, ss, rhos, strict=True):
         h = (one - rho * np.outer(s, y)) @ h @ (one - rho * np.outer(y, s)) + rho * np.outer(s, s)
-    assert two_loops(g, ys, ss, rhos, 0.5)[0] == pytest.approx(-h @ g, abs=1e-12)
+    assert two_loops(g, ys, ss, rhos, Fraction(1, 2))[0].tolist() == (-h @ g).tolist()
 
 
 def test_the_cubic_has_its_minimum_there():
