@@ -78,23 +78,35 @@ class Case:
         return {k: _stored(v, self.dtype) for k, v in drawn.items()}
 
     @cached_property
+    def result(self) -> Any:
+        """What the reference of a loss gives in the storage type."""
+        assert isinstance(self.spec, LossSpec)
+        with np.errstate(all="ignore"):
+            return self.spec.function(**self.inputs)
+
+    @cached_property
+    def gradients(self) -> tuple[Any, ...]:
+        """What the reference's ``backward`` gives in the storage type."""
+        assert isinstance(self.spec, LossSpec)
+        with np.errstate(all="ignore"):
+            return self.spec.backward(self.grad_output, **self.inputs)  # type: ignore[no-any-return]  # as all do
+
+    @cached_property
     def grad_output(self) -> Any:
         """The gradient that comes from above in a loss's backward pass, one for each result: random, and about 1."""
         assert isinstance(self.spec, LossSpec)
-        with np.errstate(all="ignore"):
-            result = self.spec.function(**self.inputs)
         rng = self.rng("grad_output")
+        several = isinstance(self.result, tuple)
         drawn = tuple(storage(rng.uniform(*self.spec.upstream, np.shape(one)), self.dtype)
-                      for one in (result if isinstance(result, tuple) else (result,)))
-        return drawn if isinstance(result, tuple) else drawn[0]
+                      for one in (self.result if several else (self.result,)))
+        return drawn if several else drawn[0]
 
     @cached_property
     def differentiated(self) -> tuple[str, ...]:
         """The array arguments of a loss, or places in them, for which ``backward`` gives a gradient in this case."""
         assert isinstance(self.spec, LossSpec)
-        with np.errstate(all="ignore"):
-            gradients = self.spec.backward(self.grad_output, **self.inputs)
-        return tuple(path for name, g in zip(self.spec.arrays, gradients, strict=True) for path, _ in leaves(name, g))
+        return tuple(path for name, g in zip(self.spec.arrays, self.gradients, strict=True)
+                     for path, _ in leaves(name, g))
 
 
 def leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
@@ -30,7 +29,7 @@ from reference.spec import InitSpec, LossSpec, Objective, OptimSpec, Spec
 from .cases import Case, leaves
 from .ulp import numpy_dtype
 
-__all__ = ["FLOATS", "Lift", "Outputs", "Partial", "Seeds", "closures", "empty_tensor", "entries", "evaluate",
+__all__ = ["FLOATS", "History", "Lift", "Outputs", "Partial", "Seeds", "closures", "empty_tensor", "entries", "evaluate",
            "stack_steps", "take_seeds"]
 
 Array = np.ndarray[Any, Any]
@@ -90,9 +89,13 @@ def _evaluate(spec: Spec, case: Case, lift: Lift, inputs: Any) -> dict[str, Arra
 
 @_evaluate.register
 def _(spec: LossSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
-    arguments = lift.mapping(inputs)
-    outputs = dict(leaves("output", spec.function(**arguments)))
-    gradients = spec.backward(lift(case.grad_output), **arguments)
+    if lift is FLOATS and inputs is case.inputs:  # as the case has done, to know what its answers look like
+        result, gradients = case.result, case.gradients
+    else:
+        arguments = lift.mapping(inputs)
+        result = spec.function(**arguments)
+        gradients = spec.backward(lift(case.grad_output), **arguments)
+    outputs = dict(leaves("output", result))
     for name, gradient in zip(spec.arrays, gradients, strict=True):
         outputs |= {f"grad.{path}": g for path, g in leaves(name, gradient)}
     return outputs
@@ -105,18 +108,19 @@ def _(spec: OptimSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
     params: list[Parameter] = [p for group in groups for p in group["params"]]
     optimizer = spec.optimizer(groups, **lift.mapping(inputs.defaults))
     objective = inputs.objective and inputs.objective.converted(lift)
-    history: list[dict[str, Array | int]] = []
+    history = History(len(inputs.gradients))
     for gradients in inputs.gradients:
         for p, g in zip(params, gradients, strict=True):
             p.grad = None if g is None else lift(g)
-        optimizer.step(*closures(objective, params, [p.grad for p in params]))
-        now: dict[str, Array | int] = {f"param[{i}]": p.data.copy() for i, p in enumerate(params)}
+        optimizer.step(*closures(objective, params, gradients if objective is None else [p.grad for p in params]))
         for i, p in enumerate(params):
-            state = {key: value.to_dense() if isinstance(value, SparseGrad) else value
-                     for key, value in entries(optimizer.state.get(p, {}))}
-            now |= {f"{key}[{i}]": copy(value) for key, value in state.items() if isinstance(value, np.ndarray | int)}
-        history.append(now)
-    return stack_steps(history)
+            history.note(f"param[{i}]", p.data)
+        for i, p in enumerate(params):
+            for key, value in entries(optimizer.state.get(p, {})):
+                now = value.to_dense() if isinstance(value, SparseGrad) else value
+                if isinstance(now, np.ndarray | int):
+                    history.note(f"{key}[{i}]", now)
+    return history.outputs()
 
 
 @_evaluate.register
@@ -186,14 +190,59 @@ def entries(state: Mapping[str, Any]) -> list[tuple[str, Any]]:
             for j, part in enumerate(value if isinstance(value, list) else [value])]
 
 
-def stack_steps(history: Sequence[Mapping[str, Array | int]]) -> dict[str, Array]:
-    """One array a name, steps along the first axis; a state that comes late starts where it appears.
+class History:
+    """What an optimizer has after each step: one array a name, steps along the first axis.
 
-    A state that is an integer at first, and an array later, starts where it is an array.
+    A state that comes late starts where it appears. One that is an integer at first, and an array later, starts
+    where it is an array.
+
+    >>> history = History(2)
+    >>> for step in (1, 2):
+    ...     history.note("param[0]", np.full(2, step / 4))
+    >>> history.outputs()
+    {'param[0]': array([[0.25, 0.25],
+           [0.5 , 0.5 ]])}
     """
-    found: dict[str, list[Array | int]] = {}
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self._noted: dict[str, int] = {}  # arrays of each name, in the order in which names appear
+        self._counts: dict[str, list[int]] = {}
+        self._arrays: dict[str, tuple[Array, Array]] = {}  # and as plain arrays, which are assigned to as they are
+
+    def note(self, name: str, value: Array | int) -> None:
+        """Take what a name has now; an array is copied.
+
+        Raises:
+            ValueError: an array of another shape than before.
+        """
+        noted = self._noted.setdefault(name, 0)
+        if isinstance(value, int):
+            self._counts.setdefault(name, []).append(value)
+            return
+        rows, plain = self._arrays.get(name) or self._begin(
+            name, np.empty_like(value, order="C", shape=(self._steps, *value.shape)))
+        if value.shape != rows.shape[1:]:
+            raise ValueError(f"{name} changes its shape from {rows.shape[1:]} to {value.shape}")
+        if value.dtype != rows.dtype:
+            rows, plain = self._begin(name, rows.astype(np.result_type(rows, value)))
+        plain[noted, ...] = value
+        self._noted[name] = noted + 1
+
+    def _begin(self, name: str, rows: Array) -> tuple[Array, Array]:
+        self._arrays[name] = rows, rows.view(np.ndarray)
+        return self._arrays[name]
+
+    def outputs(self) -> dict[str, Array]:
+        """All of it."""
+        return {name: self._arrays[name][0][:noted] if noted else np.stack(self._counts[name])
+                for name, noted in self._noted.items()}
+
+
+def stack_steps(history: Sequence[Mapping[str, Array | int]]) -> dict[str, Array]:
+    """The outputs of a :class:`History` of these steps."""
+    whole = History(len(history))
     for now in history:
         for name, value in now.items():
-            found.setdefault(name, []).append(value)
-    return {name: np.stack([value for value in values if not isinstance(value, int)] or values)
-            for name, values in found.items()}
+            whole.note(name, value)
+    return whole.outputs()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,7 +51,7 @@ def unpack(packed: bytes) -> dict[str, Truth]:
     for name, dtype, discrete, shape, arrays in json.loads(line):
         fields: dict[str, Any] = {}
         for field, (kind, once, place) in zip(_ARRAYS, arrays, strict=True):
-            count = int(np.prod(once))
+            count = math.prod(once)
             array = np.frombuffer(body, kind, count, place).reshape(once) if count else np.empty(once, kind)
             fields[field] = array if once == shape else np.broadcast_to(array, shape)
         truths[name] = Truth(**fields, dtype=dtype, discrete=discrete)

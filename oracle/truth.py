@@ -61,6 +61,11 @@ class Truth:
         return self.bound > VACUOUS * self.scale
 
     @cached_property
+    def judged(self) -> dict[tuple[str, bytes], Any]:
+        """What was found of answers, by the output's name and the answer's bytes."""
+        return {}
+
+    @cached_property
     def rounded(self) -> Array:
         """The correctly rounded value, in float64."""
         with np.errstate(over="ignore", invalid="ignore"):

@@ -15,7 +15,7 @@ from reference.optim import SparseGrad
 from reference.spec import InitSpec, LossSpec, OptimSpec, Spec, Trajectory
 
 from ..cases import Case, leaf, leaves
-from ..evaluate import Outputs, closures, empty_tensor, entries, stack_steps, take_seeds
+from ..evaluate import History, Outputs, closures, empty_tensor, entries, take_seeds
 from . import Target, TargetError, Unsupported
 
 __all__ = ["VARIANTS", "default", "implementation", "loss_call", "make", "path", "resolve", "to_array", "to_gradient",
@@ -75,9 +75,9 @@ def _parameters(dotted: str) -> Mapping[str, inspect.Parameter]:
 def to_tensor(array: Array, device: str = "cpu") -> torch.Tensor:
     """A tensor with a copy of the array, strides kept; bfloat16 by its bits."""
     array = array.copy(order="K")
-    if array.dtype == ml_dtypes.bfloat16:
-        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16).to(device)
-    return torch.from_numpy(array).to(device)
+    tensor = (torch.from_numpy(array.view(np.int16)).view(torch.bfloat16) if array.dtype == ml_dtypes.bfloat16
+              else torch.from_numpy(array))
+    return tensor if device == "cpu" else tensor.to(device)
 
 
 def to_gradient(gradient: Array | SparseGrad, device: str = "cpu") -> torch.Tensor:
@@ -91,11 +91,35 @@ def to_gradient(gradient: Array | SparseGrad, device: str = "cpu") -> torch.Tens
 
 def to_array(tensor: torch.Tensor) -> Array:
     """An array with a copy of the tensor; bfloat16 by its bits."""
+    return _view(tensor).copy()
+
+
+def _view(tensor: torch.Tensor) -> Array:
+    """An array in the memory of a tensor, of one on another device in that of a copy."""
     tensor = tensor.detach().cpu()
-    if tensor.dtype == torch.bfloat16:
-        return np.asarray(tensor.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16).copy())
-    array: Array = tensor.numpy().copy()
+    array: Array = (tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16) if tensor.dtype == torch.bfloat16
+                    else tensor.numpy())
     return array
+
+
+class _Views:
+    """Arrays in the memory of tensors that are looked at step after step: one is made where the tensor is another."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[torch.Tensor, int, Array]] = {}
+
+    def __call__(self, name: str, tensor: torch.Tensor) -> Array:
+        known, place, array = self._known.get(name, (None, 0, _NOTHING))
+        if known is tensor and place == tensor.data_ptr() and array.shape == tensor.shape:
+            return array
+        if tensor.is_sparse or not tensor.is_cpu:
+            return _view(tensor.to_dense())
+        array = _view(tensor)
+        self._known[name] = tensor, tensor.data_ptr(), array
+        return array
+
+
+_NOTHING = np.empty(0)
 
 
 def to_tensors(value: Any, device: str = "cpu") -> Any:
@@ -160,7 +184,7 @@ class _Torch:
         params = [p for g in groups for p in g["params"]]
         try:
             optimizer = resolve(spec.torch_names[0])(groups, **trajectory.defaults, **choice)
-            return stack_steps(self._trajectory(optimizer, params, trajectory))
+            return self._trajectory(optimizer, params, trajectory)
         except (RuntimeError, AssertionError) as error:
             not_there = isinstance(error, NotImplementedError) or "does not support sparse" in str(error)
             if not_there or ("capturable" in choice and self.device == "cpu"):
@@ -176,21 +200,23 @@ class _Torch:
         inner.retain_grad()
         return inner
 
-    def _trajectory(self, optimizer: Any, params: list[Any], trajectory: Trajectory) -> list[dict[str, Array | int]]:
+    def _trajectory(self, optimizer: Any, params: list[Any], trajectory: Trajectory) -> Outputs:
         step = self._compiled(optimizer.step)
         objective = trajectory.objective and trajectory.objective.converted(lambda a: to_tensor(a, self.device))
-        history = []
+        history, view = History(len(trajectory.gradients)), _Views()
         for now in trajectory.gradients:
             for p, g in zip(params, now, strict=True):
                 p.grad = None if g is None else to_gradient(g, self.device)
-            step(*closures(objective, params, [p.grad for p in params]))
-            outputs: dict[str, Array | int] = {f"param[{i}]": to_array(p) for i, p in enumerate(params)}
+            step(*closures(objective, params, now if objective is None else [p.grad for p in params]))
             for i, p in enumerate(params):
-                state = entries(optimizer.state.get(p, {}))
-                outputs |= {f"{key}[{i}]": value if isinstance(value, int) else to_array(value.to_dense())
-                            for key, value in state if isinstance(value, torch.Tensor | int)}
-            history.append(outputs)
-        return history
+                history.note(name := f"param[{i}]", view(name, p))
+            for i, p in enumerate(params):
+                for key, value in entries(optimizer.state.get(p, {})):
+                    if isinstance(value, torch.Tensor):
+                        history.note(name := f"{key}[{i}]", view(name, value))
+                    elif isinstance(value, int):
+                        history.note(f"{key}[{i}]", value)
+        return history.outputs()
 
     @_run.register
     def _(self, spec: InitSpec, case: Case) -> Outputs:
