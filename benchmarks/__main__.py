@@ -42,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
                         help="seconds for each benchmark, about; default 0.1")
     parser.add_argument("--rounds", type=_number, default=5, metavar="N",
                         help="least rounds of each benchmark, also where they take longer; default 5")
+    parser.add_argument("--longest", type=float, default=20.0, metavar="S",
+                        help="seconds that one call may take, else it is left out; default 20")
     parser.add_argument("--out", type=Path, default=Path(FOLDER), metavar="DIR",
                         help=f"folder for threads-T.json; default {FOLDER}, which oracle report finds beside a run")
     return parser
@@ -73,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                    f"--benchmark-json={results}", "--benchmark-min-time=0.001",
                    f"--benchmark-max-time={options.time}", f"--benchmark-min-rounds={options.rounds}",
                    f"--bench-ops={','.join(ops)}", f"--bench-sizes={','.join(map(str, options.sizes))}",
-                   f"--bench-threads={threads}"]
+                   f"--bench-threads={threads}", f"--bench-longest={options.longest}"]
         environment = os.environ | dict.fromkeys(_POOLS, str(threads))
         status = subprocess.run(command, env=environment, check=False).returncode or status
         if results.exists():

@@ -15,6 +15,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("benchmarks")
     group.addoption("--bench-ops", default="", help="ops, and draws for the generator's; all by default")
     group.addoption("--bench-sizes", default="100", help="numbers of elements")
+    group.addoption("--bench-longest", type=float, default=20.0, help="seconds that one call may take")
     group.addoption("--bench-threads", type=int, default=1, help="threads that torch may use")
 
 
@@ -51,6 +52,12 @@ def threads(request: pytest.FixtureRequest) -> int:
     number = int(request.config.getoption("--bench-threads"))
     torch.set_num_threads(number)
     return number
+
+
+@pytest.fixture
+def longest(request: pytest.FixtureRequest) -> float:
+    """Seconds that one call may take."""
+    return float(request.config.getoption("--bench-longest"))
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:

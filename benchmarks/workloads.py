@@ -42,6 +42,7 @@ class Workload:
     part: str
     target: str  #: ``reference``, or ``torch:`` and a variant
     prepare: Callable[[int], Run]
+    times: int = 1  #: as much work as the op's first part, for what it matters how long a call takes
 
 
 @singledispatch
@@ -62,13 +63,14 @@ def _(spec: LossSpec) -> Iterator[Workload]:
 @workloads.register
 def _(spec: OptimSpec) -> Iterator[Workload]:
     for part, count in STEPS.items():
-        yield Workload(spec.name, spec.kind, part, "reference", partial(_reference_step, spec, count))
+        yield Workload(spec.name, spec.kind, part, "reference", partial(_reference_step, spec, count), count)
         for variant in ("eager", "foreach", "fused"):
             try:
                 choice = implementation(spec, variant)
             except Unsupported:
                 continue
-            yield Workload(spec.name, spec.kind, part, f"torch:{variant}", partial(_torch_step, spec, choice, count))
+            yield Workload(spec.name, spec.kind, part, f"torch:{variant}", partial(_torch_step, spec, choice, count),
+                           count)
 
 
 @workloads.register

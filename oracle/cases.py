@@ -175,11 +175,15 @@ COSTLY = "float32"
 #: Completions of a combination that are compared, and those that are tried before it is called impossible.
 _CANDIDATES, _ATTEMPTS = 12, 100
 
+#: A pair of a costly value counts more than all else that a row may cover: few rows are to hold them all.
+_WORTH = 10**6
+
 
 class _Codes:
     """Pairs of axis values, then larger combinations up to the spec's strength: which of them a row holds.
 
-    A row is the places of its values along the axes, and a combination of them has a number.
+    Of those of a costly value only its pairs, with values that do not show early. A row is the places of its values
+    along the axes, and a combination of them has a number.
     """
 
     def __init__(self, spec: Spec, dtype: str) -> None:
@@ -193,7 +197,7 @@ class _Codes:
         self.strides = np.zeros((len(spec.axes), len(self.groups)), np.int64)
         self.offsets = np.zeros(len(self.groups), np.int64)
         self.wanted: list[dict[int, int]] = []  # axis -> place, by code
-        counted = []
+        worth = []
         for g, group in enumerate(self.groups):
             self.offsets[g] = len(self.wanted)
             for k, axis in enumerate(group):
@@ -201,9 +205,10 @@ class _Codes:
             for places in itertools.product(*[range(self.lengths[a]) for a in group]):
                 costly = any(p in self.costly[a] for a, p in zip(group, places, strict=True))
                 beside = dtype == COSTLY or sum(places) == max(places)  # two places, one of them a default's
-                counted.append(not costly or (len(group) <= 2 and beside))
+                late = not any(spec.axes[axis].early for axis in group)
+                worth.append(1 if not costly else _WORTH if len(group) <= 2 and beside and late else 0)
                 self.wanted.append(dict(zip(group, places, strict=True)))
-        self.uncovered = np.array(counted, np.bool_)
+        self.uncovered = np.array(worth)
 
     def of(self, rows: Sequence[Sequence[int]]) -> Array:
         """The combinations in each row."""
@@ -243,7 +248,7 @@ def _places(spec: Spec, dtype: str) -> list[list[int]]:
 
     def take(row: list[int]) -> None:
         rows.append(row)
-        codes.uncovered[codes.of([row])] = False
+        codes.uncovered[codes.of([row])] = 0
 
     default = [0] * len(spec.axes)
     if spec.allowed(spec.defaults, dtype):
@@ -268,18 +273,23 @@ def _places(spec: Spec, dtype: str) -> list[list[int]]:
     return rows
 
 
-def cases(spec: Spec, dtype: str) -> list[Case]:
-    """The shipped cases of one op in one storage type, always the same, in the same order."""
-    return [Case(spec, dtype, options) for options in _covering(spec.name, dtype)]
+def cases(spec: Spec, dtype: str, *, long: bool = False) -> list[Case]:
+    """The shipped cases of one op in one storage type, always the same, in the same order; without the long ones."""
+    whole = ({**spec.defaults, **changes} for changes in (spec.long if long else ()))
+    return [Case(spec, dtype, options) for options in (
+        *_covering(spec.name, dtype), *(options for options in whole if spec.allowed(options, dtype)))]
 
 
-def select(ops: Sequence[str] = (), dtypes: Sequence[str] = ()) -> list[Case]:
-    """The shipped cases of some ops (kinds such as ``losses`` count too) and storage types; all by default."""
+def select(ops: Sequence[str] = (), dtypes: Sequence[str] = (), *, long: bool = False) -> list[Case]:
+    """The shipped cases of some ops (kinds such as ``losses`` count too) and storage types; all by default.
+
+    With ``long`` also those that take so long that an audit leaves them out.
+    """
     for dtype in dtypes:
         if dtype not in DTYPES:
             raise BadCaseError(f"unknown dtype {dtype!r}; known are {', '.join(DTYPES)}")
     return [case for spec in chosen_specs(ops) for dtype in spec.dtypes if dtype in (dtypes or DTYPES)
-            for case in cases(spec, dtype)]
+            for case in cases(spec, dtype, long=long)]
 
 
 def select_sweeps(ops: Sequence[str] = (), dtypes: Sequence[str] = ()) -> list[Case]:
@@ -330,7 +340,7 @@ def parse(case_id: str) -> Case:
         if axis is None:
             raise BadCaseError(f"unknown axis {name!r} in {case_id!r}; {spec.name} has "
                                f"{', '.join(a.name for a in spec.axes)}")
-        values = (*axis.values, *(row[name] for row in spec.extra if name in row))
+        values = (*axis.values, *(row[name] for row in (*spec.extra, *spec.long) if name in row))
         value = {str(v): v for v in values}.get(label, axis)
         if value is axis:
             raise BadCaseError(f"unknown value {label!r} of axis {name!r} in {case_id!r}; it has "

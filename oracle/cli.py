@@ -82,9 +82,12 @@ def audit(
                                                           "command that was interrupted")] = False,
     exhaustive: Annotated[bool, typer.Option("--exhaustive", help="every number of float16 and of bfloat16 through "
                                                                   "elementwise losses and their gradients")] = False,
+    long: Annotated[bool, typer.Option("--long", help="trajectories of 2,000 steps too")] = False,
     cache: Annotated[bool, typer.Option(help="take truths that earlier runs have proven, and keep new ones")] = True,
 ) -> None:
     """Run cases on targets."""
+    from functools import partial
+
     from . import run, store
     from .cases import BadCaseError, select, select_sweeps
     from .executors import ExecutorError
@@ -96,8 +99,11 @@ def audit(
     if not cache:
         os.environ[store.VARIABLE] = store.OFF  # for the workers too
     path = out / ("exhaustive.jsonl" if exhaustive else "records.jsonl")
+    if exhaustive and long:
+        raise UsageError("--exhaustive runs numbers through losses, --long trajectories of optimizers: one of them")
+    selected = select_sweeps if exhaustive else partial(select, long=long)
     try:
-        cases = (select_sweeps if exhaustive else select)(ops or (), dtype or ())
+        cases = selected(ops or (), dtype or ())
         targets = load(target or ["reference", "torch"], device)
         records = _recorded(path, cases, targets, device, jobs, executor, resume=resume, elements=exhaustive)
     except (BadCaseError, TargetError, JournalError, ExecutorError) as error:
@@ -108,7 +114,7 @@ def audit(
     else:
         show(records, console)
     stale = run.stale_waivers(records, cases, [t.name for t in targets],
-                              (lambda ops: select_sweeps()) if exhaustive else select)
+                              (lambda ops: select_sweeps()) if exhaustive else selected)
     for name in stale:
         typer.echo(f"STALE waiver {name!r}: no case needs it any more; delete it from oracle/waivers.toml")
     for framework, cpu_path in paths([t.name for t in targets]).items():

@@ -29,8 +29,8 @@ from reference.spec import InitSpec, LossSpec, Objective, OptimSpec, Spec
 from .cases import Case, leaves
 from .ulp import numpy_dtype
 
-__all__ = ["FLOATS", "History", "Lift", "Outputs", "Partial", "Seeds", "closures", "empty_tensor", "entries", "evaluate",
-           "stack_steps", "take_seeds"]
+__all__ = ["FLOATS", "History", "Lift", "Outputs", "Partial", "Seeds", "closures", "empty_tensor", "entries",
+           "evaluate", "stack_steps", "take_seeds"]
 
 Array = np.ndarray[Any, Any]
 Outputs = Mapping[str, Array]

@@ -43,6 +43,8 @@ class Axis:
     about: str = ""
     costly: tuple[Hashable, ...] = ()
     """Values that stand once beside each value of the other axes in float32, beside defaults in other types."""
+    early: bool = False
+    """Does what its values change show in the first steps? Costly values need not stand beside each of them."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,8 @@ class Spec:
     strength: int = 2  #: every combination of so many axis values occurs together in some case
     extra: tuple[Options, ...] = ()
     """Combinations beside these: what is not at its default. Values may be others than the axis has."""
+    long: tuple[Options, ...] = ()
+    """Combinations of the same kind that take so long that they are run only where that is asked for."""
     dtypes: tuple[str, ...] = DTYPES
     refusals: tuple[Refusal, ...] = ()
     slower: str = ""  #: where it takes more than twice torch's time, and why that is measured to be so

@@ -20,17 +20,21 @@ __all__ = ["AXES", "DECAYS", "FULL_DECAY", "LONGEST", "SPARSITY", "VERY_LONG", "
            "trajectory"]
 
 AXES = (
-    Axis("start", ("one", "zero"), "parameters of about 1; or of 0, so that the first update is the value"),
+    Axis("start", ("one", "zero"), "parameters of about 1; or of 0, so that the first update is the value",
+         early=True),
     Axis("grad", ("one", "eps", "zero", "alternating", "huge", "tiny", "none"),
          "about 1; about eps; 0; about 1 with a sign that flips each step; huge with a finite square; "
-         "tiny with a square that underflows; none at all at every third step of each, so that their counts differ"),
+         "tiny with a square that underflows; none at all at every third step of each, so that their counts differ",
+         early=True),
     Axis("steps", (1, 2, 10, 300), costly=(300,)),
     Axis("layout", ("vector", "scalar", "empty", "matrix", "groups"),
-         "one axis; none; no element in one parameter; columns contiguous; a group with other options"),
+         "one axis; none; no element in one parameter; columns contiguous; a group with other options",
+         early=True),
 )
 
 SPARSITY = Axis("sparsity", ("dense", "rows", "elements", "twice", "nothing"),
-                "all; half of the rows; half of the elements; these twice; these, and none at every other step")
+                "all; half of the rows; half of the elements; these twice; these, and none at every other step",
+                early=True)
 
 Array = NDArray[Any]
 
@@ -38,7 +42,7 @@ Array = NDArray[Any]
 #: type's precision: with 8 bits, ten steps' bound is wider than that, and says nothing.
 LONGEST: Mapping[str, int] = {"float64": 300, "float32": 300, "float16": 10, "bfloat16": 2}
 
-#: Beside the axes: 2,000 steps with every option at its default, in float32.
+#: Where long cases are asked for: 2,000 steps with every option at its default, in float32.
 VERY_LONG: tuple[Options, ...] = ({"steps": 2000},)
 
 #: Beside the axes: a decay of 1.

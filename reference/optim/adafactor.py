@@ -179,13 +179,15 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 SPEC = OptimSpec(
     name="Adafactor", torch_names=("torch.optim.Adafactor",), optimizer=Adafactor, draw=_draw,
     allowed=_allowed,
-    extra=(*VERY_LONG, {"layout": "stack", "steps": 2},
+    long=VERY_LONG,
+    extra=({"layout": "stack", "steps": 2},
            {"start": "zero", "grad": "eps", "steps": 10, "layout": "vector", "lr": 0.4,
             "maximize": True}),  # squares that float16 cannot hold, of a vector
     strength=3,  # a mistake in a size shows where start, shape and limit are all as they need to be
-    axes=(AXES[0], Axis("grad", (*AXES[1].values, "spike"), "as for all; a hundred times as large in the last step"),
-          AXES[2],
-          Axis("layout", ("matrix", "vector", "scalar", "groups"), "no empty one: torch divides by zero there"),
+    axes=(AXES[0], Axis("grad", (*AXES[1].values, "spike"), "as for all; a hundred times as large in the last step",
+                         early=True), AXES[2],
+          Axis("layout", ("matrix", "vector", "scalar", "groups"), "no empty one: torch divides by zero there",
+               early=True),
           Axis("lr", (1e-2, 0.4), "0.4 is above 1/sqrt(t) from the seventh step on"),
           Axis("beta2_decay", (-0.8, -0.5, 0.0)), Axis("eps1", (None, 1e-2, 1e-30)), Axis("eps2", (1e-3, 10.0)),
           Axis("d", (1.0, 2.0)), Axis("weight_decay", (0.0, 0.1)), Axis("maximize", (False, True))),

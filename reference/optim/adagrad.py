@@ -108,11 +108,13 @@ class Adagrad(Optimizer):
 def _allowed(options: Options, dtype: str) -> bool:
     """Huge gradients have a square a seventh of the largest number: the sum of ten is none any more.
 
+    Nor is the sum of two, where an element is in each gradient twice.
+
     Sparse ones take no decay, and the layout with groups has some.
     """
     if options["sparsity"] != "dense" and (options["weight_decay"] != 0 or options["layout"] == "groups"):
         return False
-    overflows = options["grad"] == "huge" and options["steps"] > 2
+    overflows = options["grad"] == "huge" and options["steps"] > (1 if options["sparsity"] == "twice" else 2)
     return short_enough(options, dtype) and not cancels(options, dtype) and not overflows
 
 
@@ -126,7 +128,8 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="Adagrad", torch_names=("torch.optim.Adagrad",), optimizer=Adagrad, draw=_draw, allowed=_allowed,
-    strength=3, extra=(*VERY_LONG, *DECAYS),
+    strength=3, long=VERY_LONG,
+    extra=(*DECAYS, {"grad": "eps", "steps": 10, "layout": "groups"}),  # squares that float16 cannot hold
     axes=(*AXES, Axis("lr", (1e-2, 0.1)), Axis("lr_decay", (0, 0.1)), Axis("weight_decay", (0, 0.1)),
           Axis("initial_accumulator_value", (0, 0.5)), Axis("eps", (1e-10, 1e-3)),
           Axis("maximize", (False, True)), SPARSITY),

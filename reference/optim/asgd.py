@@ -124,7 +124,9 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="ASGD", torch_names=("torch.optim.ASGD",), optimizer=ASGD, draw=_draw, allowed=short_enough,
-    strength=3, extra=(*VERY_LONG, *FULL_DECAY, {"t0": -3, "steps": 2}),  # the average starts at once
+    strength=3, long=VERY_LONG,
+    extra=(*FULL_DECAY, {"t0": -3, "steps": 2},  # the average starts at once
+           {"steps": 300, "lr": 0.1, "alpha": 0.5, "t0": 5}),  # a rate that float32 has to round at each step
     axes=(*AXES, Axis("lr", (1e-2, 0.1)), Axis("lambd", (1e-4, 0.1)), Axis("alpha", (0.75, 0.5)),
           Axis("t0", (1e6, 5, 0)), Axis("weight_decay", (0, 0.1)), Axis("maximize", (False, True))),
     refusals=(

@@ -345,13 +345,23 @@ _ANSWERS: dict[str, tuple[dict[str, Any], tuple[tuple[float, ...], ...]]] = {
 }
 
 _AXES = (AXES[0], Axis("grad", ("one", "constant", "eps", "zero", "huge", "none"),
-                       "as for all; constant is the same at every step, so that nothing is learnt from it"),
-         Axis("steps", (1, 2, 4, 300), costly=(300,)), Axis("layout", ("vector", "scalar", "empty", "matrix")),
+                       "as for all; constant is the same at every step, so that nothing is learnt from it",
+                       early=True),
+         Axis("steps", (1, 2, 4, 300), costly=(300,)),
+         Axis("layout", ("vector", "scalar", "empty", "matrix"), early=True),
          Axis("objective", ("given", "quadratic", "quartic"),
               "the gradients alone; with ½ |Aθ - b|²; with ¼ Σθ⁴ too; or answers in a row that lead where it says"),
          Axis("lr", (1, 0.1, 4.0)), Axis("max_iter", (1, 4, 20)), Axis("max_eval", (None, 3)),
          Axis("tolerance_grad", (1e-7, 0.3)), Axis("tolerance_change", (1e-9, 0.1)),
          Axis("history_size", (100, 1)), Axis("line_search_fn", (None, "strong_wolfe")))
+
+
+#: Objectives that tell which way a cubic is laid through two points, and that a slope of 0.05 ends a search.
+_DRAWN: tuple[Options, ...] = (
+    {"start": "zero", "grad": "zero", "steps": 2, "layout": "scalar", "objective": "quartic", "lr": 0.1, "max_eval": 3,
+     "history_size": 1, "line_search_fn": "strong_wolfe"},
+    {"grad": "zero", "layout": "scalar", "objective": "quadratic", "max_iter": 4, "tolerance_change": 0.1,
+     "history_size": 1, "line_search_fn": "strong_wolfe"})
 
 
 def _row(name: str) -> dict[str, Any]:
@@ -410,7 +420,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="LBFGS", torch_names=("torch.optim.LBFGS",), optimizer=LBFGS, draw=_draw, allowed=_allowed, axes=_AXES,
-    strength=3, extra=({"grad": "constant", "steps": 2000}, *map(_row, _ANSWERS)),
+    strength=3, long=({"grad": "constant", "steps": 2000},), extra=(*map(_row, _ANSWERS), *_DRAWN),
     sized={"tolerance_grad": 0, "tolerance_change": 0, "max_iter": 4, "history_size": 4},  # no early end
     refusals=(
         Refusal("negative lr", {"lr": -1.0}, ValueError, r"lr .* got -1\.0"),

@@ -180,8 +180,8 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="Muon", torch_names=("torch.optim.Muon",), optimizer=Muon, draw=_draw, allowed=_allowed,
-    strength=3, extra=VERY_LONG,
-    axes=(*AXES[:3], Axis("layout", tuple(_SHAPES), "matrices all"), Axis("lr", (1e-3, 0.1)),
+    strength=3, long=VERY_LONG,
+    axes=(*AXES[:3], Axis("layout", tuple(_SHAPES), "matrices all", early=True), Axis("lr", (1e-3, 0.1)),
           Axis("weight_decay", (0.1, 0)), Axis("momentum", (0.95, 0.6, 0)), Axis("nesterov", (True, False)),
           Axis("ns_coefficients", ("quintic", "gentle"), "none is a short binary fraction: those make ties"),
           Axis("eps", (1e-7, 1e-3)), Axis("ns_steps", (5, 1, 0)),

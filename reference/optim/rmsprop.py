@@ -128,7 +128,8 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 SPEC = OptimSpec(
     name="RMSprop", torch_names=("torch.optim.RMSprop",), optimizer=RMSprop, draw=_draw, allowed=_allowed,
     strength=3,
-    extra=(*VERY_LONG, *DECAYS,
+    long=VERY_LONG,
+    extra=(*DECAYS,
            {"grad": "subnormal", "steps": 10, "layout": "matrix", "lr": 0.1, "alpha": 0.5, "eps": 0.001,
             "momentum": 0.9, "centered": True}),  # the variance is lost in rounding
     axes=(*AXES, Axis("lr", (1e-2, 0.1)), Axis("alpha", (0.99, 0.9, 0.5)), Axis("eps", (1e-8, 1e-3)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -123,8 +124,8 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="SparseAdam", torch_names=("torch.optim.SparseAdam",), optimizer=SparseAdam, draw=_draw, allowed=_allowed,
-    strength=3, extra=VERY_LONG,
-    axes=(*AXES, Axis("sparsity", SPARSITY.values[1:], SPARSITY.about), Axis("lr", (1e-3, 0.1)),
+    strength=3, long=VERY_LONG,
+    axes=(*AXES, replace(SPARSITY, values=SPARSITY.values[1:]), Axis("lr", (1e-3, 0.1)),
           Axis("beta1", (0.9, 0.8, 0.0)), Axis("beta2", (0.999, 0.9)), Axis("eps", (1e-8, 1e-3)),
           Axis("maximize", (False, True))),
     refusals=(
