@@ -11,7 +11,7 @@ import numpy as np
 
 from .evaluate import Partial
 from .truth import VACUOUS, Truth
-from .ulp import numpy_dtype, overflow
+from .ulp import numpy_dtype, overflow, spacing_at
 
 __all__ = ["Finding", "Tally", "Verdict", "compare", "judge", "tally", "worst"]
 
@@ -170,9 +170,19 @@ def _judge_ordinary(name: str, got: Array, truth: Truth) -> Finding | None:
         return None
     inexact = value != truth.rounded
     among, verdict = ((np.where(inexact, share, -1.0), Verdict.WITHIN) if inexact.any() else (share, Verdict.EXACT))
-    index = tuple(map(int, np.unravel_index(among.argmax(), among.shape)))
-    return Finding(name, verdict, float(error[index] / truth.unit[index]),
-                   float(share[index]), index, float(value[index]), float(truth.hi[index]), float(truth.bound[index]))
+    place = int(among.argmax())
+    exact, off = truth.hi.item(place), error.item(place)
+    return Finding(name, verdict, off / spacing_at(exact, truth.dtype), share.item(place), _at(place, among.shape),
+                   value.item(place), exact, truth.bound.item(place))
+
+
+def _at(place: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The index of the element at a place in C order."""
+    index: list[int] = []
+    for length in reversed(shape):
+        place, i = divmod(place, length)
+        index.append(i)
+    return tuple(reversed(index))
 
 
 def tally(got: Any, truth: Truth) -> Tally | None:
@@ -191,8 +201,7 @@ def tally(got: Any, truth: Truth) -> Tally | None:
 
 def _largest(figures: Array, where: Array) -> tuple[int, ...]:
     """The index of the largest figure among some elements."""
-    among = np.where(where, figures, -1.0)
-    return tuple(int(i) for i in np.unravel_index(int(np.argmax(among)), among.shape))
+    return _at(int(np.argmax(np.where(where, figures, -1.0))), where.shape)
 
 
 def _elements(got: Array, truth: Truth) -> _Elements:

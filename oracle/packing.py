@@ -40,7 +40,7 @@ def pack(truths: Mapping[str, Truth]) -> bytes:
                 places[data] = len(body)
                 body += data
             arrays.append((array.dtype.str, once.shape, places[data]))
-        head.append((name, truth.dtype, truth.discrete, truth.hi.shape, arrays))
+        head.append((name, truth.dtype, truth.discrete, truth.hi.shape, not truth.discrete and truth.ordinary, arrays))
     return json.dumps(head).encode() + b"\n" + bytes(body)
 
 
@@ -48,11 +48,12 @@ def unpack(packed: bytes) -> dict[str, Truth]:
     """What :func:`pack` was given; arrays are read-only."""
     line, _, body = packed.partition(b"\n")
     truths = {}
-    for name, dtype, discrete, shape, arrays in json.loads(line):
+    for name, dtype, discrete, shape, ordinary, arrays in json.loads(line):
         fields: dict[str, Any] = {}
         for field, (kind, once, place) in zip(_ARRAYS, arrays, strict=True):
             count = math.prod(once)
             array = np.frombuffer(body, kind, count, place).reshape(once) if count else np.empty(once, kind)
             fields[field] = array if once == shape else np.broadcast_to(array, shape)
         truths[name] = Truth(**fields, dtype=dtype, discrete=discrete)
+        vars(truths[name])["ordinary"] = ordinary  # which need not be found out again
     return truths

@@ -115,14 +115,14 @@ def folder() -> Path | None:
 
 def current() -> Store | None:
     """The store of this process, as the environment has it."""
-    where = folder()
-    return None if where is None else _opened(where, os.getpid())
+    return _opened(os.environ.get(VARIABLE, ""), os.getpid())
 
 
 @cache
-def _opened(where: Path, process: int) -> Store:
+def _opened(chosen: str, process: int) -> Store | None:
     """A connection is not carried into a forked process."""
-    return Store(where / "kept.sqlite")
+    where = folder()
+    return None if where is None else Store(where / "kept.sqlite")
 
 
 @cache

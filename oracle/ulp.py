@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from .ball import FORMATS
 
-__all__ = ["numpy_dtype", "overflow", "spacing", "steps"]
+__all__ = ["numpy_dtype", "overflow", "spacing", "spacing_at", "steps"]
 
 Array = np.ndarray[Any, Any]
 
@@ -37,6 +38,17 @@ def spacing(values: Array, dtype: str) -> Array:
     _, exponent = np.frexp(np.where(np.isfinite(values), values, 0.0))
     exponent = np.where(values == 0, fmt.low, exponent - 1)
     return np.asarray(np.ldexp(1.0, np.clip(exponent, fmt.low, fmt.high) - fmt.bits + 1))
+
+
+def spacing_at(value: float, dtype: str) -> float:
+    """:func:`spacing` at one finite number.
+
+    >>> spacing_at(1.0, "float32") == float(spacing(np.asarray(1.0), "float32"))
+    True
+    """
+    fmt = FORMATS[dtype]
+    exponent = math.frexp(value)[1] - 1 if value else fmt.low
+    return math.ldexp(1.0, min(max(exponent, fmt.low), fmt.high) - fmt.bits + 1)
 
 
 @cache

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oracle.ball import FORMATS
-from oracle.ulp import numpy_dtype, spacing, steps
+from oracle.ulp import numpy_dtype, spacing, spacing_at, steps
 
 DTYPES = list(FORMATS)
 
@@ -51,3 +51,10 @@ def test_spacing_is_that_of_numpy(dtype: str, x: float) -> None:
 def test_spacing_of_bfloat16() -> None:
     assert float(spacing(np.asarray(1.0), "bfloat16")) == 2.0**-7
     assert float(spacing(np.asarray(0.0), "bfloat16")) == 2.0**-133
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_spacing_at_one_number_is_that_of_an_array(dtype: str) -> None:
+    values = [0.0, -0.0, 5e-324, FORMATS[dtype].tiny, -FORMATS[dtype].quantum, FORMATS[dtype].max,
+              *(sign * m * 2.0**e for e in range(-160, 160, 7) for m in (1.0, 1.5, 2 - 2.0**-52) for sign in (1, -1))]
+    assert [spacing_at(v, dtype) for v in values] == spacing(np.array(values), dtype).tolist()
