@@ -180,7 +180,7 @@ _WORTH = 10**6
 
 
 class _Codes:
-    """Pairs of axis values, then larger combinations up to the spec's strength: which of them a row holds.
+    """Pairs of axis values, then larger combinations, as many as the type is to have: which of them a row holds.
 
     Of those of a costly value only its pairs, with values that do not show early. A row is the places of its values
     along the axes, and a combination of them has a number.
@@ -191,7 +191,7 @@ class _Codes:
         self.costly = [{axis.values.index(value) for value in axis.costly} for axis in spec.axes]
         self.cheap = [[i for i in range(n) if i not in costly]
                       for n, costly in zip(self.lengths, self.costly, strict=True)]
-        strength = min(spec.strength, len(spec.axes))
+        strength = min(spec.strength if dtype in spec.thorough else 2, len(spec.axes))
         self.groups = [group for size in range(min(2, strength), strength + 1)
                        for group in itertools.combinations(range(len(spec.axes)), size)]
         self.strides = np.zeros((len(spec.axes), len(self.groups)), np.int64)

@@ -144,6 +144,7 @@ class Spec:
     axes: tuple[Axis, ...]
     allowed: Callable[[Options, str], bool] = _always  #: may this combination occur in this dtype?
     strength: int = 2  #: every combination of so many axis values occurs together in some case
+    thorough: tuple[str, ...] = DTYPES  #: the types in which that is so; in others every pair does
     extra: tuple[Options, ...] = ()
     """Combinations beside these: what is not at its default. Values may be others than the axis has."""
     long: tuple[Options, ...] = ()
@@ -207,6 +208,8 @@ class OptimSpec(Spec):
 
     kind: ClassVar[str] = "optim"
     stacked: ClassVar[bool] = True
+    thorough: tuple[str, ...] = ("float64", "float32")
+    """How options act together shows in these types; half types have short trajectories, and wide bounds."""
     optimizer: type[Optimizer]
     draw: Callable[[Options, np.random.Generator, Limits], Trajectory]
     sized: Mapping[str, Any] = field(default_factory=dict)  #: constructor arguments to time it with
