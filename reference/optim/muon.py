@@ -14,7 +14,7 @@ from ..numerics import cast, widen
 from ..precision import outcomes, rounded
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative, number
-from ._trajectories import AXES, SUBNORMAL, VERY_LONG, cancels, short_enough, trajectory
+from ._trajectories import AXES, VERY_LONG, cancels, short_enough, trajectory
 
 __all__ = ["SPEC", "Muon", "adjusted", "momenta", "newton_schulz", "normalized"]
 
@@ -180,7 +180,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="Muon", torch_names=("torch.optim.Muon",), optimizer=Muon, draw=_draw, allowed=_allowed,
-    strength=3, long=VERY_LONG, extra=SUBNORMAL,
+    strength=3, long=VERY_LONG,
     axes=(*AXES[:3], Axis("layout", tuple(_SHAPES), "matrices all", early=True), Axis("lr", (1e-3, 0.1)),
           Axis("weight_decay", (0.1, 0)), Axis("momentum", (0.95, 0.6, 0)), Axis("nesterov", (True, False)),
           Axis("ns_coefficients", ("quintic", "gentle"), "none is a short binary fraction: those make ties"),
