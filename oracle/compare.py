@@ -227,16 +227,16 @@ def _elements(got: Array, truth: Truth) -> _Elements:
     allowed = np.where(rescued | ~np.isfinite(allowed), truth.precise, allowed)
     share = np.where(error == 0, 0.0, error / allowed)
     lost = np.isinf(value) & np.isfinite(rounded) & np.isfinite(hi)
-    rank = np.select(
-        [np.where(special, same_class, value == rounded),
-         rescued & (error <= truth.precise),
-         rescued,
-         ~special & ~np.isfinite(bound),
-         error > allowed,
-         wide],
-        [Verdict.EXACT.rank, Verdict.WITHIN.rank, Verdict.RANGE.rank, Verdict.UNDECIDED.rank,
-         np.where(lost, Verdict.RANGE.rank, Verdict.EXCEEDS.rank), Verdict.VACUOUS.rank],
-        Verdict.WITHIN.rank)
+    rank = np.full(value.shape, Verdict.WITHIN.rank)
+    for where, verdict in (  # the last that holds
+            (wide, Verdict.VACUOUS),
+            (error > allowed, Verdict.EXCEEDS),
+            ((error > allowed) & lost, Verdict.RANGE),
+            (~special & ~np.isfinite(bound), Verdict.UNDECIDED),
+            (rescued, Verdict.RANGE),
+            (rescued & (error <= truth.precise), Verdict.WITHIN),
+            (np.where(special, same_class, value == rounded), Verdict.EXACT)):
+        np.copyto(rank, verdict.rank, where=where)
     return _Elements(value, ulp, share, allowed, rank)
 
 

@@ -229,7 +229,7 @@ class _Torch:
         empty = empty_tensor(arguments, case.dtype)
         arguments |= seeds.argument(spec, given)
         with torch.random.fork_rng(devices=[]):
-            default = torch.manual_seed(seeds.default)
+            default = torch.default_generator.manual_seed(seeds.default)  # torch.manual_seed asks each device
             first, second = (resolve(spec.torch_names[0])(to_tensor(empty), **arguments) for _ in range(2))
             words = {name: to_array(torch.empty(1, dtype=torch.int32).random_(generator=source))
                      for name, source in (("next_word", given), ("default_word", default))}
