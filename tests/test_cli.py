@@ -56,6 +56,16 @@ def test_audit_writes_records_and_ends_with_a_table(
     assert {r.target for r in records} == {"reference", "torch:eager"}
 
 
+def test_audit_runs_long_trajectories_where_they_are_asked_for(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = {}
+    for name, arguments in (("short", []), ("long", ["--long"])):
+        command = ["audit", "Rprop", "--dtype", "float32", "--target", "reference", "--out", str(tmp_path / name)]
+        assert _run(monkeypatch, *command, *arguments) == 0
+        found[name] = [r.case for r in read_records(tmp_path / name / "records.jsonl")[1]]
+    assert found["long"] == [*found["short"], "Rprop/float32/steps=2000"]
+
+
 def test_audit_ends_with_1_where_something_disagrees(
         monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     import torch
@@ -83,6 +93,7 @@ def test_audit_ends_with_1_where_something_disagrees(
     (["audit", "--target", "mxnet"], "oracle: unknown target 'mxnet'"),
     (["audit", "--device", "cuda:77"], "oracle: torch cannot use device 'cuda:77'"),
     (["audit", "mse_loss", "--out", "/dev/null/x"], "oracle: cannot write to /dev/null/x"),
+    (["audit", "--exhaustive", "--long"], "oracle: --exhaustive runs numbers through losses, --long trajectories"),
     (["explain", "mse_loss"], "oracle: malformed case id 'mse_loss'"),
     (["explain"], "oracle: Missing argument"),
     (["list", "nothing"], "oracle: unknown op 'nothing'"),
