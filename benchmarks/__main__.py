@@ -36,8 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("ops", nargs="*", help="ops, or losses, optim, init, draws; all by default")
     parser.add_argument("--sizes", nargs="+", type=_number, default=[10**2, 10**4, 10**6], metavar="N",
                         help="numbers of elements; default 1e2 1e4 1e6")
-    parser.add_argument("--threads", nargs="+", type=_number, default=[1, 2], metavar="T",
-                        help="torch's threads, each in a process of its own; default 1 2")
+    parser.add_argument("--threads", nargs="+", type=_number, default=[1], metavar="T",
+                        help="torch's threads, each number in a process of its own; default 1")
     parser.add_argument("--time", type=float, default=0.1, metavar="S",
                         help="seconds for each benchmark, about; default 0.1")
     parser.add_argument("--rounds", type=_number, default=5, metavar="N",
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.print(f"threads: {threads}")
         results = options.out / f"threads-{threads}.json"
         results.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "pytest", str(Path(__file__).with_name("bench_ops.py")), "-q",
+        command = [sys.executable, "-m", "pytest", str(Path(__file__).with_name("bench_ops.py")), "-q", "-rs",
                    "-p", "no:cacheprovider", "--benchmark-only", "--benchmark-quiet",
                    f"--benchmark-json={results}", "--benchmark-min-time=0.001",
                    f"--benchmark-max-time={options.time}", f"--benchmark-min-rounds={options.rounds}",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +193,15 @@ def test_an_audit_that_cannot_run_says_why(capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit, match="2"):
         audit.main(["--part", "nothing"])
     assert "unknown op 'nothing'" in capsys.readouterr().err
+
+
+def test_what_takes_too_long_is_left_out_and_named(tmp_path: Path) -> None:
+    """A hundred parameters are taken to cost a hundred times one."""
+    command = [sys.executable, "-m", "benchmarks", "SGD", "--sizes", "10", "--time", "0.001", "--rounds", "1",
+               "--longest", "1e-9", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True,
+                          cwd=Path(__file__).parent.parent)
+    assert "4 passed, 4 skipped" in done.stdout
+    assert "SGD, step of 100, of 10 elements: a call takes some" in done.stdout
+    document = json.loads((tmp_path / "threads-1.json").read_text(encoding="utf-8"))
+    assert {(b["extra_info"]["part"], b["stats"]["rounds"]) for b in document["benchmarks"]} == {("step", 1)}
