@@ -28,7 +28,8 @@ SLOWER: Mapping[str, str] = {
                "back), which is most of the 9 ns a number that Box and Muller take beside the words' 2.",
     "random_": "the remainder is three passes over the words",
     "randint": "the remainder is three passes over the words",
-    "randperm": "torch exchanges element by element; NumPy has to sort to find out who changes places with whom",
+    "randperm": "torch exchanges element by element; of fewer than 512 so does Python, at 0.1 µs each; for more NumPy "
+                "has to sort to find out who changes places with whom",
 }
 
 

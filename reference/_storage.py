@@ -46,13 +46,16 @@ def storage_of(array: Array, method: str) -> np.dtype[Any]:
     return storage  # type: ignore[no-any-return]  # a dtype, also where balls stand for one
 
 
+_REAL = (float, int, numbers.Real)  # the last one, which takes in all, asks for longest
+
+
 def check_numbers(**arguments: Any) -> None:
     """Raise TypeError where an argument is no real number.
 
     >>> check_numbers(gain=1.0, std=2)
     """
     for name, value in arguments.items():
-        if not isinstance(value, float | int | numbers.Real):
+        if not isinstance(value, _REAL):
             raise TypeError(f"{name} must be a real number, got {type(value).__name__}")
 
 

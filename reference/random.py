@@ -29,7 +29,7 @@ import numpy as np
 
 from ._box_muller import box_muller
 from ._engine import Engine
-from ._integers import DIGITS, exchanged, range_within
+from ._integers import DIGITS, exchanged, largest_integer, range_within
 from ._storage import (
     HALF,
     SINGLE,
@@ -161,8 +161,7 @@ class Generator(Engine):
         >>> Generator().manual_seed(0).random_(np.zeros(4, np.int64), 10)
         array([4, 9, 3, 0])
         """
-        kind, name = array.dtype.kind, array.dtype.name
-        largest = 2 ** DIGITS[name] if name in DIGITS else 1 if kind == "b" else np.iinfo(array.dtype).max
+        name, largest = name_of(array.dtype), largest_integer(array.dtype)
         low, high = (0, *bounds)[-2:] if bounds else (0, None)
         if low == -(2**63) and high is None:
             if array.size and name not in ("int64", "float64", "float32", "bfloat16"):
@@ -257,7 +256,7 @@ class Generator(Engine):
         """
         if not lambd > 0:
             raise RuntimeError(f"lambd must be above 0, got {lambd}")
-        if array.dtype.name not in DIGITS:
+        if name_of(array.dtype) not in DIGITS:
             raise RuntimeError(f"exponential_ needs a floating array, got {array.dtype.name}")
         with in_memory_order(array) as flat:
             for part in _blocks(array.size):
@@ -314,12 +313,14 @@ class Generator(Engine):
         rest = flat.size % 16
         whole = flat.size - rest
         for part in _blocks(whole, _BLOCK // 2):  # more is made of these on the way
-            u = self._uniform(part.stop - part.start, storage)
+            size = part.stop - part.start
             ragged = rest > 0 and part.stop == whole
             if ragged:
-                if name_of(storage) not in HALF:
-                    self._uniform(rest, storage)
-                u = np.append(u, self._uniform(16, storage))
+                vain = 0 if name_of(storage) in HALF else rest
+                u = self._uniform(size + vain + 16, storage)
+                u = np.concatenate([u[:size], u[-16:]])
+            else:
+                u = self._uniform(size, storage)
             u = u.reshape(-1, 2, 8)
             block = np.empty_like(flat, shape=u.shape) if ragged else flat[part].reshape(u.shape)
             for half, z in enumerate(_normals(work, u[:, 0].reshape(-1), u[:, 1].reshape(-1), _log_of_rest)):

@@ -86,7 +86,7 @@ def class_weights(weight: Array | None, x: Array) -> Array:
 
 def places(index: Array, axis: int) -> tuple[Array, ...]:
     """Where each row has its class: what indexes an array with the axis of classes, to read or to write there."""
-    rows = np.indices(index.shape, sparse=True)
+    rows = [np.arange(n).reshape(-1, *(1,) * (index.ndim - 1 - i)) for i, n in enumerate(index.shape)]
     return *rows[:axis], index, *rows[axis:]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..numerics import Array
+from ..numerics import Array, maximum, minimum
 
 __all__ = ["logit_losses", "logit_slopes"]
 
@@ -14,7 +14,7 @@ def logit_losses(x: Array, t: Array, v: Array | None = None) -> Array:
 
     By softplus(±x) = max(±x, 0) + log1p(exp(-|x|)), with max(-x, 0) = -min(x, 0).
     """
-    above, below = np.maximum(x, 0), np.minimum(x, 0)
+    above, below = maximum(x, 0), minimum(x, 0)
     tail = np.log1p(np.exp(below - above))
     positive, negative = t if v is None else v * t, 1 - t
     return np.asanyarray(negative * above - positive * below + (tail if v is None else (negative + positive) * tail))
@@ -25,5 +25,5 @@ def logit_slopes(x: Array, t: Array, v: Array | None = None) -> Array:
 
     By σ(x) = a / (1 + ab) and σ(-x) = b / (1 + ab), with a = exp(min(x, 0)) and b = exp(-max(x, 0)).
     """
-    a, b = np.exp(np.minimum(x, 0)), np.exp(-np.maximum(x, 0))
+    a, b = np.exp(minimum(x, 0)), np.exp(-maximum(x, 0))
     return np.asanyarray(((1 - t) * a - (t if v is None else v * t) * b) / (1 + a * b))

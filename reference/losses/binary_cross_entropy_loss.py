@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 
 from ..blocks import map_blocks
-from ..numerics import Array, array, cast, common_shape, ieee, is_floating, result_type, unbroadcast, widen
+from ..numerics import (
+    Array,
+    array,
+    cast,
+    common_shape,
+    ieee,
+    is_floating,
+    maximum,
+    result_type,
+    unbroadcast,
+    widen,
+)
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, refuser
@@ -100,14 +111,14 @@ def binary_cross_entropy_backward(
 
     def slopes(g: Array, x: Array, t: Array) -> tuple[Array, Array]:
         wide = widen(x)  # 1e-12 is no number of float16
-        return g * (x - t) / np.maximum(wide * (1 - wide), _EPSILON), g * (_clamped(np.log1p(-x)) - _clamped(np.log(x)))
+        return g * (x - t) / maximum(wide * (1 - wide), _EPSILON), g * (_clamped(np.log1p(-x)) - _clamped(np.log(x)))
 
     by_input, by_target = map_blocks(slopes, g, input, target)
     return unbroadcast(by_input, input), unbroadcast(by_target, target), None
 
 
 def _clamped(log: Array) -> Array:
-    return np.asanyarray(np.maximum(log, -100))
+    return maximum(log, -100)
 
 
 def _check(input: Array, target: Array, weight: Array | None) -> Array | None:

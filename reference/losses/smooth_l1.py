@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..blocks import map_blocks
-from ..numerics import Array, cast, clip, ieee, relu, result_type, unbroadcast, widen
+from ..numerics import Array, cast, clip, ieee, minimum, relu, result_type, unbroadcast, widen
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, refuser
@@ -63,7 +63,7 @@ def smooth_l1_loss(input: Array, target: Array, size_average: bool | None = None
 
     def losses(x: Array, y: Array) -> Array:
         z = widen(np.abs(x - y))  # since β² may be beyond float16
-        h = np.minimum(z, beta)
+        h = minimum(z, beta)
         return cast(z if beta == 0 else h / 2 * h / beta + relu(z - beta), x.dtype)
 
     return reduce_blocks(losses, [x, y], reduction)

@@ -64,14 +64,18 @@ class Update(NamedTuple):
 
     def like(self, other: Update) -> bool:
         """May both be done by one call of the rule?"""
+        scalars = other.scalars  # lists, as generators cost more than what they ask
         return (self.rule is other.rule and self.theta.dtype == other.theta.dtype
-                and all(_same(a, other.scalars[name]) for name, a in self.scalars.items())
-                and all((a is None) == (b is None) for a, b in zip(self.arrays, other.arrays, strict=True)))
+                and all([a is scalars[name] or _same(a, scalars[name]) for name, a in self.scalars.items()])  # noqa: C419
+                and [a is None for a in self.arrays] == [b is None for b in other.arrays])
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Are they one scalar? Of equal ones that are no plain numbers, balls say, nobody knows."""
-    return a is b or (isinstance(a, int | float) and isinstance(b, int | float) and a == b)
+    """Are two objects one scalar? Of equal ones that are no plain numbers, balls say, nobody knows."""
+    return isinstance(a, _PLAIN) and isinstance(b, _PLAIN) and a == b
+
+
+_PLAIN = (int, float)
 
 
 def update_in_place(rule: Rule, theta: Array, g: Array, *state: Array | None, **scalars: Any) -> None:
@@ -217,6 +221,8 @@ class Program:
         self.results = [(to, (np.positive(result) if result.value in targets and result.value != to else result).value)
                         for to, result in results]  # a block that goes to another one's place is copied on the way
         self._place(len(blocks))
+        self.size = -1
+        self.cut: list[Any] = []  # scratch and constants, as long as blocks of that size
 
     def note(self, function: Any, inputs: Sequence[Any]) -> _Traced:
         """Write a call down; a factor of 1 is none."""
@@ -269,7 +275,10 @@ class Program:
         wide = list(map(_wide, blocks)) if self.widened else blocks
         assert blocks[0] is not None
         size = blocks[0].size
-        here = [*wide, *(value[:size] if value.ndim else value for value in self.values[len(blocks):])]
+        if size != self.size:  # of the block before this one
+            self.size = size
+            self.cut = [value[:size] if value.ndim else value for value in self.values[len(blocks):]]
+        here = [*wide, *self.cut]
         for function, takes, makes, in_place in self.calls:
             operands = [here[value] for value in takes]
             if in_place:

@@ -66,11 +66,14 @@ class Parameter:
         return f"Parameter({self.data!r})"
 
 
+_ARRAYS = (np.ndarray, np.generic)
+
+
 def scalar(value: Any) -> Any:
     """A hyperparameter as the rules take it: arrays of one element, and tuples of them, become floats."""
     if isinstance(value, tuple):
         return tuple(map(scalar, value))
-    return value.item() if isinstance(value, np.ndarray | np.generic) else value
+    return value.item() if isinstance(value, _ARRAYS) else value
 
 
 def check_nonnegative(**arguments: Any) -> None:
@@ -192,7 +195,7 @@ class Optimizer:
 
     def _later(self, rule: Rule, theta: Array, g: Array, *state: Array | None, **scalars: Any) -> None:
         """Do ``theta, *state = rule(theta, g, *state, **scalars)`` in place, together with the rest of the group."""
-        self._updates.append(Update.of(rule, theta, g, *state, **scalars))
+        self._updates.append(Update(rule, (theta, g, *state), scalars))
 
     def state_dict(self) -> dict[str, Any]:
         """State and options in torch's layout: a parameter is known by its place among all of them."""

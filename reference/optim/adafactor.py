@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .._storage import storage_of
 from ..blocks import blocks
-from ..numerics import widen
+from ..numerics import maximum, widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative, number
 from ._trajectories import AXES, SUBNORMAL, VERY_LONG, cancels, short_enough, trajectory
@@ -60,7 +60,7 @@ def adafactor(theta: Array, g: Array, rows: Array | None, columns: Array | None,
         return factors[0] * factors[1] if v is None else mixed(widen(g) * widen(g), *factors)
 
     def direction(g: Array, *factors: Array) -> Array:
-        return (-widen(g) if maximize else widen(g)) / np.maximum(np.sqrt(moment(g, *factors)), eps1)
+        return (-widen(g) if maximize else widen(g)) / maximum(np.sqrt(moment(g, *factors)), eps1)
 
     clipping = np.maximum(rms(direction, g, *factors) / d, 1).item()
     for _, (here, *block) in blocks([theta, g, *factors]):
