@@ -29,8 +29,8 @@ from reference.spec import InitSpec, LossSpec, Objective, OptimSpec, Spec
 from .cases import Case, leaves
 from .ulp import numpy_dtype
 
-__all__ = ["FLOATS", "History", "Lift", "Outputs", "Partial", "Seeds", "closures", "empty_tensor", "entries",
-           "evaluate", "stack_steps", "take_seeds"]
+__all__ = ["FLOATS", "History", "Lift", "Outputs", "Partial", "Seeds", "answers", "closures", "empty_tensor",
+           "entries", "evaluate", "stack_steps", "take_seeds"]
 
 Array = np.ndarray[Any, Any]
 Outputs = Mapping[str, Array]
@@ -89,16 +89,22 @@ def _evaluate(spec: Spec, case: Case, lift: Lift, inputs: Any) -> dict[str, Arra
 
 @_evaluate.register
 def _(spec: LossSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
-    if lift is FLOATS and inputs is case.inputs:  # as the case has done, to know what its answers look like
-        result, gradients = case.result, case.gradients
-    else:
-        arguments = lift.mapping(inputs)
-        result = spec.function(**arguments)
-        gradients = spec.backward(lift(case.grad_output), **arguments)
+    arguments = lift.mapping(inputs)
+    return _named(spec, spec.function(**arguments), spec.backward(lift(case.grad_output), **arguments))
+
+
+def _named(spec: LossSpec, result: Any, gradients: Sequence[Any]) -> dict[str, Array]:
     outputs = dict(leaves("output", result))
     for name, gradient in zip(spec.arrays, gradients, strict=True):
         outputs |= {f"grad.{path}": g for path, g in leaves(name, gradient)}
     return outputs
+
+
+def answers(case: Case) -> dict[str, Array]:
+    """What :func:`evaluate` gives with :data:`FLOATS`; of a loss as the case has it already, to know the shapes."""
+    if isinstance(case.spec, LossSpec):
+        return _named(case.spec, case.result, case.gradients)
+    return evaluate(case, FLOATS)
 
 
 @_evaluate.register

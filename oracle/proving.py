@@ -240,7 +240,7 @@ def _note(found: _Ranked, tried: Sequence[Case], how: Callable[[Case], object]) 
         _draw(case)
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            for place in shared.called(partial(how, _anew(case, case.spec))):
+            for place in shared.called(partial(how, case)):
                 found[place].append((case.dtype != "float32", rank, case.id))
 
 
@@ -249,15 +249,6 @@ def _draw(case: Case) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _ = case.inputs, isinstance(case.spec, LossSpec) and case.grad_output
-
-
-def _anew(case: Case, spec: Spec) -> Case:
-    """The case with its inputs as they are, for a spec of the same kind, and with no answer to them yet."""
-    changed = dataclasses.replace(case, spec=spec)
-    vars(changed)["inputs"] = case.inputs
-    if isinstance(case.spec, LossSpec):
-        vars(changed)["grad_output"] = case.grad_output
-    return changed
 
 
 def of_module(module: str, equivalents: Sequence[Equivalent], calls: _Calls,
@@ -444,7 +435,10 @@ class _Planted:
         fields = (("function", "backward") if isinstance(case.spec, LossSpec) else
                   ("optimizer",) if isinstance(case.spec, OptimSpec) else ("function",))
         rule: dict[str, Any] = {name: getattr(self.spec, name) for name in fields}
-        changed = _anew(case, dataclasses.replace(case.spec, **rule))
+        changed = dataclasses.replace(case, spec=dataclasses.replace(case.spec, **rule))
+        vars(changed)["inputs"] = case.inputs
+        if isinstance(case.spec, LossSpec):
+            vars(changed)["grad_output"] = case.grad_output
         try:
             with _limited(TIMEOUT), np.errstate(all="ignore"), self.around():
                 return evaluate(changed, FLOATS)

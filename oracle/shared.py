@@ -10,8 +10,8 @@ constant, and those of its module that follow from it, bound anew in that module
 >>> mutant = next(m for m in shared_mutants("numerics") if m.function == "softplus")
 >>> print(mutant.id, mutant.before, mutant.after, sep="\\n")  # doctest: +ELLIPSIS
 numerics:numerics.py:...:Add->Sub
-return np.asanyarray(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
-return np.asanyarray(np.maximum(x, 0) - np.log1p(np.exp(-np.abs(x))))
+return np.asanyarray(maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
+return np.asanyarray(maximum(x, 0) - np.log1p(np.exp(-np.abs(x))))
 """
 
 from __future__ import annotations

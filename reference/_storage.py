@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-import numbers
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+
+from .numerics import REAL
 
 __all__ = ["HALF", "LARGEST", "SINGLE", "check_interval", "check_numbers", "fill", "in_memory_order", "name_of",
            "storage_of"]
@@ -46,16 +47,13 @@ def storage_of(array: Array, method: str) -> np.dtype[Any]:
     return storage  # type: ignore[no-any-return]  # a dtype, also where balls stand for one
 
 
-_REAL = (float, int, numbers.Real)  # the last one, which takes in all, asks for longest
-
-
 def check_numbers(**arguments: Any) -> None:
     """Raise TypeError where an argument is no real number.
 
     >>> check_numbers(gain=1.0, std=2)
     """
     for name, value in arguments.items():
-        if not isinstance(value, _REAL):
+        if not isinstance(value, REAL):
             raise TypeError(f"{name} must be a real number, got {type(value).__name__}")
 
 

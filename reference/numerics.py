@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import functools
 import math
+import numbers
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Array", "add_up", "array", "cast", "clip", "common_shape", "conj", "exactly", "ieee", "indicator",
+__all__ = ["REAL", "Array", "add_up", "array", "cast", "clip", "common_shape", "conj", "exactly", "ieee", "indicator",
            "is_floating", "isfinite", "isnan", "log_sigmoid", "log_softmax", "logsumexp", "maximum", "minimum", "relu",
            "result_type", "row_max", "row_sum", "sigmoid", "softmax", "softplus", "sum_by", "sum_to", "total",
            "unbroadcast", "vecdot", "where", "widen", "xlogy"]
@@ -31,6 +32,9 @@ add_up: Any = np.add.reduce
 
 
 _ARRAYS = (np.ndarray, np.generic)
+
+#: Types of real numbers, to be tested for; the last one, which takes in all, asks for longest.
+REAL = (float, int, numbers.Real)
 
 
 def array(name: str, value: Any) -> Array:

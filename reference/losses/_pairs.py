@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numbers
 import warnings
 from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, array, common_shape
+from ..numerics import REAL, Array, array, common_shape
 from ..spec import Limits, Options
 from ._cases import poison
 
@@ -38,16 +37,13 @@ def check_weight(weight: Any, input: Array) -> None:
         raise ValueError(f"weight must have the shape of input, {input.shape}, not {weight.shape}")
 
 
-_REAL = (float, int, numbers.Real)  # the last one, which takes in all, asks for longest
-
-
 def number(name: str, value: Any) -> Any:
     """An argument that has to be a real number, as one that widens no array.
 
     Raises:
         TypeError: it is none.
     """
-    if not isinstance(value, _REAL):
+    if not isinstance(value, REAL):
         raise TypeError(f"{name} must be a number, not {type(value).__name__}")
     return value.item() if isinstance(value, np.generic) else value
 
