@@ -181,6 +181,7 @@ SPEC = OptimSpec(
     allowed=_allowed,
     long=VERY_LONG,
     extra=(*SUBNORMAL, {"layout": "stack", "steps": 2},
+           {"grad": "spike", "steps": 10, "d": 2.0},  # an update that d has to limit
            {"start": "zero", "grad": "eps", "steps": 10, "layout": "vector", "lr": 0.4,
             "maximize": True}),  # squares that float16 cannot hold, of a vector
     strength=3,  # a mistake in a size shows where start, shape and limit are all as they need to be
