@@ -212,9 +212,7 @@ class History:
 
     def __init__(self, steps: int) -> None:
         self._steps = steps
-        self._noted: dict[str, int] = {}  # arrays of each name, in the order in which names appear
-        self._counts: dict[str, list[int]] = {}
-        self._arrays: dict[str, tuple[Array, Array]] = {}  # and as plain arrays, which are assigned to as they are
+        self._rows: dict[str, _Rows] = {}  # in the order in which names appear
 
     def note(self, name: str, value: Array | int) -> None:
         """Take what a name has now; an array is copied.
@@ -222,27 +220,43 @@ class History:
         Raises:
             ValueError: an array of another shape than before.
         """
-        noted = self._noted.setdefault(name, 0)
+        rows = self._rows.get(name)
+        if rows is None:
+            rows = self._rows[name] = _Rows(self._steps)
         if isinstance(value, int):
-            self._counts.setdefault(name, []).append(value)
+            rows.counts.append(value)
             return
-        rows, plain = self._arrays.get(name) or self._begin(
-            name, np.empty_like(value, order="C", shape=(self._steps, *value.shape)))
-        if value.shape != rows.shape[1:]:
-            raise ValueError(f"{name} changes its shape from {rows.shape[1:]} to {value.shape}")
-        if value.dtype != rows.dtype:
-            rows, plain = self._begin(name, rows.astype(np.result_type(rows, value)))
-        plain[noted, ...] = value
-        self._noted[name] = noted + 1
-
-    def _begin(self, name: str, rows: Array) -> tuple[Array, Array]:
-        self._arrays[name] = rows, rows.view(np.ndarray)
-        return self._arrays[name]
+        if value.dtype is not rows.dtype or value.shape != rows.shape:
+            rows.admit(name, value)
+        rows.plain[rows.noted, ...] = value
+        rows.noted += 1
 
     def outputs(self) -> dict[str, Array]:
         """All of it."""
-        return {name: self._arrays[name][0][:noted] if noted else np.stack(self._counts[name])
-                for name, noted in self._noted.items()}
+        return {name: rows.array[:rows.noted] if rows.noted else np.stack(rows.counts)
+                for name, rows in self._rows.items()}
+
+
+class _Rows:
+    """What one name had: an array with a row for each step so far, or counts."""
+
+    def __init__(self, steps: int) -> None:
+        self.counts: list[int] = []
+        self.noted = 0
+        self.array = self.plain = np.empty(steps, np.void)  # the plain one is assigned to as it is
+        self.dtype: np.dtype[Any] | None = None
+        self.shape: tuple[int, ...] = ()
+
+    def admit(self, name: str, value: Array) -> None:
+        """Make room for an array of another type, or for the first."""
+        if self.dtype is None:
+            self.array = np.empty_like(value, order="C", shape=(*self.array.shape, *value.shape))
+            self.shape = value.shape
+        elif value.shape != self.shape:
+            raise ValueError(f"{name} changes its shape from {self.shape} to {value.shape}")
+        elif value.dtype != self.dtype:
+            self.array = self.array.astype(np.result_type(self.array, value))
+        self.plain, self.dtype = self.array.view(np.ndarray), value.dtype
 
 
 def stack_steps(history: Sequence[Mapping[str, Array | int]]) -> dict[str, Array]:

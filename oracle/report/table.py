@@ -48,16 +48,17 @@ def table(records: Iterable[Record]) -> Table:
     ops = list(dict.fromkeys(r.op for r in records))
     targets = list(dict.fromkeys(r.target for r in records))
     grid: dict[tuple[str, str], list[Record]] = {(op, target): [] for op in ops for target in targets}
+    cases: dict[str, set[str]] = {op: set() for op in ops}
     for r in records:
         grid[r.op, r.target].append(r)
+        cases[r.op].add(r.case)
     result = Table(title="worst error: in ULP, and as a share of its bound", title_justify="left")
     result.add_column("op", no_wrap=True)
     result.add_column("cases", justify="right")
     for target in targets:
         result.add_column(target, overflow="fold")
     for op in ops:
-        cases = len({r.case for r in records if r.op == op})
-        result.add_row(op, str(cases), *(cell(grid[op, target]) for target in targets))
+        result.add_row(op, str(len(cases[op])), *(cell(grid[op, target]) for target in targets))
     return result
 
 

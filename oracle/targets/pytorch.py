@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import cache, partial, singledispatchmethod
+from functools import cache, partial
 from typing import Any
 
 import ml_dtypes
@@ -84,7 +84,7 @@ def to_gradient(gradient: Array | SparseGrad, device: str = "cpu") -> torch.Tens
     """A tensor, dense or sparse as the gradient is."""
     if not isinstance(gradient, SparseGrad):
         return to_tensor(gradient, device)
-    indices, values = torch.from_numpy(gradient.indices), to_tensor(gradient.values)
+    indices, values = torch.from_numpy(gradient.indices.copy()), to_tensor(gradient.values)
     sparse = torch.sparse_coo_tensor(indices, values, gradient.shape, check_invariants=True)
     return sparse.clone().to(device)  # storage of its own: optimizers add elements in place
 
@@ -96,9 +96,8 @@ def to_array(tensor: torch.Tensor) -> Array:
 
 def _view(tensor: torch.Tensor) -> Array:
     """An array in the memory of a tensor, of one on another device in that of a copy."""
-    tensor = tensor.detach().cpu()
-    array: Array = (tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16) if tensor.dtype == torch.bfloat16
-                    else tensor.numpy())
+    array: Array = (tensor.detach().view(torch.int16).numpy(force=True).view(ml_dtypes.bfloat16)
+                    if tensor.dtype is torch.bfloat16 else tensor.numpy(force=True))
     return array
 
 
@@ -109,7 +108,7 @@ class _Views:
         self._known: dict[str, tuple[torch.Tensor, int, Array]] = {}
 
     def __call__(self, name: str, tensor: torch.Tensor) -> Array:
-        known, place, array = self._known.get(name, (None, 0, _NOTHING))
+        known, place, array = self._known.get(name, _NOTHING)
         if known is tensor and place == tensor.data_ptr() and array.shape == tensor.shape:
             return array
         if tensor.is_sparse or not tensor.is_cpu:
@@ -119,16 +118,16 @@ class _Views:
         return array
 
 
-_NOTHING = np.empty(0)
+_NOTHING = None, 0, np.empty(0)
 
 
 def to_tensors(value: Any, device: str = "cpu") -> Any:
     """Arrays as tensors, in mappings and tuples too; all else as it is."""
-    if isinstance(value, Mapping):
-        return {k: to_tensors(v, device) for k, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return to_tensor(value, device)
     if isinstance(value, tuple):
         return tuple(to_tensors(v, device) for v in value)
-    return to_tensor(value, device) if isinstance(value, np.ndarray) else value
+    return {k: to_tensors(v, device) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 class _Torch:
@@ -143,7 +142,7 @@ class _Torch:
         return self.variant in _COVERS[type(spec)] and (self.variant != "eager" or has_function(spec))
 
     def run(self, case: Case) -> Outputs:
-        return self._run(case.spec, case)
+        return _RUNS[type(case.spec)](self, case)
 
     def script(self, case: Case) -> str:
         from ..report.script import torch_script
@@ -156,12 +155,10 @@ class _Torch:
     def _tensors(self, value: Any) -> Any:
         return to_tensors(value, self.device)
 
-    @singledispatchmethod
-    def _run(self, spec: Spec, case: Case) -> Outputs:
-        raise Unsupported(f"no way to run a {type(spec).__name__}")
-
-    @_run.register
-    def _(self, spec: LossSpec, case: Case) -> Outputs:
+    def loss(self, case: Case) -> Outputs:
+        """Results and gradients of a loss."""
+        spec = case.spec
+        assert isinstance(spec, LossSpec)
         arguments = self._tensors(case.inputs)
         inputs = {path: leaf(arguments, path).requires_grad_() for path in case.differentiated}
         result = self._compiled(loss_call(spec, self.variant, case.inputs, arguments, inputs))()
@@ -169,15 +166,17 @@ class _Torch:
         if inputs:
             upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
             torch.autograd.backward([one for _, one in leaves("output", result)], self._tensors(upstream))
-        outputs |= {f"grad.{path}": to_array(one.grad.reshape(leaf(arguments, path).shape))
+        outputs |= {f"grad.{path}": to_array(one.grad).reshape(leaf(case.inputs, path).shape)
                     for path, one in inputs.items() if one.grad is not None}
         for name, value in case.inputs.items():
-            if isinstance(value, np.ndarray) and to_array(arguments[name]).tobytes() != value.tobytes():
+            if isinstance(value, np.ndarray) and _view(arguments[name]).tobytes() != value.tobytes():
                 raise ValueError(f"the implementation changed its argument {name}")
         return outputs
 
-    @_run.register
-    def _(self, spec: OptimSpec, case: Case) -> Outputs:
+    def optimizer(self, case: Case) -> Outputs:
+        """Parameters and state of an optimizer after each step."""
+        spec = case.spec
+        assert isinstance(spec, OptimSpec)
         choice = implementation(spec, self.variant)
         trajectory = case.inputs
         groups = [{"params": [self._parameter(p) for p in g.params], **g.options} for g in trajectory.groups]
@@ -218,8 +217,8 @@ class _Torch:
                         history.note(f"{key}[{i}]", value)
         return history.outputs()
 
-    @_run.register
-    def _(self, spec: InitSpec, case: Case) -> Outputs:
+    def initializer(self, case: Case) -> Outputs:
+        """What an initializer draws, twice, and what its generators give next."""
         if self.device != "cpu":
             raise Unsupported(f"torch draws from another generator (Philox) on {self.device}; the reference is "
                               "of the CPU's")
@@ -227,13 +226,17 @@ class _Torch:
         seeds = take_seeds(arguments)
         given = torch.Generator().manual_seed(seeds.given)
         empty = empty_tensor(arguments, case.dtype)
-        arguments |= seeds.argument(spec, given)
+        arguments |= seeds.argument(case.spec, given)
         with torch.random.fork_rng(devices=[]):
             default = torch.default_generator.manual_seed(seeds.default)  # torch.manual_seed asks each device
-            first, second = (resolve(spec.torch_names[0])(to_tensor(empty), **arguments) for _ in range(2))
+            first, second = (resolve(case.spec.torch_names[0])(to_tensor(empty), **arguments) for _ in range(2))
             words = {name: to_array(torch.empty(1, dtype=torch.int32).random_(generator=source))
                      for name, source in (("next_word", given), ("default_word", default))}
         return {"tensor": to_array(first), "again": to_array(second), **words}
+
+
+_RUNS: dict[type[Spec], Callable[[_Torch, Case], Outputs]] = {
+    LossSpec: _Torch.loss, OptimSpec: _Torch.optimizer, InitSpec: _Torch.initializer}
 
 
 def _unhooked(optimizer: Any) -> Callable[..., Any]:
