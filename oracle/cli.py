@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -83,18 +84,19 @@ def audit(
     exhaustive: Annotated[bool, typer.Option("--exhaustive", help="every number of float16 and of bfloat16 through "
                                                                   "elementwise losses and their gradients")] = False,
     long: Annotated[bool, typer.Option("--long", help="trajectories of 2,000 steps too")] = False,
-    cache: Annotated[bool, typer.Option(help="take truths that earlier runs have proven, and keep new ones")] = True,
+    cache: Annotated[bool, typer.Option(help="take truths and verdicts of earlier runs, where all that they follow "
+                                             "from is the same, and keep new ones")] = True,
 ) -> None:
     """Run cases on targets."""
     from functools import partial
 
-    from . import run, store
+    from . import run, store, workers
     from .cases import BadCaseError, select, select_sweeps
     from .executors import ExecutorError
     from .journal import JournalError
     from .report.sweeps import show_sweeps
     from .report.table import show
-    from .targets import TargetError, load, paths
+    from .targets import TargetError, load, modules, paths
 
     if not cache:
         os.environ[store.VARIABLE] = store.OFF  # for the workers too
@@ -104,7 +106,10 @@ def audit(
     selected = select_sweeps if exhaustive else partial(select, long=long)
     try:
         cases = selected(ops or (), dtype or ())
-        targets = load(target or ["reference", "torch"], device)
+        names = target or ["reference", "torch"]
+        if executor is None and (jobs or _processes(len(cases))) > 1:
+            workers.warm([run.__name__, *modules(names)])
+        targets = load(names, device)
         records = _recorded(path, cases, targets, device, jobs, executor, resume=resume, elements=exhaustive)
     except (BadCaseError, TargetError, JournalError, ExecutorError) as error:
         raise UsageError(str(error)) from None
@@ -263,11 +268,18 @@ def _recorded(path: Path, cases: Sequence[Case], targets: Sequence[Target], devi
     with (file, executors.connect(executor) if executor else nullcontext() as pool,
           Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress):
         task = progress.add_task("", total=len(cases), completed=done)
+        of_case: list[Record] = []
+
+        def take() -> None:
+            file.append(*of_case)
+            records.extend(of_case)
+            of_case.clear()
+            progress.advance(task)
+
         try:
             for record in run.audit(left, names, device=device, jobs=jobs or _processes(len(left)), executor=pool,
-                                    elements=elements, on_case=lambda: progress.advance(task)):
-                file.append(record)
-                records.append(record)
+                                    elements=elements, on_case=take):
+                of_case.append(record)
         except BrokenExecutor:
             raise UsageError("a worker process died, of too little memory perhaps; go on with --resume") from None
     return records
@@ -528,6 +540,7 @@ def _console(*, stderr: bool = False) -> Console:
 
 def main() -> None:
     """Entry point of ``oracle`` and of ``python -m oracle``; bad use ends in one line and status 2."""
+    gc.set_threshold(100_000)  # records stay: to look through all of them for each thousand costs as much as all else
     try:
         status = app(prog_name="oracle", standalone_mode=False)
     except TyperException as error:

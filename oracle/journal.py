@@ -37,17 +37,17 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def append(self, record: Record) -> None:
-        """Add a record.
+    def append(self, *records: Record) -> None:
+        """Add records.
 
         Raises:
-            JournalError: it cannot be written, or not the whole of it.
+            JournalError: they cannot be written, or not the whole of them.
         """
-        self.write(record.to_json())
+        self.write(*(record.to_json() for record in records))
 
-    def write(self, line: str) -> None:
-        """Add a line; the file has no buffer of its own that could get lost."""
-        rest = memoryview(f"{line}\n".encode())
+    def write(self, *lines: str) -> None:
+        """Add lines; the file has no buffer of its own that could get lost."""
+        rest = memoryview("".join(f"{line}\n" for line in lines).encode())
         try:
             while rest:
                 rest = rest[self._file.write(rest):]

@@ -12,14 +12,12 @@ import contextlib
 import dataclasses
 import itertools
 import json
-import multiprocessing
 import signal
 import sys
 import time
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -29,7 +27,7 @@ import numpy as np
 from reference import random, registry
 from reference.spec import LossSpec, OptimSpec, Spec
 
-from . import run, shared, truth, waivers
+from . import run, shared, truth, waivers, workers
 from .cases import BadCaseError, Case, chosen_specs, parse, select
 from .checking import effort, in_order
 from .dialects import dialects_of
@@ -194,7 +192,7 @@ def _decided(ops: Sequence[str], modules: Sequence[str], equivalents: Sequence[E
         for module, calls in _calls(modules if most != 0 else ()).items():
             yield from of_module(module, equivalents, calls, most)
         return
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), run.end_with_parent) as pool:
+    with workers.pool(jobs) as pool:
         of_ops = pool.map(_all_of_op, ops, [equivalents] * len(ops), [most] * len(ops))
         of_modules = [pool.submit(_all_of_module, module, equivalents, calls, most)
                       for module, calls in _calls(modules if most != 0 else ()).items()]

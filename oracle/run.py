@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import multiprocessing
 import os
 import platform
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
@@ -25,7 +24,7 @@ import numpy as np
 
 from reference import registry
 
-from . import dialects, packing, store
+from . import dialects, packing, recall, store, workers
 from . import targets as target_modules
 from . import waivers as waiver_module
 from .cases import Case, parse, select
@@ -34,7 +33,7 @@ from .evaluate import Outputs
 from .targets import Target, Unsupported
 from .truth import Truth, prove
 
-__all__ = ["FORMAT", "Record", "answer", "audit", "dialect_truth", "end_with_parent", "header", "parse_header",
+__all__ = ["FORMAT", "Record", "answer", "audit", "dialect_truth", "header", "parse_header",
            "parse_record", "read_records", "record_of", "run_case", "stale_waivers", "summarized", "truth_of",
            "versions"]
 
@@ -73,6 +72,10 @@ class Record:
 
     def to_json(self) -> str:
         """One line; infinite figures are the string ``"inf"``, since JSON has no number for them."""
+        return self._line
+
+    @cached_property
+    def _line(self) -> str:
         values = dict(vars(self))
         for name in ("also", "elements"):
             if not values[name]:
@@ -93,23 +96,29 @@ class Record:
         """
         try:
             values = json.loads(line)
-            Verdict(values["verdict"])
+            _VERDICTS[values["verdict"]]
             if not all(isinstance(values[name], str) for name in ("case", "op", "dtype", "target", "output", "note")):
                 raise TypeError
             for name in ("got", "truth", "bound"):
-                float.fromhex("0" if values[name] is None else values[name])
+                if values[name] is not None:
+                    float.fromhex(values[name])
             if not isinstance(values.get("waiver"), str | None):
                 raise TypeError
             values["index"] = None if values["index"] is None else tuple(map(int, values["index"]))
             values["ulp"], values["share"] = float(values["ulp"]), float(values["share"])
-            values["outputs"] = {k: (Verdict(v).value, float(u), float(s))
+            values["outputs"] = {k: (_VERDICTS[v], float(u), float(s))
                                  for k, (v, u, s) in values["outputs"].items()}
             values["also"] = tuple(map(str, values.get("also", ())))
             if "elements" in values:
                 values["elements"] = {k: Tally.of(**v) for k, v in values["elements"].items()}
-            return cls(**values)
+            record = cls(**values)
+            vars(record)["_line"] = line  # which need not be written again
+            return record
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
             raise ValueError("damaged record") from None
+
+
+_VERDICTS = {verdict.value: verdict.value for verdict in Verdict}
 
 
 def _finite(value: Any) -> Any:
@@ -155,11 +164,15 @@ def run_case(case: Case, target: Target, waivers: Iterable[waiver_module.Waiver]
 
     With ``elements`` the record also says what was found element by element.
     """
-    outputs, failure = answer(case, target)
+    return _judged(case, target.name, *answer(case, target), waivers, truths, elements)
+
+
+def _judged(case: Case, target: str, outputs: Outputs, failure: Finding | None,
+            waivers: Iterable[waiver_module.Waiver], truths: Mapping[str, Truth] | None, elements: bool) -> Record:
     if failure:
-        return record_of(case, target.name, outputs, [failure], waivers)
+        return record_of(case, target, outputs, [failure], waivers)
     truths = truth_of(case) if truths is None else truths
-    record = record_of(case, target.name, outputs, compare(outputs, truths), waivers)
+    record = record_of(case, target, outputs, compare(outputs, truths), waivers)
     return record if not elements else replace(
         record, elements={name: found for name, truth in truths.items()
                           if (found := tally(outputs.get(name), truth)) is not None})
@@ -247,14 +260,7 @@ def header(command: Sequence[str], device: str, cases: Iterable[Case] = (),
     return {"format": FORMAT, "command": list(command), "device": device, "targets": list(target_names),
             "cases": {"count": len(ids), "digest": digest},
             "versions": dict(versions()), "paths": target_modules.paths(target_names),
-            "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}}
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
-                platform.processor() or "unknown")
+            "machine": {"system": platform.platform(), "processor": store.processor(), "cores": os.cpu_count()}}
 
 
 def parse_header(line: str | bytes, path: Path) -> dict[str, Any]:
@@ -296,7 +302,7 @@ def read_records(path: Path) -> tuple[dict[str, Any], list[Record]]:
 # --- many cases ----------------------------------------------------------------------------------
 
 #: Cases that a process takes at once.
-CHUNK = 4
+CHUNK = 8
 
 #: The active arithmetic, torch's default generator and the filters of warnings are those of a process: one case
 #: at a time, also in an executor whose workers are threads.
@@ -304,33 +310,48 @@ _one_at_a_time = threading.Lock()
 
 
 @lru_cache(maxsize=8)
-def _loaded(target_names: tuple[str, ...], device: str) -> tuple[list[Target], list[waiver_module.Waiver]]:
+def _loaded(target_names: tuple[str, ...], device: str) -> tuple[list[Target], list[waiver_module.Waiver], str]:
+    """Targets, waivers, and what these say."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    return target_modules.load(target_names, device), waiver_module.load()
+    waivers = waiver_module.load()
+    return target_modules.load(target_names, device), waivers, store.digest(repr(waivers))
 
 
 def _work(case_ids: Sequence[str], target_names: tuple[str, ...], device: str, elements: bool,
-          wanted: Mapping[str, str]) -> list[list[Record]]:
-    """The records of some cases, on whatever machine this is."""
+          wanted: Mapping[str, str]) -> list[list[str]]:
+    """The records of some cases as lines, on whatever machine this is."""
     if wanted != dict(versions()):
         differing = ", ".join(f"{k} {v} instead of {wanted[k]}" for k, v in versions().items() if v != wanted[k])
         raise target_modules.TargetError(f"a worker on {platform.node()} has {differing}")
     with _one_at_a_time:
-        targets, waivers = _loaded(target_names, device)
-        return [[run_case(case, target, waivers, elements=elements) for target in targets if target.covers(case.spec)]
+        targets, waivers, accepted = _loaded(target_names, device)
+        return [_lines(case, [target for target in targets if target.covers(case.spec)], waivers, accepted, elements)
                 for case in map(parse, case_ids)]
 
 
-def end_with_parent() -> None:
-    """Let a worker process end when the one that started it does, by whatever signal."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
+def _lines(case: Case, targets: Sequence[Target], waivers: Sequence[waiver_module.Waiver], accepted: str,
+           elements: bool) -> list[str]:
+    """The records of a case; what earlier runs judged is taken from there."""
+    earlier = recall.Recall(case, store.source(case.spec.implementation.__module__, __name__, *_RULES), accepted,
+                            str(elements))
+    lines = [_line(case, target, waivers, elements, earlier) for target in targets]
+    earlier.save()
+    return lines
 
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
 
-    threading.Thread(target=wait, daemon=True).start()
+def _line(case: Case, target: Target, waivers: Sequence[waiver_module.Waiver], elements: bool,
+          earlier: recall.Recall) -> str:
+    """What :func:`run_case` gives, as a line. No target is asked whose answers are known, no answer judged twice."""
+    known = target_modules.follows_from(target.name, case.spec)
+    if known is not None and (line := earlier.get(target.name, known)) is not None:
+        return line
+    outputs, failure = answer(case, target)
+    known = known or recall.fingerprint(outputs, failure)
+    if (line := earlier.get(target.name, known)) is not None:
+        return line
+    line = _judged(case, target.name, outputs, failure, waivers, None, elements).to_json()
+    earlier.put(target.name, known, line)
+    return line
 
 
 def audit(cases: Sequence[Case], target_names: Sequence[str], *, device: str = "cpu", jobs: int = 1,
@@ -348,22 +369,23 @@ def audit(cases: Sequence[Case], target_names: Sequence[str], *, device: str = "
         elements: look at each element, see :attr:`Record.elements`.
         on_case: called when the records of a case have been taken.
     """
+    if executor is None and jobs > 1:
+        workers.warm([__name__, *target_modules.modules(target_names)])
     names = tuple(target.name for target in target_modules.load(target_names, device))  # fails here, not in a worker
     work = partial(_work, target_names=names, device=device, elements=elements, wanted=dict(versions()))
     if executor is None and jobs > 1:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(jobs, context, end_with_parent) as pool:
+        with workers.pool(jobs) as pool:
             yield from _collected(_submitted(cases, work, pool), on_case)
     else:
         yield from _collected(_submitted(cases, work, executor) if executor is not None else
                               ([one] for case in cases for one in work([case.id])), on_case)
 
 
-def _submitted(cases: Sequence[Case], work: Callable[[Sequence[str]], list[list[Record]]],
-               executor: Executor) -> Iterator[list[list[Record]]]:
+def _submitted(cases: Sequence[Case], work: Callable[[Sequence[str]], list[list[str]]],
+               executor: Executor) -> Iterator[list[list[str]]]:
     """The results of chunks, in order."""
     ids = [case.id for case in cases]
-    futures: list[Future[list[list[Record]]]] = [executor.submit(work, ids[i:i + CHUNK])
+    futures: list[Future[list[list[str]]]] = [executor.submit(work, ids[i:i + CHUNK])
                                                  for i in range(0, len(ids), CHUNK)]
     try:
         for i, future in enumerate(futures):
@@ -374,10 +396,10 @@ def _submitted(cases: Sequence[Case], work: Callable[[Sequence[str]], list[list[
             future.cancel()
 
 
-def _collected(chunks: Iterable[list[list[Record]]], on_case: Callable[[], None]) -> Iterator[Record]:
+def _collected(chunks: Iterable[list[list[str]]], on_case: Callable[[], None]) -> Iterator[Record]:
     for chunk in chunks:
-        for records in chunk:
-            yield from records
+        for lines in chunk:
+            yield from map(Record.from_json, lines)
             on_case()
 
 

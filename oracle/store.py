@@ -21,7 +21,7 @@ from pathlib import Path
 
 import platformdirs
 
-__all__ = ["LARGEST", "OFF", "VARIABLE", "Store", "current", "folder", "source", "versions"]
+__all__ = ["LARGEST", "OFF", "VARIABLE", "Store", "current", "digest", "folder", "processor", "source", "versions"]
 
 VARIABLE = "TORCH_ORACLE_CACHE"
 OFF = "off"
@@ -56,8 +56,8 @@ class Store:
         try:
             file.execute("PRAGMA journal_mode=WAL")
             file.execute("PRAGMA synchronous=OFF")  # what a crash loses is computed again, and checksums tell
-            file.execute("CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, checksum BLOB, value BLOB) "
-                         "WITHOUT ROWID")
+            file.execute(f"PRAGMA mmap_size={LARGEST}")
+            file.execute("CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, checksum BLOB, value BLOB)")
         except sqlite3.Error:
             file.close()
             raise
@@ -79,9 +79,9 @@ class Store:
         except sqlite3.Error:
             self._file = None
             return None
-        if found is None or hashlib.blake2b(found[1], digest_size=16).digest() != found[0]:
+        if found is None or not isinstance(found[1], bytes) or _checksum(found[1]) != found[0]:
             return None
-        return bytes(found[1])
+        return found[1]
 
     def put(self, value: bytes, *asked: str) -> None:
         """Keep this."""
@@ -89,7 +89,7 @@ class Store:
             return
         try:
             self._file.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)",
-                               (_digest(*asked), hashlib.blake2b(value, digest_size=16).digest(), value))
+                               (_digest(*asked), _checksum(value), value))
         except sqlite3.Error:  # the disk is full, say
             self._file = None
 
@@ -103,8 +103,17 @@ class Store:
         self._file = None
 
 
+def _checksum(value: bytes) -> bytes:
+    return hashlib.blake2b(value, digest_size=16).digest()
+
+
 def _digest(*parts: str) -> bytes:
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=20).digest()
+
+
+def digest(text: str) -> str:
+    """Of a long text a short one, to ask by."""
+    return _digest(text).hex()
 
 
 def folder() -> Path | None:
@@ -133,6 +142,15 @@ def versions() -> str:
 
 
 @cache
+def processor() -> str:
+    """The name of the machine's processor, by which libraries choose how they compute."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+                platform.processor() or "unknown")
+
+
+@cache
 def source(*modules: str) -> str:
     """A digest of the source of modules and of all that they import of this project, wherever it is imported.
 
@@ -143,10 +161,7 @@ def source(*modules: str) -> str:
         new = _imports(left.pop()) - seen
         seen |= new
         left += new
-    digest = hashlib.blake2b(digest_size=20)
-    for name in sorted(seen):
-        digest.update(f"{name}\0{_text(name)}\0".encode())
-    return digest.hexdigest()
+    return digest("\0".join(f"{name}\0{_text(name)}" for name in sorted(seen)))
 
 
 _HERE = Path(__file__).parent.parent

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from oracle import executors, run
+from oracle import executors, run, store
 from oracle.cases import Case, select
 from oracle.cli import main
 from oracle.executors import ExecutorError
@@ -71,17 +71,18 @@ def test_any_executor_gives_the_records_of_one_process(
 def test_threads_of_one_process_work_on_one_case_at_a_time(cases: list[Case], monkeypatch: pytest.MonkeyPatch) -> None:
     """The arithmetic of balls, torch's generator and the filters of warnings belong to the process."""
     at_work: list[str] = []
-    run_case = run.run_case
+    answer = run.answer
 
-    def watched(case: Case, *arguments: Any, **options: Any) -> run.Record:
+    def watched(case: Case, target: Any) -> Any:
         at_work.append(case.id)
         time.sleep(0.005)
         assert at_work == [case.id]
-        record = run_case(case, *arguments, **options)
+        found = answer(case, target)
         at_work.remove(case.id)
-        return record
+        return found
 
-    monkeypatch.setattr(run, "run_case", watched)
+    monkeypatch.setattr(run, "answer", watched)
+    monkeypatch.setenv(store.VARIABLE, store.OFF)  # where nothing is known each target is asked
     with ThreadPoolExecutor(4) as executor:
         assert len(list(run.audit(cases[:16], ["reference"], executor=executor))) == 16
 

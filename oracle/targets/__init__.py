@@ -2,8 +2,8 @@
 
 A framework's file has ``VARIANTS`` (with a line on each), ``default(device)`` (those that an audit takes
 unasked) and ``make(variant, device)``; one that computes on different paths on different CPUs has ``path()``
-as well. Target names are ``framework:variant``; a framework's
-name alone stands for its default variants.
+as well, and one of which it is known what its answers follow from has ``follows_from(spec)``.
+Target names are ``framework:variant``; a framework's name alone stands for its default variants.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from reference.spec import Spec
 from ..cases import Case
 from ..evaluate import Outputs
 
-__all__ = ["FRAMEWORKS", "Target", "TargetError", "Unsupported", "load", "paths"]
+__all__ = ["FRAMEWORKS", "Target", "TargetError", "Unsupported", "follows_from", "load", "modules",
+           "paths"]
 
 #: Framework -> module of this package.
 FRAMEWORKS = {"reference": "numpy_reference", "torch": "pytorch", "optax": "optax_jax", "keras": "keras3"}
@@ -73,9 +74,24 @@ def load(names: Sequence[str], device: str = "cpu") -> list[Target]:
     return list(targets.values())
 
 
+def modules(names: Sequence[str]) -> list[str]:
+    """The modules of the frameworks of these targets; names without one are left out."""
+    frameworks = dict.fromkeys(name.partition(":")[0] for name in names)
+    return [f"{__name__}.{FRAMEWORKS[framework]}" for framework in frameworks if framework in FRAMEWORKS]
+
+
 def paths(names: Sequence[str]) -> dict[str, str]:
     """Of the frameworks of these targets, the path on which each computes on this CPU: last bits depend on it."""
     frameworks = dict.fromkeys(name.partition(":")[0] for name in names)
     loaded = {framework: sys.modules.get(f"{__name__}.{FRAMEWORKS.get(framework)}") for framework in frameworks}
     return {framework: str(module.path()) for framework, module in loaded.items()
             if module is not None and hasattr(module, "path")}
+
+
+def follows_from(name: str, spec: Spec) -> str | None:
+    """A digest of all that a target's answers on an op follow from; None where that is not known.
+
+    What has the same digest gives the same answers, and need not be run to know what is to be said of them.
+    """
+    module = sys.modules.get(f"{__name__}.{FRAMEWORKS.get(name.partition(':')[0])}")
+    return str(module.follows_from(spec)) if module is not None and hasattr(module, "follows_from") else None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from functools import cache
+
 import numpy as np
 
 from reference.spec import Spec
 
+from .. import store
 from ..cases import Case
 from ..evaluate import Outputs, answers
 from . import Target, Unsupported
 
-__all__ = ["VARIANTS", "default", "make"]
+__all__ = ["VARIANTS", "default", "follows_from", "make"]
 
 VARIANTS = {"": "NumPy, in the storage type of the case"}
 
@@ -37,3 +41,16 @@ def default(device: str) -> list[str]:
 def make(variant: str, device: str) -> Target:
     """The reference as a target; it runs on the CPU whatever the device."""
     return _Reference()
+
+
+def follows_from(spec: Spec) -> str:
+    """Source and versions, and what NumPy computes with on this machine."""
+    return f"{store.source(spec.implementation.__module__, __name__)} {_arithmetic()}"
+
+
+@cache
+def _arithmetic() -> str:
+    """A digest of versions, of the kernels that NumPy has chosen for this CPU, and of what else can choose some."""
+    chosen = {name: value for name, value in os.environ.items() if name.startswith(("NPY_", "OPENBLAS_", "MKL_"))}
+    said = (store.versions(), store.processor(), np.lib.introspect.opt_func_info(), sorted(chosen.items()))
+    return store.digest(repr(said))

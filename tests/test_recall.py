@@ -1,0 +1,183 @@
+"""Verdicts of earlier runs are taken again, and nothing else is: whatever a record follows from is looked at."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from oracle import cases, run, store, targets, waivers, workers
+from oracle.cases import Case, parse
+from oracle.compare import Finding, Verdict
+from oracle.evaluate import Outputs, Partial
+from oracle.recall import Recall, fingerprint
+from oracle.targets import numpy_reference
+from oracle.waivers import Waiver
+from reference import registry
+
+CASES = [parse(case_id) for case_id in ("mse_loss/float32/default", "cross_entropy/bfloat16/default",
+                                        "LBFGS/float32/default", "normal_/float32/default", "SGD/float16/default")]
+NAMES = ["reference", "torch:eager", "torch:fused"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder to keep things in."""
+    monkeypatch.setenv(store.VARIABLE, str(tmp_path))
+    _forget()
+    yield tmp_path
+    _forget()
+
+
+def _forget() -> None:
+    """As another process."""
+    store._opened.cache_clear()
+    run._truth.cache_clear()
+    run._loaded.cache_clear()
+
+
+def _audit(names: list[str] = NAMES) -> list[str]:
+    _forget()
+    return [record.to_json() for record in run.audit([parse(case.id) for case in CASES], names)]
+
+
+def _refuse(*_: object, **__: object) -> Any:
+    raise AssertionError("done again")
+
+
+def test_a_second_run_judges_nothing_and_does_not_ask_the_references(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = _audit()
+    for module, name in ((run, "compare"), (run, "truth_of"), (numpy_reference, "answers")):
+        monkeypatch.setattr(module, name, _refuse)
+    monkeypatch.setattr(Case, "result", property(_refuse))
+    assert _audit() == first
+    monkeypatch.setenv(store.VARIABLE, store.OFF)
+    assert all(" done again" in line for line in _audit(["reference"]))  # the guards do guard
+
+
+def test_another_answer_is_judged_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = [run.Record.from_json(line) for line in _audit()]
+    answer = run.answer
+
+    def wrong(case: Case, target: Any) -> tuple[Outputs, Finding | None]:
+        outputs, failure = answer(case, target)
+        if target.name == "torch:eager" and failure is None:
+            outputs = {name: array if array.dtype.kind == "i" else np.nextafter(array * 2, array.dtype.type(9))
+                       for name, array in outputs.items()}
+        return outputs, failure
+
+    monkeypatch.setattr(run, "answer", wrong)
+    for before, now in zip(first, map(run.Record.from_json, _audit()), strict=True):
+        assert now.verdict == "exceeds" if now.target == "torch:eager" else now == before
+
+
+def test_an_answer_that_comes_back_is_known_as_long_as_it_was_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = CASES[0]
+    recall = Recall(case, "by this")
+    recall.put("torch", "a", "one")
+    recall.put("jax", "b", "two")
+    recall.put("numpy", None, "three")
+    recall.save()
+    recall = Recall(case, "by this")
+    assert [recall.get(*asked) for asked in (("torch", "a"), ("torch", "b"), ("jax", "b"), ("numpy", None))] == [
+        "one", None, "two", None]
+    recall.put("torch", "b", "four")
+    recall.save()
+    recall = Recall(case, "by this")
+    assert [recall.get("torch", "a"), recall.get("torch", "b"), recall.get("jax", "b")] == [None, "four", "two"]
+    assert Recall(case, "by that").get("torch", "b") is None
+    assert Recall(CASES[1], "by this").get("torch", "b") is None
+
+
+def test_other_waivers_and_other_sources_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = _audit()
+    shipped = waivers.load()
+    monkeypatch.setattr(run, "compare", _refuse)
+    assert _audit() == first
+    monkeypatch.setattr(waivers, "load", lambda: [*shipped, Waiver("new", "no/*", "*", "*", "*", "none")])
+    with pytest.raises(AssertionError, match="done again"):
+        _audit()
+    monkeypatch.setattr(waivers, "load", lambda: shipped)
+    source = store.source
+    monkeypatch.setattr(store, "source", lambda *modules: source(*modules) + "changed")
+    with pytest.raises(AssertionError, match="done again"):
+        _audit()
+
+
+def test_a_damaged_entry_is_made_again(folder: Path) -> None:
+    first = _audit()
+    _forget()
+    file = store.current()
+    assert file is not None
+    assert file._file is not None
+    file._file.execute("UPDATE kept SET value = value || 'x'")  # text now
+    assert _audit() == first
+    file._file.execute("UPDATE kept SET value = CAST(value || 'x' AS BLOB)")
+    assert _audit() == first
+
+
+def test_what_the_references_follow_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    mse, sgd = registry.get("mse_loss"), registry.get("SGD")
+    known = targets.load(NAMES)[0]
+    assert targets.follows_from(known.name, mse) == targets.follows_from(known.name, mse)
+    assert targets.follows_from(known.name, mse) != targets.follows_from(known.name, sgd)
+    assert targets.follows_from("torch:eager", mse) is None
+    before = targets.follows_from(known.name, mse)
+    numpy_reference._arithmetic.cache_clear()
+    monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", "AVX2")
+    assert targets.follows_from(known.name, mse) != before
+    monkeypatch.undo()
+    numpy_reference._arithmetic.cache_clear()
+
+
+def test_a_digest_tells_answers_apart() -> None:
+    one = np.arange(6, dtype=np.float32)
+    answers: list[Any] = [
+        {"a": one}, {"b": one}, {"a": one.reshape(2, 3)}, {"a": one.reshape(3, 2)}, {"a": one.view(np.int32)},
+        {"a": one, "b": one}, {"a": -one}, {}, Partial({"a": one}), {"a": np.nextafter(one, np.float32(9))}]
+    digests = [fingerprint(answer, None) for answer in answers]
+    digests += [fingerprint({}, Finding("", verdict, note=note)) for verdict in (Verdict.UNSUPPORTED, Verdict.CRASHED)
+                for note in ("this", "that")]
+    assert None not in digests
+    assert len(set(digests)) == len(digests)
+    assert fingerprint({"a": one.copy()}, None) == digests[0]
+
+
+@pytest.mark.parametrize("answer", [None, [np.ones(2)], {"a": 1.0}, {"a": np.array([object()])}])
+def test_an_answer_not_made_of_arrays_has_no_digest(answer: Any) -> None:
+    assert fingerprint(answer, None) is None
+
+
+@pytest.mark.parametrize("case_id", ["cross_entropy/float32/default", "ctc_loss/float64/default", "mse_loss/float16/"
+                                     "shape=0", "adaptive_log_softmax_with_loss/float32/default"])
+def test_the_form_of_a_loss_is_kept(case_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = parse(case_id)
+    asked = first.grad_output, first.differentiated
+    with monkeypatch.context() as patch:
+        patch.setattr(Case, "result", property(_refuse))
+        again = parse(case_id)
+        assert repr((again.grad_output, again.differentiated)) == repr(asked)
+    spec = registry.get(first.spec.name)
+    monkeypatch.setattr(Case, "result", property(_refuse))
+    changed = Case(dataclasses.replace(spec), first.dtype, first.options)  # not the one whose source it is
+    with pytest.raises(AssertionError, match="done again"):
+        _ = changed.grad_output
+    assert cases.parse(case_id).differentiated == asked[1]
+
+
+def _seen(name: str) -> str | None:
+    return os.environ.get(name)
+
+
+def test_workers_have_the_environment_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that are forked from a process that is older."""
+    workers.warm([])
+    for value in ("one", "two"):
+        monkeypatch.setenv("ORACLE_TEST_OF_WORKERS", value)
+        with workers.pool(1) as pool:
+            assert pool.submit(_seen, "ORACLE_TEST_OF_WORKERS").result() == value
