@@ -25,8 +25,9 @@ _LOG, _COS, _SIN = ([np.array(_F(c), float) for c in coefficients] for coefficie
     (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2),
     (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)))
 _LN2 = np.array(0.693359375, _F), np.array(-2.12194440e-4, _F)  # high and low part
-_PI_4 = np.array(0.78515625, _F), np.array(2.4187564849853515625e-4, _F), np.array(_F(3.77489497744594108e-8), float)
-_ONE, _HALF, _MINUS_2, _4_PI, _2_PI = (np.array(x, _F) for x in (1, 0.5, -2, 1.27323954473516, 2 * np.pi))
+_PI_4 = [np.array(x, _F) for x in (0.78515625, 2.4187564849853515625e-4, 3.77489497744594108e-8)]  # in three parts
+_ONE, _HALF, _MINUS_HALF, _MINUS_2, _4_PI, _2_PI = (
+    np.array(x, _F) for x in (1, 0.5, -0.5, -2, 1.27323954473516, 2 * np.pi))
 _I1, _EVEN, _23, _29, _30, _31, _SIGN = (np.array(i, np.int32) for i in (1, ~1, 23, 29, 30, 31, -(2**31)))
 _NEXT = np.array(2**30, np.int32)  # two octants on, where they stand from bit 29 on
 _ROOT_HALF = np.array(0.5**0.5, _F).view(np.int32)
@@ -34,9 +35,9 @@ _ROOT_HALF = np.array(0.5**0.5, _F).view(np.int32)
 
 def _polynomial(coefficients: list[Array], x: Array) -> Array:
     """Horner's scheme, each step fused; x is float64 with float32 values."""
-    value, rounded = np.asarray(x * coefficients[0]), np.empty(x.shape, _F)
+    value = np.asarray(x * coefficients[0])
     value += coefficients[1]
-    rounded[...] = value
+    rounded = value.astype(_F)
     for c in coefficients[2:]:
         value[...] = rounded
         value *= x
@@ -62,10 +63,10 @@ def log(x: Array) -> Array:
 
     Source: S. Moshier, Cephes Mathematical Library, single precision, logf.
     """
-    exponent = x.view(np.int32) - _ROOT_HALF
+    bits = x.view(np.int32)
+    exponent = bits - _ROOT_HALF
     exponent >>= _23
-    m = x.view(np.int32) - (exponent << _23)
-    m = m.view(_F)
+    m = (bits - (exponent << _23)).view(_F)
     m -= _ONE
     wide, z, e = m.astype(np.float64), m * m, exponent.astype(_F)
     y = _polynomial(_LOG, wide)
@@ -96,14 +97,14 @@ def sine_cosine(x: Array) -> tuple[Array, Array]:
     x -= n * _PI_4[1]
     wide = n.astype(np.float64)
     wide *= _PI_4[2]
-    np.subtract(x, wide, out=wide)
+    np.subtract(x.astype(np.float64), wide, out=wide)
     x[...] = wide
     z = x * x
     wide[...] = z
     cosine, sine = _polynomial(_COS, wide), _polynomial(_SIN, wide)
     cosine *= z
     sine *= z
-    z *= -_HALF
+    z *= _MINUS_HALF
     _fused(wide, cosine, z, out=cosine)
     cosine += _ONE
     wide[...] = x

@@ -14,6 +14,7 @@ Array = np.ndarray[Any, Any]
 
 _WORDS = 624  # of MT19937's state
 _FEW = 8192  # below, a call that gives single words costs less; from there on one that gives two at a time
+_WORD = np.array(32, np.uint64)  # bits; an array without axes, which NumPy takes faster than a scalar
 _DEFAULT_SEED = 67280421310721
 _STATE = np.dtype([("seed", "u8"), ("left", "i4"), ("seeded", "i4"), ("next", "u8"), ("key", "u8", _WORDS),
                    ("normal_x", "f8"), ("normal", "f8"), ("normal_rho", "f8"), ("has_normal", "i4"),
@@ -118,8 +119,8 @@ class Engine:
             self._drawn |= n > 0
             return np.asarray(self._engine.random_raw(n).astype(np.uint32))
         pairs = self.random_double_words(n // 2)
-        second = pairs << np.uint64(32)  # goes first in the memory of a little-endian machine
-        pairs >>= np.uint64(32)
+        second = pairs << _WORD  # goes first in the memory of a little-endian machine
+        pairs >>= _WORD
         pairs |= second
         words = pairs.view(np.uint32)
         return np.append(words, self.random_words(1)) if n % 2 else words
@@ -134,7 +135,7 @@ class Engine:
         if 2 * n >= _FEW:
             return self._words.randint(0, 2**64, n, dtype=np.uint64)
         words = self._engine.random_raw(2 * n)
-        return np.asarray(words[::2] << np.uint64(32) | words[1::2])
+        return np.asarray(words[::2] << _WORD | words[1::2])
 
     def _adopt(self, record: Array) -> None:
         place = int(record["next"]) if record["left"] > 1 else _WORDS

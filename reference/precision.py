@@ -47,7 +47,7 @@ def working(array: Array, least: Any) -> Array:
     >>> working(np.zeros(3, np.float16), np.float32).dtype, working(np.zeros(3), np.float32).dtype
     (dtype('float32'), dtype('float64'))
     """
-    dtype = array.dtype if array.dtype == object else np.result_type(array.dtype, least)
+    dtype = array.dtype if array.dtype == object else np.promote_types(array.dtype, least)
     return np.empty_like(array, dtype=dtype, shape=0)
 
 
@@ -94,6 +94,8 @@ def lift(like: Array, values: Any) -> Array:
     >>> lift(np.empty(0, np.float32), [0.1, 1.0])
     array([0.1, 1. ], dtype=float32)
     """
+    if like.dtype != object:
+        return np.array(values, like.dtype, order="C")
     lifted = np.empty_like(like, shape=np.shape(values))
     lifted[...] = values
     return lifted

@@ -22,7 +22,7 @@ and half normals take that path's own logarithm, sine and cosine: see :mod:`refe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -172,8 +172,10 @@ class Generator(Engine):
             values = self._integers(array.size, low, high, wide=high - low >= 2**28)
         else:
             values = self._integers(array.size, 0, largest + 1, wide=name in ("float64", "int64"))
-        with np.errstate(over="ignore"):
-            fill(array, values.astype(np.float32) if name in HALF else values)
+        if name in HALF:
+            with np.errstate(over="ignore"):
+                values = values.astype(np.float32).astype(array.dtype)
+        fill(array, values)
         return array
 
     def randint(self, low: int, high: int, size: Sequence[int], dtype: Any = np.int64) -> Array:
@@ -225,9 +227,10 @@ class Generator(Engine):
         if not ((chances >= 0) & (chances <= 1)).all():
             raise RuntimeError(f"p must be within [0, 1], got {p}")
         bits = 24 if isinstance(p, np.ndarray) and p.dtype != np.float64 else 53
-        first_above = np.ceil(chances.astype(np.float64) * 2.0**bits).astype(np.uint64)
+        low_bits = (_FROM_WORDS if bits == 24 else _FROM_PAIRS)[0]
+        first_above = np.ceil(chances.astype(np.float64) * 2.0**bits).astype(low_bits.dtype)
         if first_above.ndim:  # in the order of memory, as the words are
-            whole = np.empty_like(array, np.uint64)
+            whole = np.empty_like(array, low_bits.dtype)
             whole[...] = first_above
             with in_memory_order(whole) as flat:
                 first_above = flat.copy()
@@ -235,7 +238,7 @@ class Generator(Engine):
             for part in _blocks(array.size):
                 n = part.stop - part.start
                 words: Array = self.random_words(n) if bits == 24 else self.random_double_words(n)
-                words &= words.dtype.type(2**bits - 1)
+                words &= low_bits
                 flat[part] = words < (first_above[part] if first_above.ndim else first_above)
         return array
 
@@ -269,7 +272,7 @@ class Generator(Engine):
 
     def _integers(self, n: int, low: int, high: int, wide: bool) -> Array:
         words: Array = self.random_double_words(n) if wide else self.random_words(n)
-        width = words.dtype.type(high - low)
+        width = np.array(high - low, words.dtype)
         quotient = words // width  # by a multiplication, where a remainder takes a division for each
         quotient *= width
         words -= quotient
@@ -309,7 +312,7 @@ class Generator(Engine):
 
     def _normal_blocks(self, flat: Array, storage: np.dtype[Any], mean: Any, std: Any) -> None:
         work = working(flat, np.float32)
-        shift, scale = +lift(work, mean), +lift(work, std)
+        shift, scale = lift(work, mean), lift(work, std)
         rest = flat.size % 16
         whole = flat.size - rest
         for part in _blocks(whole, _BLOCK // 2):  # more is made of these on the way
@@ -318,15 +321,17 @@ class Generator(Engine):
             if ragged:
                 vain = 0 if name_of(storage) in HALF else rest
                 u = self._uniform(size + vain + 16, storage)
-                u = np.concatenate([u[:size], u[-16:]])
+                u[size:size + 16] = u[-16:]
+                u = u[:size + 16]
             else:
                 u = self._uniform(size, storage)
-            u = u.reshape(-1, 2, 8)
-            block = np.empty_like(flat, shape=u.shape) if ragged else flat[part].reshape(u.shape)
-            for half, z in enumerate(_normals(work, u[:, 0].reshape(-1), u[:, 1].reshape(-1), _log_of_rest)):
-                block[:, half] = _scaled(z, scale, shift).reshape(-1, 8)
+            u_radius, u_angle = u.reshape(-1, 2, 8).swapaxes(0, 1).reshape(2, -1)
+            halves = [_scaled(z, scale, shift).reshape(-1, 8)
+                      for z in _normals(work, u_radius, u_angle, _log_of_rest)]
+            for half, x in enumerate(halves):
+                flat[part].reshape(-1, 2, 8)[:, half] = x[:size // 16]
             if ragged:
-                flat[part], flat[-16:] = block[:-1].reshape(-1), block[-1].reshape(-1)
+                flat[-16:] = np.concatenate([x[-1] for x in halves])
 
     def _normal_pairs(self, n: int, work: Array) -> Array:
         record = self._record
@@ -341,14 +346,14 @@ class Generator(Engine):
         return z[:n]
 
 
-def _blocks(n: int, size: int = _BLOCK) -> Iterator[slice]:
-    return (slice(i, min(i + size, n)) for i in range(0, n, size))
+def _blocks(n: int, size: int = _BLOCK) -> list[slice]:
+    return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
 
 def _stretched(u: Array, low: Any, high: Any) -> Array:
     """u * (high - low) + low, rounded once; from -high and from 0 on that is one product. Overwrites u."""
     if low == -high:
-        u *= 2  # exact, as is the difference
+        u += u  # exact, as is the difference
         u -= 1
     elif low != 0:
         return fma(u, high - low, low)
@@ -359,9 +364,9 @@ def _stretched(u: Array, low: Any, high: Any) -> Array:
 
 def _scaled(x: Array, scale: Array, shift: Array) -> Array:
     """x * scale + shift, rounded once; without a shift that is the product. May overwrite x."""
-    if x.dtype == object or shift != 0:
-        return fma(x, scale, shift)
-    if scale != 1:
+    if x.dtype == object or shift.item() != 0:
+        return fma(x, +scale, +shift)
+    if scale.item() != 1:
         x *= scale
     x += 0  # no negative zeros
     return x

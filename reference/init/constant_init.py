@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._storage import LARGEST
+from .._storage import LARGEST, name_of
 from ..spec import Axis, InitSpec, Refusal
 from ._cases import LAYOUT, WEIGHTS, draw
 
@@ -61,7 +61,7 @@ def _holds(tensor: Array, number: Any) -> bool:
             return (info.min or -info.max) <= int(number) <= info.max
         return info.min <= float(number) <= info.max
     storage: Any = getattr(tensor, "stands_for", tensor.dtype)
-    largest = LARGEST.get(storage.name, np.inf)
+    largest = LARGEST.get(name_of(storage), np.inf)
     return not largest < abs(float(number)) < np.inf
 
 
