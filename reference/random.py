@@ -368,7 +368,7 @@ def _scaled(x: Array, scale: Array, shift: Array) -> Array:
         return fma(x, +scale, +shift)
     if scale.item() != 1:
         x *= scale
-    x += 0  # no negative zeros
+    x += shift  # a zero, and so is the sum of zeros with two signs
     return x
 
 

@@ -258,6 +258,14 @@ def test_infinite_and_overflowing_normals() -> None:
         assert str(array.tolist()) == str(tensor.tolist())
 
 
+def test_a_mean_of_negative_zero_keeps_signs() -> None:
+    ours = Generator().manual_seed(3).normal_(np.zeros(20, np.float32), -0.0, 0.0)
+    theirs = torch.zeros(20).normal_(-0.0, 0.0, generator=torch.Generator().manual_seed(3)).numpy()
+    assert ours.tobytes() == theirs.tobytes()
+    assert np.signbit(ours).any()
+    assert not np.signbit(ours).all()
+
+
 def test_default_generator() -> None:
     before = torch.get_rng_state()
     try:
