@@ -123,16 +123,17 @@ class Case:
     @cached_property
     def _form(self) -> Any:
         """What an earlier run kept, so that the reference need not be run to know of which form its results are."""
-        kept = store.current() if self._shipped else None
+        kept = store.current() if self.shipped else None
         found = None if kept is None else kept.get(*self._asked)
         return None if found is None else json.loads(found)
 
     def _keep(self, form: Mapping[str, Any]) -> None:
-        if self._shipped and (kept := store.current()) is not None:
+        if self.shipped and (kept := store.current()) is not None:
             kept.put(json.dumps(form).encode(), *self._asked)
 
     @property
-    def _shipped(self) -> bool:
+    def shipped(self) -> bool:
+        """Is it of an op as it is, and not as a test or a dialect has changed it?"""
         return registry.specs().get(self.spec.name) is self.spec
 
     @property

@@ -129,11 +129,20 @@ def _finite(value: Any) -> Any:
     return [_finite(v) for v in value] if isinstance(value, list | tuple) else value
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A case stands for all others of its id."""
+
+    id: str
+    accuracy: str
+    case: Case = field(compare=False)
+
+
 @lru_cache(maxsize=64)
-def _truth(case_id: str, accuracy: str) -> dict[str, Truth]:
-    case = parse(case_id)
-    return _kept(lambda: prove(case, accuracy), store.source(case.spec.implementation.__module__, _PROOF), case.id,
-                 accuracy)
+def _truth(asked: _Asked) -> dict[str, Truth]:
+    case = asked.case if asked.case.shipped else parse(asked.id)
+    return _kept(lambda: prove(case, asked.accuracy), store.source(case.spec.implementation.__module__, _PROOF),
+                 case.id, asked.accuracy)
 
 
 _PROOF = prove.__module__
@@ -155,7 +164,7 @@ def _kept(made: Callable[[], dict[str, Truth]], *asked: str) -> dict[str, Truth]
 
 def truth_of(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
     """Truth and bound of a shipped case; the latest stay in memory, since every target needs the same."""
-    return _truth(case.id, accuracy)
+    return _truth(_Asked(case.id, accuracy, case))
 
 
 def run_case(case: Case, target: Target, waivers: Iterable[waiver_module.Waiver] = (),
