@@ -20,6 +20,7 @@ from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
 
 from reference import registry
 from reference.optim import SparseGrad
@@ -37,6 +38,16 @@ Array = np.ndarray[Any, Any]
 
 class BadCaseError(ValueError):
     """A case id, an op's name or a storage type that names nothing."""
+
+
+class _Key(ISeedSequence):
+    """Philox's key from a text; as a seed, since Philox asks the system for one where it is given a key alone."""
+
+    def __init__(self, text: str) -> None:
+        self._words = np.frombuffer(hashlib.sha256(text.encode()).digest(), "<u8")
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint64) -> Array:
+        return self._words[:n_words].astype(dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +71,8 @@ class Case:
 
     def rng(self, purpose: str = "inputs") -> np.random.Generator:
         """Random numbers that depend on the id and on nothing else."""
-        digest = hashlib.sha256(f"{self.id}:{purpose}".encode()).digest()
-        return np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
+        key: Any = _Key(f"{self.id}:{purpose}")  # a protocol, which the stubs leave out
+        return np.random.Generator(np.random.Philox(key))
 
     @cached_property
     def inputs(self) -> Any:
@@ -195,13 +206,13 @@ def storage(array: Array, dtype: str) -> Array:
 
     A finite number that would overflow is the fault of the spec's ``draw``, and an error.
     """
-    kept = array
-    if array.dtype.kind == "f":
+    if array.dtype.kind != "f":
+        kept = array.copy(order="K")
+    else:
         with np.errstate(all="ignore"):
             kept = array.astype(numpy_dtype(dtype))
-        if np.any(np.isinf(kept.astype(np.float64)) & np.isfinite(array)):
+        if not np.isfinite(kept).all() and np.any(np.isinf(kept) & np.isfinite(array)):
             raise OverflowError(f"a case of {dtype} draws {np.abs(array).max():g}, which {dtype} cannot hold")
-    kept = kept.copy(order="K")
     kept.flags.writeable = False
     return kept
 
@@ -373,16 +384,12 @@ def parse(case_id: str) -> Case:
     options = dict(spec.defaults)
     for item in parts[2].split(",") if parts[2] != "default" else ():
         name, _, label = item.partition("=")
-        axis = next((a for a in spec.axes if a.name == name), None)
-        if axis is None:
-            raise BadCaseError(f"unknown axis {name!r} in {case_id!r}; {spec.name} has "
-                               f"{', '.join(a.name for a in spec.axes)}")
-        values = (*axis.values, *(row[name] for row in (*spec.extra, *spec.long) if name in row))
-        value = {str(v): v for v in values}.get(label, axis)
-        if value is axis:
-            raise BadCaseError(f"unknown value {label!r} of axis {name!r} in {case_id!r}; it has "
-                               f"{', '.join(map(str, values))}")
-        options[name] = value
+        values = spec.labels.get(name)
+        if values is None:
+            raise BadCaseError(f"unknown axis {name!r} in {case_id!r}; {spec.name} has {', '.join(spec.labels)}")
+        if label not in values:
+            raise BadCaseError(f"unknown value {label!r} of axis {name!r} in {case_id!r}; it has {', '.join(values)}")
+        options[name] = values[label]
     if not spec.allowed(options, parts[1]):
         raise BadCaseError(f"{case_id!r} combines values that {spec.name} does not take together")
     return Case(spec, parts[1], options, int(parts[3]) if len(parts) == 4 else 0)

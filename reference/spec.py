@@ -158,6 +158,13 @@ class Spec:
         """The default value of each axis."""
         return MappingProxyType({axis.name: axis.values[0] for axis in self.axes})
 
+    @cached_property
+    def labels(self) -> Mapping[str, Mapping[str, Any]]:
+        """All values of each axis, by what the name of a case calls them."""
+        rows = (*self.extra, *self.long)
+        return {axis.name: {str(value): value for value in (
+            *axis.values, *(row[axis.name] for row in rows if axis.name in row))} for axis in self.axes}
+
     @property
     def implementation(self) -> Callable[..., Any]:
         """What users call: the function, or the optimizer's class."""
