@@ -104,11 +104,14 @@ def audit(
     if exhaustive and long:
         raise UsageError("--exhaustive runs numbers through losses, --long trajectories of optimizers: one of them")
     selected = select_sweeps if exhaustive else partial(select, long=long)
+    names = target or ["reference", "torch"]
     try:
+        needed = [run.__name__, *modules(names)] if executor is None else []
+        if needed and jobs is not None and jobs > 1:
+            workers.warm(needed)  # imports go on while cases are chosen
         cases = selected(ops or (), dtype or ())
-        names = target or ["reference", "torch"]
-        if executor is None and (jobs or _processes(len(cases))) > 1:
-            workers.warm([run.__name__, *modules(names)])
+        if needed and (jobs or _processes(len(cases))) > 1:
+            workers.warm(needed)
         targets = load(names, device)
         records = _recorded(path, cases, targets, device, jobs, executor, resume=resume, elements=exhaustive)
     except (BadCaseError, TargetError, JournalError, ExecutorError) as error:
