@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +21,14 @@ from oracle.store import VARIABLE
 __all__ = ["Run", "measure"]
 
 _COMMAND = (sys.executable, "-m", "oracle")
+_USAGE = (sys.executable, "-m", "benchmarks.usage")
 
 
 @dataclass(frozen=True)
 class Run:
     """One audit in a process of its own: seconds that pass, seconds of processors, and the largest process in MB."""
 
-    kept: bool  #: were its truths on disk before?
+    kept: bool  #: were its truths and verdicts on disk before?
     cases: int
     seconds: float
     processor: float
@@ -37,16 +37,14 @@ class Run:
     @classmethod
     def of(cls, arguments: Sequence[str], folder: Path, *, kept: bool) -> Run:
         """Run ``oracle audit`` with these arguments; truths and records are in a folder."""
-        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         command = [*_COMMAND, "audit", *arguments, "--out", str(folder / "records")]
-        done = subprocess.run(command, check=False, capture_output=True, text=True,
+        done = subprocess.run([*_USAGE, *command], check=False, capture_output=True, text=True,
                               env={**os.environ, VARIABLE: str(folder)})
-        seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+        *errors, used = done.stderr.strip().splitlines()
         said = [line for line in done.stdout.splitlines() if " verdicts on " in line]
         if not said:
-            raise RuntimeError(f"oracle audit ended with {done.returncode}: {done.stderr.strip()}")
-        return cls(kept, int(said[0].split(" verdicts on ")[1].split()[0]), seconds,
-                   after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, after.ru_maxrss / 1024)
+            raise RuntimeError(f"oracle audit ended with {done.returncode}: {' '.join(errors)}")
+        return cls(kept=kept, cases=int(said[0].split(" verdicts on ")[1].split()[0]), **json.loads(used))
 
 
 def measure(parts: Sequence[Sequence[str]], arguments: Sequence[str]) -> Table:

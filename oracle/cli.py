@@ -271,18 +271,18 @@ def _recorded(path: Path, cases: Sequence[Case], targets: Sequence[Target], devi
     with (file, executors.connect(executor) if executor else nullcontext() as pool,
           Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress):
         task = progress.add_task("", total=len(cases), completed=done)
-        of_case: list[Record] = []
+        fresh: list[Record] = []
 
-        def take() -> None:
-            file.append(*of_case)
-            records.extend(of_case)
-            of_case.clear()
-            progress.advance(task)
+        def keep(cases: int) -> None:
+            file.append(*fresh)
+            records.extend(fresh)
+            fresh.clear()
+            progress.advance(task, cases)
 
         try:
             for record in run.audit(left, names, device=device, jobs=jobs or _processes(len(left)), executor=pool,
-                                    elements=elements, on_case=take):
-                of_case.append(record)
+                                    elements=elements, on_cases=keep):
+                fresh.append(record)
         except BrokenExecutor:
             raise UsageError("a worker process died, of too little memory perhaps; go on with --resume") from None
     return records

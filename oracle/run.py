@@ -365,7 +365,7 @@ def _line(case: Case, target: Target, waivers: Sequence[waiver_module.Waiver], e
 
 def audit(cases: Sequence[Case], target_names: Sequence[str], *, device: str = "cpu", jobs: int = 1,
           executor: Executor | None = None, elements: bool = False,
-          on_case: Callable[[], None] = lambda: None) -> Iterator[Record]:
+          on_cases: Callable[[int], None] = lambda count: None) -> Iterator[Record]:
     """Records of every case on every target, in the order of the cases whoever works on them.
 
     A variant that has no meaning for an op (``foreach`` for a loss) gives no record.
@@ -376,7 +376,7 @@ def audit(cases: Sequence[Case], target_names: Sequence[str], *, device: str = "
         executor: whatever has the ``submit`` of :mod:`concurrent.futures` works instead of processes of one's own,
             on other machines too: tasks are picklable, and their workers need the versions that are here.
         elements: look at each element, see :attr:`Record.elements`.
-        on_case: called when the records of a case have been taken.
+        on_cases: called when the records of some cases, that were done together, have been taken; with their number.
     """
     if executor is None and jobs > 1:
         workers.warm([__name__, *target_modules.modules(target_names)])
@@ -384,10 +384,10 @@ def audit(cases: Sequence[Case], target_names: Sequence[str], *, device: str = "
     work = partial(_work, target_names=names, device=device, elements=elements, wanted=dict(versions()))
     if executor is None and jobs > 1:
         with workers.pool(jobs) as pool:
-            yield from _collected(_submitted(cases, work, pool), on_case)
+            yield from _collected(_submitted(cases, work, pool), on_cases)
     else:
         yield from _collected(_submitted(cases, work, executor) if executor is not None else
-                              ([one] for case in cases for one in work([case.id])), on_case)
+                              ([one] for case in cases for one in work([case.id])), on_cases)
 
 
 def _submitted(cases: Sequence[Case], work: Callable[[Sequence[str]], list[list[str]]],
@@ -405,11 +405,11 @@ def _submitted(cases: Sequence[Case], work: Callable[[Sequence[str]], list[list[
             future.cancel()
 
 
-def _collected(chunks: Iterable[list[list[str]]], on_case: Callable[[], None]) -> Iterator[Record]:
+def _collected(chunks: Iterable[list[list[str]]], on_cases: Callable[[int], None]) -> Iterator[Record]:
     for chunk in chunks:
         for lines in chunk:
             yield from map(Record.from_json, lines)
-            on_case()
+        on_cases(len(chunk))
 
 
 def stale_waivers(records: Iterable[Record], cases: Sequence[Case], target_names: Sequence[str],

@@ -190,6 +190,22 @@ def test_an_audit_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert (tmp_path / "kept.sqlite").exists()
 
 
+def test_what_a_command_leaves_behind_is_counted() -> None:
+    """As the workers of an audit are, which another process than the audit has started."""
+    if sys.platform != "linux":
+        pytest.skip("orphans are counted on Linux alone")
+    large = "x = bytearray(200 * 2**20)"
+    orphan = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {large!r}])"
+    used = []
+    for code in ("pass", orphan, "raise SystemExit(3)"):
+        measured = subprocess.run([sys.executable, "-m", "benchmarks.usage", sys.executable, "-c", code], check=False,
+                                  capture_output=True, text=True)
+        used.append((measured.returncode, json.loads(measured.stderr.splitlines()[-1])))
+    assert [status for status, _ in used] == [0, 0, 3]
+    assert used[0][1]["memory"] < 200 < used[1][1]["memory"]
+    assert used[0][1]["processor"] > 0
+
+
 def test_an_audit_that_cannot_run_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         audit.main(["--part", "nothing"])

@@ -307,12 +307,17 @@ def split_module_arguments(spec: LossSpec, arguments: Mapping[str, Any]) -> tupl
     Raises:
         Unsupported: the function takes an argument that the module does not.
     """
+    forward, names = _call_names(spec)
     module = {k: v for k, v in arguments.items() if k in spec.module_arguments}
-    call = {k: v for k, v in arguments.items() if k not in module and v is not None}
-    _, *forward = _parameters(f"torch.nn.{spec.module}.forward")
-    required = (p for p in _parameters(spec.torch_names[0]).values() if p.default is p.empty)
-    names = dict(zip((p.name for p in required if p.name not in spec.module_arguments), forward, strict=False))
-    call = {names.get(k, k): v for k, v in call.items()}
+    call = {names.get(k, k): v for k, v in arguments.items() if k not in module and v is not None}
     if extra := [k for k in call if k not in forward]:
         raise Unsupported(f"torch.nn.{spec.module} has no argument {extra[0]}")
     return module, call
+
+
+@cache
+def _call_names(spec: LossSpec) -> tuple[list[str], dict[str, str]]:
+    """The arguments of a module's call, and what it calls those of the function that have another name there."""
+    _, *forward = _parameters(f"torch.nn.{spec.module}.forward")
+    required = (p for p in _parameters(spec.torch_names[0]).values() if p.default is p.empty)
+    return forward, dict(zip((p.name for p in required if p.name not in spec.module_arguments), forward, strict=False))
