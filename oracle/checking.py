@@ -35,8 +35,8 @@ from .diagnosis import Diagnosis, Observation, diagnose
 from .distribution import CLAIMS, judge_draws
 from .evaluate import Outputs, take_seeds
 from .isolation import MEMORY, TIMEOUT, Isolated, Named, load_named, starter
+from .records import Record, header
 from .report.table import counts, three_lines
-from .run import Record
 from .targets import Target, TargetError, Unsupported
 from .targets.user import Implementation, User
 from .truth import Truth
@@ -111,7 +111,7 @@ class Report:
             "diagnosis": str(self.diagnosis) if self.failures else None,
             "smallest": self.smallest.case.id if self.smallest else None,
             "failures": [json.loads(record.to_json()) for record in self.failures],
-            **{k: v for k, v in run.header((), "").items() if k in ("versions", "machine")},
+            **{k: v for k, v in header((), "").items() if k in ("versions", "machine")},
         }, indent=1, ensure_ascii=False)
 
     def __str__(self) -> str:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from .cases import Case
     from .checking import Report
+    from .records import Record
     from .report.digest import Digest
-    from .run import Record
     from .targets import Target
 
 __all__ = ["app", "main"]
@@ -140,8 +140,8 @@ def diff(
     format: Annotated[str, typer.Option(help="text or markdown")] = "text",
 ) -> None:
     """Two record files."""
+    from .records import read_records
     from .report.diff import Change, changes, markdown, show_diff
-    from .run import read_records
 
     if format not in ("text", "markdown"):
         raise UsageError(f"unknown format {format!r}; known are text, markdown")
@@ -257,15 +257,16 @@ def _recorded(path: Path, cases: Sequence[Case], targets: Sequence[Target], devi
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from . import executors, journal, run
+    from .records import header
 
     names = [t.name for t in targets]
-    header = run.header(["oracle", *sys.argv[1:]], device, cases, names)
+    head = header(["oracle", *sys.argv[1:]], device, cases, names)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot write to {path.parent}: {error.strerror}") from None
-    file, records, done = (journal.resume(path, header, cases, targets) if resume
-                           else (journal.start(path, header), [], 0))
+    file, records, done = (journal.resume(path, head, cases, targets) if resume
+                           else (journal.start(path, head), [], 0))
     columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TextColumn("cases"), TimeRemainingColumn())
     left, screen = cases[done:], _console(stderr=True)
     with (file, executors.connect(executor) if executor else nullcontext() as pool,
@@ -521,10 +522,11 @@ def _counting(what: str) -> Iterator[Callable[[], None]]:
 def _write_report(report: Report, out: Path) -> None:
     import json
 
-    from . import run
+    from .records import header
+
 
     out.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(run.header(["oracle", *sys.argv[1:]], "")), *(record.to_json() for record in report.records)]
+    lines = [json.dumps(header(["oracle", *sys.argv[1:]], "")), *(record.to_json() for record in report.records)]
     (out / "records.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (out / "report.json").write_text(report.to_json() + "\n", encoding="utf-8")
 

@@ -25,7 +25,8 @@ from .cases import Case
 from .compare import Verdict, compare
 from .dialects import Dialect, dialects_of
 from .evaluate import Outputs
-from .run import Record, dialect_truth
+from .records import Record
+from .run import dialect_truth
 
 __all__ = ["Diagnosis", "Match", "Observation", "depends", "diagnose", "floats"]
 

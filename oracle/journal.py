@@ -1,8 +1,8 @@
 """A file of records that survives its writer: what was appended stays, and a run goes on where it ended.
 
-A record is one line, handed to the system whole and at once. Whatever ends the writer, at most the last line
-is torn; :func:`resume` cuts it off, takes what is there as done if it is of the same run, and appends the rest,
-so that the file ends as that of a run that nothing disturbed.
+A record is one line, and those of cases that were done together are handed to the system at once. Whatever ends the
+writer, at most the last line that is there is torn; :func:`resume` cuts it off, takes what is there as done if it is of
+the same run, and appends the rest, so that the file ends as that of a run that nothing disturbed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .cases import Case
-from .run import FORMAT, Record, parse_header, parse_record
+from .records import FORMAT, Record, parse_header, parse_record
 from .targets import Target
 
 __all__ = ["Journal", "JournalError", "resume", "start"]

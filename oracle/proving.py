@@ -34,7 +34,8 @@ from .dialects import dialects_of
 from .equivalents import Equivalent, matching, stale
 from .evaluate import FLOATS, Outputs, evaluate
 from .mutation import Mutant, mutants, planted_in
-from .run import Record, run_case
+from .records import Record, versions
+from .run import run_case
 from .truth import Truth
 
 __all__ = ["TIMEOUT", "Proof", "ProvingError", "Variant", "chosen", "count", "header", "of_module", "of_op",
@@ -488,4 +489,4 @@ def _limited(seconds: float) -> Iterator[None]:
 def header() -> str:
     """The first line of a file of variants."""
     return json.dumps({"format": "torch-oracle variants 1", "command": ["oracle", *sys.argv[1:]],
-                       "versions": dict(run.versions())})
+                       "versions": dict(versions())})

@@ -36,7 +36,7 @@ from reference.spec import LossSpec, Objective, Spec, Trajectory
 from . import run
 from .cases import Case, cases
 from .compare import compare
-from .run import Record
+from .records import Record, summarized, versions
 from .truth import Truth
 
 __all__ = ["FLAGS", "FORMAT", "SCHEMA", "VectorsError", "export", "selection", "verify"]
@@ -259,8 +259,8 @@ def export(folder: Path, specs: Iterable[Spec], *, everything: bool = False,
 
 def _document(spec: Spec, vectors: Sequence[Mapping[str, Any]]) -> str:
     """An op's JSON: one line a case."""
-    versions = {k: v for k, v in run.versions().items() if k != "torch"}  # no truth depends on it
-    head = {"format": FORMAT, "versions": versions, "op": spec.name, "kind": spec.kind,
+    known = {k: v for k, v in versions().items() if k != "torch"}  # no truth depends on it
+    head = {"format": FORMAT, "versions": known, "op": spec.name, "kind": spec.kind,
             "torch": list(spec.torch_names), "tensors": f"{spec.name}.safetensors", "flags": FLAGS}
     lines = ",\n".join(json.dumps(v, allow_nan=False, ensure_ascii=False) for v in vectors)
     return json.dumps(head, indent=1)[:-2] + f',\n "cases": [\n{lines}\n]}}\n'
@@ -340,7 +340,7 @@ def verify(folder: Path, results: Path) -> tuple[list[Record], list[str]]:
         missing += [f"{case_id}:{name}" for name in truths if name not in got]
         if got:
             findings = compare(got, {name: truth for name, truth in truths.items() if name in got})
-            records.append(run.summarized(case_id, op, dtype, "user", findings))
+            records.append(summarized(case_id, op, dtype, "user", findings))
     if given:
         raise VectorsError(f"{results}: no vector is called {min(given)}; needed are names such as "
                            f"{(missing or ['CASE:OUTPUT'])[0]}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from oracle.cases import Case
-from oracle.run import Record, header
+from oracle.records import Record, header
 from oracle.waivers import load
 from reference import registry
 from reference.spec import Spec

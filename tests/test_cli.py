@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from oracle.cli import main
-from oracle.run import read_records
+from oracle.records import read_records
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -12,8 +12,8 @@ import pytest
 
 from oracle import run
 from oracle.cli import main
+from oracle.records import Record, header
 from oracle.report.diff import Change, changes
-from oracle.run import Record
 
 
 def _record(case: str = "a", target: str = "torch:eager", waiver: str | None = None,
@@ -67,8 +67,8 @@ def test_an_output_is_not_hidden_by_a_worse_one_beside_it() -> None:
 
 
 def _file(path: Path, *records: Record, **head: Any) -> Path:
-    header = run.header(["oracle", "audit", path.name], "cpu") | head
-    path.write_text("\n".join([json.dumps(header), *(r.to_json() for r in records)]) + "\n")
+    first = header(["oracle", "audit", path.name], "cpu") | head
+    path.write_text("\n".join([json.dumps(first), *(r.to_json() for r in records)]) + "\n")
     return path
 
 
@@ -129,7 +129,7 @@ def test_bad_use_of_diff_is_one_line_and_status_2(
     new = _file(tmp_path / "new", _record(output=EXACT))
     old = tmp_path / "old"
     if text is not None:
-        old.write_text(text.replace("HEAD", json.dumps(run.header(["oracle"], "cpu"))))
+        old.write_text(text.replace("HEAD", json.dumps(header(["oracle"], "cpu"))))
     assert _diff(monkeypatch, old, new, *arguments) == 2
     err = capsys.readouterr().err
     assert message in err

@@ -22,6 +22,7 @@ from oracle.cases import Case, select
 from oracle.cli import main
 from oracle.executors import ExecutorError
 from oracle.journal import Journal
+from oracle.records import Record
 from oracle.targets import TargetError
 
 TARGETS = ["reference", "torch:eager"]
@@ -149,7 +150,7 @@ def test_a_process_that_dies_ends_the_run_with_one_line_and_it_is_resumed(
                  "--out", str(tmp_path)]
     append = Journal.append
 
-    def deadly(journal: Journal, *records: run.Record) -> None:
+    def deadly(journal: Journal, *records: Record) -> None:
         append(journal, *records)
         for child in multiprocessing.active_children():
             child.kill()

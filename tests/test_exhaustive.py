@@ -14,8 +14,8 @@ from oracle import run, sweeps, waivers
 from oracle.cases import BadCaseError, Case, parse, select, select_sweeps
 from oracle.cli import main
 from oracle.evaluate import FLOATS, Outputs, evaluate
+from oracle.records import Record, read_records
 from oracle.report.sweeps import sweep_table
-from oracle.run import Record, read_records
 from oracle.targets import load
 from reference import registry
 from reference.spec import LossSpec, Spec

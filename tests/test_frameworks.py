@@ -19,6 +19,7 @@ from oracle.cases import Case, parse, select
 from oracle.checking import check
 from oracle.diagnosis import Observation, diagnose
 from oracle.evaluate import Outputs
+from oracle.records import Record
 from oracle.targets import TargetError, Unsupported
 from oracle.waivers import Waiver
 from reference import registry
@@ -134,7 +135,7 @@ def test_an_optimizer_passes_or_follows_a_dialect(framework: str, op: str, diale
     assert {record.waiver for record in accepted} - {None} <= {f"{framework}-{op.lower()}"}
 
 
-def _judged(seen: Observation, accepting: Sequence[Waiver]) -> run.Record:
+def _judged(seen: Observation, accepting: Sequence[Waiver]) -> Record:
     return run.run_case(seen.case, _Given(seen.record.target, seen.outputs), accepting)
 
 

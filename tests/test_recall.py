@@ -16,6 +16,7 @@ from oracle.cases import Case, parse
 from oracle.compare import Finding, Verdict
 from oracle.evaluate import Outputs, Partial
 from oracle.recall import Recall, fingerprint
+from oracle.records import Record
 from oracle.targets import numpy_reference
 from oracle.waivers import Waiver
 from reference import registry
@@ -61,7 +62,7 @@ def test_a_second_run_judges_nothing_and_does_not_ask_the_references(monkeypatch
 
 
 def test_another_answer_is_judged_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = [run.Record.from_json(line) for line in _audit()]
+    first = [Record.from_json(line) for line in _audit()]
     answer = run.answer
 
     def wrong(case: Case, target: Any) -> tuple[Outputs, Finding | None]:
@@ -72,7 +73,7 @@ def test_another_answer_is_judged_anew(monkeypatch: pytest.MonkeyPatch) -> None:
         return outputs, failure
 
     monkeypatch.setattr(run, "answer", wrong)
-    for before, now in zip(first, map(run.Record.from_json, _audit()), strict=True):
+    for before, now in zip(first, map(Record.from_json, _audit()), strict=True):
         assert now.verdict == "exceeds" if now.target == "torch:eager" else now == before
 
 

@@ -25,9 +25,10 @@ from oracle.cases import Case, parse, select
 from oracle.cli import main
 from oracle.dialects import DIALECTS
 from oracle.evaluate import FLOATS, Outputs, evaluate
+from oracle.records import Record, header
 from oracle.report import causes, defects, densities, digest, figures, formula, html, junit, markdown, timings
 from oracle.report.digest import Digest
-from oracle.run import Record, header, run_case
+from oracle.run import run_case
 from oracle.targets import Target, load
 from oracle.waivers import load as load_waivers
 from reference import registry

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from oracle.records import header
 from oracle.report import html, timings
 from oracle.report.digest import Digest
-from oracle.run import header
 from tests import runs
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")

@@ -15,6 +15,7 @@ import torch
 from oracle import run
 from oracle.cases import Case, parse, select
 from oracle.evaluate import FLOATS, Outputs, evaluate
+from oracle.records import Record, header, read_records
 from oracle.targets import TargetError, Unsupported, load
 from tests.planted import Planted
 
@@ -70,7 +71,7 @@ def test_records_survive_json() -> None:
     record = run.run_case(CASE, Planted(lambda case: _right(case) | {"output": np.full((3, 4), np.nan, np.float32)}))
     assert record.ulp == math.inf
     line = record.to_json()
-    assert run.Record.from_json(line) == record
+    assert Record.from_json(line) == record
     json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
 
@@ -95,19 +96,19 @@ def test_variants_without_meaning_for_an_op_give_no_record(small: list[Case]) ->
 
 def test_a_file_of_records_is_read_back_and_a_damaged_one_named(tmp_path: Path, small: list[Case]) -> None:
     records = list(run.audit(small[:2], ["reference"]))
-    lines = [json.dumps(run.header(["oracle", "audit"], "cpu")), *(r.to_json() for r in records)]
+    lines = [json.dumps(header(["oracle", "audit"], "cpu")), *(r.to_json() for r in records)]
     path = tmp_path / "records.jsonl"
     path.write_text("\n".join(lines) + "\n")
-    head, again = run.read_records(path)
+    head, again = read_records(path)
     assert again == records
     assert head["versions"]["numpy"] == np.__version__
     assert head["command"] == ["oracle", "audit"]
     path.write_text("\n".join([*lines, lines[1][:40]]) + "\n")
     with pytest.raises(ValueError, match=r"records\.jsonl, line 4: damaged record"):
-        run.read_records(path)
+        read_records(path)
     path.write_text("hello\n")
     with pytest.raises(ValueError, match="is not a record file of this version"):
-        run.read_records(path)
+        read_records(path)
 
 
 def test_unknown_targets_are_named() -> None:

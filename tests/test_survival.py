@@ -20,6 +20,7 @@ from oracle import journal, run
 from oracle.cases import Case, select
 from oracle.cli import main
 from oracle.journal import Journal, JournalError
+from oracle.records import header
 from oracle.targets import Target, load
 
 COMMAND = ["oracle", "audit", "ones_"]
@@ -40,7 +41,7 @@ def go(cases: list[Case], targets: list[Target]) -> Callable[[Path], int]:
     """A function that starts or resumes the run, and returns how many cases were left to do."""
     def go(path: Path) -> int:
         names = [t.name for t in targets]
-        file, _, done = journal.resume(path, run.header(COMMAND, "cpu", cases, names), cases, targets)
+        file, _, done = journal.resume(path, header(COMMAND, "cpu", cases, names), cases, targets)
         with file:
             for record in run.audit(cases[done:], names):
                 file.append(record)
@@ -104,10 +105,10 @@ def test_every_beginning_of_the_file_is_gone_on_with(
         tmp_path: Path, go: Callable[[Path], int], undisturbed: bytes, cases: list[Case],
         targets: list[Target]) -> None:
     path = tmp_path / "records.jsonl"
-    header = run.header(COMMAND, "cpu", cases, [t.name for t in targets])
+    head = header(COMMAND, "cpu", cases, [t.name for t in targets])
     for length in range(0, len(undisturbed), 61):
         path.write_bytes(undisturbed[:length])
-        file, records, done = journal.resume(path, header, cases, targets)
+        file, records, done = journal.resume(path, head, cases, targets)
         file.__exit__()
         kept = path.read_bytes()
         assert undisturbed.startswith(kept)

@@ -17,7 +17,8 @@ from ..compare import Verdict
 from ..diagnosis import Observation, depends, diagnose
 from ..dialects import Dialect, dialects_of
 from ..evaluate import Outputs
-from ..run import Record, answer, follows
+from ..records import Record
+from ..run import answer, follows
 from ..targets import Target
 from .digest import number
 from .examples import element, rebuilt

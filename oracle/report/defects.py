@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from reference import registry
 
 from ..dialects import DIALECTS
-from ..run import Record
+from ..records import Record
 from ..waivers import Waiver, load
 from .digest import Digest, Group
 from .examples import Example, examples

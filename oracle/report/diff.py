@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..compare import Verdict
-from ..run import Record
+from ..records import Record
 from .table import figure, three_lines
 
 __all__ = ["Change", "Difference", "changes", "markdown", "show_diff"]

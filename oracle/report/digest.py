@@ -14,7 +14,7 @@ from reference import registry
 from reference.spec import DTYPES, Spec
 
 from ..compare import Verdict
-from ..run import Record, read_records
+from ..records import Record, read_records
 from ..waivers import Waiver, load
 
 __all__ = ["KINDS", "Cell", "Digest", "Group", "number", "read", "sound", "where"]

@@ -13,7 +13,7 @@ import numpy as np
 from ..cases import Case, parse
 from ..diagnosis import floats
 from ..evaluate import Outputs
-from ..run import Record
+from ..records import Record
 from ..targets import Target, TargetError, Unsupported, load
 from .digest import Group, number
 from .explain import shown_inputs

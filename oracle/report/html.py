@@ -24,7 +24,7 @@ import jinja2
 from markupsafe import Markup
 
 from ..compare import Verdict
-from ..run import Record
+from ..records import Record
 from ..targets import TargetError
 from . import densities, figures
 from .causes import Cause, causes

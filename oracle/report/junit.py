@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from ..compare import Verdict
-from ..run import Record
+from ..records import Record
 from .digest import Digest
 from .table import three_lines
 

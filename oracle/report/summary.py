@@ -17,7 +17,7 @@ from reference.spec import DTYPES
 
 from ..cases import cases
 from ..compare import Verdict
-from ..run import Record, read_records
+from ..records import Record, read_records
 from .table import figure
 
 __all__ = ["END", "START", "replace", "rows", "summary"]

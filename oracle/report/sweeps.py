@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ..cases import parse
 from ..compare import Tally
-from ..run import Record
+from ..records import Record
 from .table import counts, figure
 
 __all__ = ["show_sweeps", "sweep_table"]

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..compare import Verdict
-from ..run import Record
+from ..records import Record
 
 __all__ = ["cell", "counts", "disagreements", "figure", "show", "table"]
 

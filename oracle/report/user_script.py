@@ -13,7 +13,7 @@ from ..cases import Case
 from ..distribution import CLAIMS
 from ..evaluate import empty_tensor, take_seeds
 from ..isolation import Named
-from ..run import Record
+from ..records import Record
 from ..targets import Unsupported
 from ..targets.user import Implementation, split_arguments, takes_params
 from .script import _closure, _literal, _mapping, head

@@ -19,7 +19,8 @@ import numpy as np
 from oracle.cases import Case, leaves, parse, select
 from oracle.compare import Verdict
 from oracle.evaluate import FLOATS, Outputs, evaluate
-from oracle.run import Record, run_case
+from oracle.records import Record
+from oracle.run import run_case
 from oracle.truth import Truth, prove
 from reference.spec import LossSpec, OptimSpec, Spec
 

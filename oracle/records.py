@@ -1,0 +1,187 @@
+"""Records: one verdict a line, and the files of them. What was read is checked, and nothing of it executed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, lru_cache
+from importlib import metadata
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from . import store
+from . import targets as target_modules
+from .cases import Case
+from .compare import Finding, Tally, Verdict, worst
+
+__all__ = ["FORMAT", "Record", "header", "parse_header", "parse_record", "read_records", "summarized", "versions"]
+
+FORMAT = "torch-oracle records 1"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One verdict with its figures: one JSON line. Values of floats are hexadecimal, so that they are exact."""
+
+    case: str
+    op: str
+    dtype: str
+    target: str
+    verdict: str
+    ulp: float
+    share: float
+    output: str = ""
+    index: tuple[int, ...] | None = None
+    got: str | None = None
+    truth: str | None = None
+    bound: str | None = None
+    note: str = ""
+    waiver: str | None = None
+    outputs: Mapping[str, tuple[str, float, float]] = field(default_factory=dict)
+    """Verdict, ULP and share of the bound for each output."""
+    also: tuple[str, ...] = ()
+    """The waivers that accept what is found on other outputs."""
+    elements: Mapping[str, Tally] | None = None
+    """Of a run that looks at each element: what was found, for each output."""
+
+    @property
+    def fails(self) -> bool:
+        """A disagreement that no waiver accepts."""
+        return Verdict(self.verdict).disagrees and self.waiver is None
+
+    def to_json(self) -> str:
+        """One line; infinite figures are the string ``"inf"``, since JSON has no number for them."""
+        return self._line
+
+    @cached_property
+    def _line(self) -> str:
+        values = dict(vars(self))
+        for name in ("also", "elements"):
+            if not values[name]:
+                del values[name]
+        if self.elements:
+            values["elements"] = {name: asdict(found) for name, found in self.elements.items()}
+        try:
+            return json.dumps(values, allow_nan=False, ensure_ascii=False)
+        except ValueError:
+            return json.dumps(_finite(values), allow_nan=False, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> Record:
+        """The record of a line that :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: the line is anything else.
+        """
+        try:
+            values = json.loads(line)
+            _VERDICTS[values["verdict"]]
+            if not all(isinstance(values[name], str) for name in ("case", "op", "dtype", "target", "output", "note")):
+                raise TypeError
+            for name in ("got", "truth", "bound"):
+                if values[name] is not None:
+                    float.fromhex(values[name])
+            if not isinstance(values.get("waiver"), str | None):
+                raise TypeError
+            values["index"] = None if values["index"] is None else tuple(map(int, values["index"]))
+            values["ulp"], values["share"] = float(values["ulp"]), float(values["share"])
+            values["outputs"] = {k: (_VERDICTS[v], float(u), float(s))
+                                 for k, (v, u, s) in values["outputs"].items()}
+            values["also"] = tuple(map(str, values.get("also", ())))
+            if "elements" in values:
+                values["elements"] = {k: Tally.of(**v) for k, v in values["elements"].items()}
+            record = cls(**values)
+            vars(record)["_line"] = line  # which need not be written again
+            return record
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
+            raise ValueError("damaged record") from None
+
+
+_VERDICTS = {verdict.value: verdict.value for verdict in Verdict}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    return [_finite(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def summarized(case_id: str, op: str, dtype: str, target: str, findings: list[Finding],
+               chief: Finding | None = None) -> Record:
+    """The record of findings that no waiver is asked about; the worst, or ``chief``, stands for all."""
+    chief = chief or worst(findings)
+    return Record(
+        case_id, op, dtype, target, chief.verdict.value, chief.ulp, chief.share, chief.output, chief.index,
+        _hex(chief.got), _hex(chief.truth), _hex(chief.bound), chief.note,
+        outputs={f.output: (f.verdict.value, f.ulp, f.share) for f in findings if f.output})
+
+
+def _hex(value: float | None) -> str | None:
+    return None if value is None else float(value).hex()
+
+
+@lru_cache(maxsize=1)
+def versions() -> Mapping[str, str]:
+    """Of Python and of each package that a verdict depends on."""
+    found = {"python": platform.python_version()}
+    for package in ("torch-oracle", "torch", "numpy", "python-flint", "ml_dtypes", "optax", "jax", "keras"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return MappingProxyType(found)
+
+
+def header(command: Sequence[str], device: str, cases: Iterable[Case] = (),
+           target_names: Sequence[str] = ()) -> dict[str, Any]:
+    """The first line of a record file: what ran on what, with which versions, on which machine."""
+    ids = [case.id for case in cases]
+    digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
+    return {"format": FORMAT, "command": list(command), "device": device, "targets": list(target_names),
+            "cases": {"count": len(ids), "digest": digest},
+            "versions": dict(versions()), "paths": target_modules.paths(target_names),
+            "machine": {"system": platform.platform(), "processor": store.processor(), "cores": os.cpu_count()}}
+
+
+def parse_header(line: str | bytes, path: Path) -> dict[str, Any]:
+    """The header of a record file from its first line.
+
+    Raises:
+        ValueError: it is no header of this version.
+    """
+    try:
+        head = json.loads(line)
+        if head["format"] != FORMAT:
+            raise KeyError
+        if not isinstance(head["versions"], dict) or not isinstance(head["command"], list):
+            raise TypeError
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise ValueError(f"{path} is not a record file of this version ({FORMAT!r})") from None
+    return head  # type: ignore[no-any-return]  # of a file; what is read was checked
+
+
+def parse_record(line: bytes, path: Path, number: int) -> Record:
+    """The record of a line; ``ValueError`` names the line."""
+    try:
+        return Record.from_json(line.decode())
+    except ValueError:
+        raise ValueError(f"{path}, line {number}: damaged record") from None
+
+
+def read_records(path: Path) -> tuple[dict[str, Any], list[Record]]:
+    """Header and records of a file.
+
+    Raises:
+        ValueError: the file is not one of ours, or a line is damaged; the message says which.
+    """
+    lines = path.read_bytes().splitlines()
+    head = parse_header(lines[0] if lines else b"", path)
+    return head, [parse_record(line, path, number) for number, line in enumerate(lines[1:], start=2)]
