@@ -27,13 +27,16 @@ LAYERS = {
     "dialects": set(), "waivers": {"dialects"}, "distribution": {"ulp"},
     "truth": {"ball", "cases", "evaluate", "ulp"}, "compare": {"ball", "evaluate", "truth", "ulp"},
     "targets": {"cases", "evaluate"},
-    "diagnosis": {"ball", "cases", "compare", "dialects", "evaluate", "run"},
-    "run": {"cases", "compare", "dialects", "evaluate", "packing", "store", "targets", "truth", "waivers"},
-    "journal": {"cases", "run", "targets"}, "vectors": {"cases", "compare", "run", "truth"}, "executors": set(),
+    "diagnosis": {"ball", "cases", "compare", "dialects", "evaluate", "records", "run"},
+    "records": {"cases", "compare", "store", "targets"}, "recall": {"cases", "compare", "store"}, "workers": set(),
+    "run": {"cases", "compare", "dialects", "evaluate", "packing", "recall", "records", "store", "targets", "truth",
+            "waivers", "workers"},
+    "journal": {"cases", "records", "targets"}, "executors": set(),
+    "vectors": {"cases", "compare", "records", "run", "truth"},
     "isolation": {"cases", "evaluate", "targets"}, "mutation": set(), "shared": {"mutation"},
     "equivalents": {"mutation", "shared"},
-    "proving": {"cases", "checking", "dialects", "equivalents", "evaluate", "mutation", "run", "shared", "truth",
-                "waivers"},
+    "proving": {"cases", "checking", "dialects", "equivalents", "evaluate", "mutation", "records", "run", "shared",
+                "truth", "waivers", "workers"},
 }
 
 #: The files that may import a framework.
