@@ -12,6 +12,7 @@ A test of one's own::
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,7 +67,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
     chosen = select(_list(metafunc.config, "ops"), _list(metafunc.config, "dtypes"))
     if "oracle_case" in wanted:
-        metafunc.parametrize("oracle_case", chosen, ids=[case.id for case in chosen])
+        metafunc.parametrize("oracle_case", chosen, ids=[case.id for case in chosen], indirect=True)
     if "oracle_spec" in wanted:
         specs = list(dict.fromkeys(case.spec for case in chosen))
         metafunc.parametrize("oracle_spec", specs, ids=[spec.name for spec in specs])
@@ -105,6 +106,12 @@ class _Item(pytest.Item):
 
     def reportinfo(self) -> tuple[str, int | None, str]:
         return "oracle", None, self.name
+
+
+@pytest.fixture
+def oracle_case(request: pytest.FixtureRequest) -> Case:
+    """The case of the test, whose arrays end with it: pytest keeps its parameters to the end."""
+    return replace(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,23 @@ def test_a_wrong_one_fails_with_element_values_truth_bound_and_command(pytester:
     assert "pytest_plugin.py" not in result.stdout.str(), "frames of the project are hidden"
 
 
+def test_what_a_case_has_drawn_ends_with_its_test(pytester: pytest.Pytester) -> None:
+    """Or a run of all of them takes gigabytes."""
+    pytester.makepyfile("""
+        import gc, weakref
+        seen = []
+
+        def test_mine(oracle_case):
+            assert oracle_case.inputs and oracle_case.grad_output is not None
+            seen.append(weakref.ref(oracle_case))
+
+        def test_end():
+            gc.collect()
+            assert len(seen) > 10 and not any(case() for case in seen)
+    """)
+    assert "failed" not in pytester.runpytest_inprocess(*ARGUMENTS[:-1], "regime or default or end").parseoutcomes()
+
+
 def test_an_unknown_op_is_one_clear_line(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test(oracle_case): pass")
     result = pytester.runpytest_inprocess("--oracle-ops=mse")
