@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+import oracle.cases  # noqa: F401  # pytester takes new modules out again, and NumPy is not to be loaded twice
+
 pytest_plugins = ["pytester"]
 
 SUITE = """
