@@ -38,7 +38,7 @@ class Recall:
         self._lines: dict[str, tuple[str, str]] = {}
         self._changed = False
         if self._store is not None and (found := self._store.get(*self._asked)) is not None:
-            for entry in found.decode().splitlines():
+            for entry in found.decode().split("\n"):
                 target, answer, line = entry.split("\t")
                 self._lines[target] = answer, line
 
