@@ -111,7 +111,8 @@ class _Item(pytest.Item):
 @pytest.fixture
 def oracle_case(request: pytest.FixtureRequest) -> Case:
     """The case of the test, whose arrays end with it: pytest keeps its parameters to the end."""
-    return replace(request.param)
+    case: Case = replace(request.param)
+    return case
 
 
 @pytest.fixture(scope="session")

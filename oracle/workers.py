@@ -8,21 +8,35 @@ import gc
 import multiprocessing
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import forkserver
 
 __all__ = ["pool", "warm"]
 
 _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+_THREADS = "OMP_NUM_THREADS"
 
 
 def warm(modules: Sequence[str]) -> None:
     """Begin to import what workers are going to need, in the background."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it once, when it is imported
     if _METHOD == "forkserver":
         multiprocessing.get_context("forkserver").set_forkserver_preload([__name__, *modules])
-        forkserver.ensure_running()
+        with _threads(1):
+            forkserver.ensure_running()
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """What is started now has so many threads, unless the user says otherwise: torch asks once, as it is imported."""
+    set_here = _THREADS not in os.environ
+    os.environ.setdefault(_THREADS, str(count))
+    try:
+        yield
+    finally:
+        if set_here:
+            del os.environ[_THREADS]
 
 
 def pool(jobs: int) -> ProcessPoolExecutor:
