@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache, partial
@@ -160,7 +161,8 @@ def _work(case_ids: Sequence[str], target_names: tuple[str, ...], device: str, e
     if wanted != dict(versions()):
         differing = ", ".join(f"{k} {v} instead of {wanted[k]}" for k, v in versions().items() if v != wanted[k])
         raise target_modules.TargetError(f"a worker on {platform.node()} has {differing}")
-    with _one_at_a_time:
+    kept = store.current()
+    with _one_at_a_time, kept.gathering() if kept is not None else nullcontext():
         targets, waivers, accepted = _loaded(target_names, device)
         return [_lines(case, [target for target in targets if target.covers(case.spec)], waivers, accepted, elements)
                 for case in map(parse, case_ids)]

@@ -36,8 +36,8 @@ def spacing(values: Array, dtype: str) -> Array:
     """
     fmt = FORMATS[dtype]
     _, exponent = np.frexp(np.where(np.isfinite(values), values, 0.0))
-    exponent = np.where(values == 0, fmt.low, exponent - 1)
-    return np.asarray(np.ldexp(1.0, np.clip(exponent, fmt.low, fmt.high) - fmt.bits + 1))
+    exponent = np.minimum(np.maximum(np.where(values == 0, fmt.low, exponent - 1), fmt.low), fmt.high)
+    return np.asarray(np.ldexp(1.0, exponent - (fmt.bits - 1)))
 
 
 def spacing_at(value: float, dtype: str) -> float:

@@ -71,6 +71,18 @@ def test_what_is_kept_was_not_only_asked_for(folder: Path) -> None:
     assert len(kept) == 1
 
 
+def test_what_is_gathered_is_written_at_the_end_whatever_that_is(folder: Path) -> None:
+    kept = store.current()
+    assert kept is not None
+    with pytest.raises(ZeroDivisionError), kept.gathering():
+        kept.put(b"one", "a")
+        kept.put(b"two", "b")
+        assert len(kept) == 0
+        raise ZeroDivisionError
+    kept.put(b"three", "c")
+    assert [kept.get(asked) for asked in "abc"] == [b"one", b"two", b"three"]
+
+
 def test_nothing_is_kept_where_it_is_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(store.VARIABLE, store.OFF)
     run.truth_of(parse(CASES[0]))
