@@ -26,7 +26,7 @@ AXES = (
          "about 1; about eps; 0; about 1 with a sign that flips each step; huge with a finite square; "
          "tiny with a square that underflows; none at all at every third step of each, so that their counts differ",
          early=True),
-    Axis("steps", (1, 2, 10, 100), costly=(100,)),
+    Axis("steps", (1, 2, 10, 300), costly=(300,)),
     Axis("layout", ("vector", "scalar", "empty", "matrix", "groups"),
          "one axis; none; no element in one parameter; columns contiguous; a group with other options",
          early=True),

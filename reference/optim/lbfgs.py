@@ -347,7 +347,7 @@ _ANSWERS: dict[str, tuple[dict[str, Any], tuple[tuple[float, ...], ...]]] = {
 _AXES = (AXES[0], Axis("grad", ("one", "constant", "eps", "zero", "huge", "none"),
                        "as for all; constant is the same at every step, so that nothing is learnt from it",
                        early=True),
-         Axis("steps", (1, 2, 4, 100), costly=(100,)),
+         Axis("steps", (1, 2, 4, 300), costly=(300,)),
          Axis("layout", ("vector", "scalar", "empty", "matrix"), early=True),
          Axis("objective", ("given", "quadratic", "quartic"),
               "the gradients alone; with ½ |Aθ - b|²; with ¼ Σθ⁴ too; or answers in a row that lead where it says"),

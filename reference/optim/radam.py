@@ -126,7 +126,7 @@ SPEC = OptimSpec(
     name="RAdam", torch_names=("torch.optim.RAdam",), optimizer=RAdam, draw=_draw, allowed=_allowed,
     long=VERY_LONG, extra=(*DECAYS, *SUBNORMAL),
     strength=3,  # a mistake in decay shows where decay, its kind and start are all as they need to be
-    axes=(*AXES[:2], Axis("steps", (1, 2, 10, 100, 6, 5), "rectified from the 6th on, or not at all", (100,)), AXES[3],
+    axes=(*AXES[:2], Axis("steps", (1, 2, 10, 300, 6, 5), "rectified from the 6th on, or not at all", (300,)), AXES[3],
           Axis("lr", (1e-3, 0.1)), Axis("beta1", (0.9, 0.8, 0.0)),
           Axis("beta2", (0.999, 0.9, 0.5), "with 0.5 never rectified"), Axis("eps", (1e-8, 1e-3)),
           Axis("weight_decay", (0, 0.1)), Axis("decoupled_weight_decay", (False, True)),
