@@ -20,6 +20,7 @@ from oracle.records import Record
 from oracle.targets import numpy_reference
 from oracle.waivers import Waiver
 from reference import registry
+from tests.kept import forget, nothing_kept
 
 CASES = [parse(case_id) for case_id in ("mse_loss/float32/default", "cross_entropy/bfloat16/default",
                                         "LBFGS/float32/default", "normal_/float32/default", "SGD/float16/default")]
@@ -29,21 +30,12 @@ NAMES = ["reference", "torch:eager", "torch:fused"]
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder to keep things in."""
-    monkeypatch.setenv(store.VARIABLE, str(tmp_path))
-    _forget()
-    yield tmp_path
-    _forget()
-
-
-def _forget() -> None:
-    """As another process."""
-    store._opened.cache_clear()
-    run._truth.cache_clear()
-    run._loaded.cache_clear()
+    with nothing_kept(tmp_path, monkeypatch) as folder:
+        yield folder
 
 
 def _audit(names: list[str] = NAMES) -> list[str]:
-    _forget()
+    forget()
     return [record.to_json() for record in run.audit([parse(case.id) for case in CASES], names)]
 
 
@@ -113,7 +105,7 @@ def test_other_waivers_and_other_sources_ask_again(monkeypatch: pytest.MonkeyPat
 
 def test_a_damaged_entry_is_made_again(folder: Path) -> None:
     first = _audit()
-    _forget()
+    forget()
     file = store.current()
     assert file is not None
     assert file._file is not None

@@ -18,6 +18,7 @@ from oracle import cases, packing, run, store
 from oracle.cases import parse
 from oracle.truth import Truth, prove
 from reference import registry
+from tests.kept import forget, nothing_kept
 
 CASES = ("cross_entropy/float32/default", "Adam/float64/default", "LBFGS/float32/default", "mse_loss/bfloat16/default",
          "normal_/float32/default", "kl_div/float32/regime=zero", "SGD/float32/layout=empty")
@@ -26,15 +27,8 @@ CASES = ("cross_entropy/float32/default", "Adam/float64/default", "LBFGS/float32
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder to keep things in."""
-    monkeypatch.setenv(store.VARIABLE, str(tmp_path))
-    _forget()
-    yield tmp_path
-    _forget()
-
-
-def _forget() -> None:
-    run._truth.cache_clear()
-    store._opened.cache_clear()
+    with nothing_kept(tmp_path, monkeypatch) as folder:
+        yield folder
 
 
 def _same(a: dict[str, Truth], b: dict[str, Truth]) -> bool:
@@ -58,7 +52,7 @@ def test_a_truth_comes_back_bit_for_bit(case_id: str) -> None:
 
 def test_a_second_run_proves_nothing_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = {case_id: run.truth_of(parse(case_id)) for case_id in CASES}
-    _forget()
+    forget()
     monkeypatch.setattr(run, "prove", _never)
     assert all(_same(run.truth_of(parse(case_id)), truths) for case_id, truths in first.items())
     with pytest.raises(AssertionError, match="proven again"):
@@ -123,7 +117,7 @@ def test_all_that_an_op_imports_is_seen(name: str) -> None:
 
 def test_a_damaged_entry_is_no_entry(folder: Path) -> None:
     truths = run.truth_of(parse(CASES[0]))
-    _forget()
+    forget()
     with sqlite3.connect(folder / "kept.sqlite") as file:
         ((value,),) = file.execute("SELECT value FROM kept").fetchall()
         file.execute("UPDATE kept SET value = ?", (value[:-1] + bytes([value[-1] ^ 1]),))
@@ -135,7 +129,7 @@ def test_a_damaged_entry_is_no_entry(folder: Path) -> None:
 def test_a_foreign_file_is_replaced(folder: Path, there: bytes) -> None:
     (folder / "kept.sqlite").write_bytes(there)
     truths = run.truth_of(parse(CASES[0]))
-    _forget()
+    forget()
     kept = store.current()
     assert kept is not None
     assert len(kept) == 1
@@ -145,14 +139,14 @@ def test_a_foreign_file_is_replaced(folder: Path, there: bytes) -> None:
 def test_a_folder_that_cannot_be_made_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv(store.VARIABLE, str(tmp_path / "file" / "inside"))
-    _forget()
+    forget()
     assert run.truth_of(parse(CASES[0]))
-    _forget()
+    forget()
 
 
 def test_a_file_that_has_grown_too_large_is_started_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run.truth_of(parse(CASES[0]))
-    _forget()
+    forget()
     monkeypatch.setattr(store, "LARGEST", 10)
     kept = store.current()
     assert kept is not None
