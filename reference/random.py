@@ -118,7 +118,8 @@ class Generator(Engine):
             mean: location. std: scale, not negative.
 
         Returns:
-            The array.
+            The array. Known not to be torch's: signs of zeros, where std is so small that products vanish, or
+            where mean is -0.0 and there are fewer than 16 numbers; and last bits of float64 at a subnormal std.
 
         Raises:
             RuntimeError: where std is negative or NaN. NotImplementedError: for another dtype, unless the
