@@ -23,7 +23,7 @@ _POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 def _number(text: str) -> int:
     value = float(text)
-    if value < 1 or value != int(value):
+    if not 1 <= value < 2**53 or value != int(value):
         raise argparse.ArgumentTypeError(f"needs to be a whole number of at least 1, got {text}")
     return int(value)
 

@@ -28,6 +28,7 @@ from reference.spec import DTYPES, InitSpec, Limits, LossSpec, OptimSpec, Option
 
 from . import store, sweeps
 from .ball import FORMATS
+from .sources import source
 from .ulp import numpy_dtype
 
 __all__ = ["BadCaseError", "Case", "cases", "chosen_specs", "leaf", "leaves", "parse", "select", "select_sweeps",
@@ -149,7 +150,7 @@ class Case:
 
     @property
     def _asked(self) -> tuple[str, ...]:
-        return "form", store.source(self.spec.implementation.__module__, __name__), store.versions(), self.id
+        return "form", source(self.spec.implementation.__module__, __name__), store.versions(), self.id
 
 
 def leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -268,7 +269,7 @@ def _covering(spec_name: str, dtype: str) -> tuple[Options, ...]:
     """The combinations that cases have: a covering array, which is kept on disk, and those beside it."""
     spec = registry.get(spec_name)
     kept = store.current()
-    asked = ("rows", store.source(spec.implementation.__module__, __name__), store.versions(), spec_name, dtype)
+    asked = ("rows", source(spec.implementation.__module__, __name__), store.versions(), spec_name, dtype)
     found = kept.get(*asked) if kept is not None else None
     places: list[list[int]] = json.loads(found) if found is not None else _places(spec, dtype)
     if kept is not None and found is None:
@@ -374,7 +375,7 @@ def parse(case_id: str) -> Case:
     Raises :class:`BadCaseError`, which says what is wrong with the id and what would be right.
     """
     parts = case_id.split("/")
-    if len(parts) not in (3, 4) or (len(parts) == 4 and not parts[3].isdecimal()):
+    if len(parts) not in (3, 4) or (len(parts) == 4 and not re.fullmatch("[0-9]{1,9}", parts[3])):
         raise BadCaseError(f"malformed case id {case_id!r}; needed is OP/DTYPE/AXIS=VALUE,... "
                            "such as mse_loss/float32/reduction=sum or mse_loss/float32/default")
     (spec,) = chosen_specs([parts[0]]) if parts[0] not in _KINDS else chosen_specs([parts[0] + " (a kind, not an op)"])

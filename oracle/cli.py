@@ -99,7 +99,7 @@ def audit(
     from .targets import TargetError, load, modules, paths
 
     if not cache:
-        os.environ[store.VARIABLE] = store.OFF  # for the workers too
+        os.environ[store.VARIABLE] = store.OFF
     path = out / ("exhaustive.jsonl" if exhaustive else "records.jsonl")
     if exhaustive and long:
         raise UsageError("--exhaustive runs numbers through losses, --long trajectories of optimizers: one of them")
@@ -113,6 +113,9 @@ def audit(
         if needed and (jobs or _processes(len(cases))) > 1:
             workers.warm(needed)
         targets = load(names, device)
+        if not any(one.covers(case.spec) for case in cases for one in targets):
+            raise BadCaseError(f"nothing to run: {', '.join(ops or ['all ops'])} in {', '.join(dtype or ['any type'])} "
+                               f"on {', '.join(names)} gives no case")
         records = _recorded(path, cases, targets, device, jobs, executor, resume=resume, elements=exhaustive)
     except (BadCaseError, TargetError, JournalError, ExecutorError) as error:
         raise UsageError(str(error)) from None
@@ -147,7 +150,7 @@ def diff(
         raise UsageError(f"unknown format {format!r}; known are text, markdown")
     try:
         (old_head, before), (new_head, after) = (
-            read_records(path / "records.jsonl" if path.is_dir() else path) for path in (old, new))
+            read_records(path) for path in (old, new))
     except OSError as error:
         raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
     except ValueError as error:
@@ -260,32 +263,33 @@ def _recorded(path: Path, cases: Sequence[Case], targets: Sequence[Target], devi
     from .records import header
 
     names = [t.name for t in targets]
-    head = header(["oracle", *sys.argv[1:]], device, cases, names)
+    head = header(["oracle", *sys.argv[1:]], device, cases, names, run.judged_by())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot write to {path.parent}: {error.strerror}") from None
-    file, records, done = (journal.resume(path, head, cases, targets) if resume
-                           else (journal.start(path, head), [], 0))
     columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TextColumn("cases"), TimeRemainingColumn())
-    left, screen = cases[done:], _console(stderr=True)
-    with (file, executors.connect(executor) if executor else nullcontext() as pool,
-          Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress):
-        task = progress.add_task("", total=len(cases), completed=done)
-        fresh: list[Record] = []
+    screen = _console(stderr=True)
+    with executors.connect(executor) if executor else nullcontext() as pool:  # before anything is written
+        file, records, done = (journal.resume(path, head, cases, targets) if resume
+                               else (journal.start(path, head), [], 0))
+        left = cases[done:]
+        with file, Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
+            task = progress.add_task("", total=len(cases), completed=done)
+            fresh: list[Record] = []
 
-        def keep(cases: int) -> None:
-            file.append(*fresh)
-            records.extend(fresh)
-            fresh.clear()
-            progress.advance(task, cases)
+            def keep(cases: int) -> None:
+                file.append(*fresh)
+                records.extend(fresh)
+                fresh.clear()
+                progress.advance(task, cases)
 
-        try:
-            for record in run.audit(left, names, device=device, jobs=jobs or _processes(len(left)), executor=pool,
-                                    elements=elements, on_cases=keep):
-                fresh.append(record)
-        except BrokenExecutor:
-            raise UsageError("a worker process died, of too little memory perhaps; go on with --resume") from None
+            try:
+                for record in run.audit(left, names, device=device, jobs=jobs or _processes(len(left)), executor=pool,
+                                        elements=elements, on_cases=keep):
+                    fresh.append(record)
+            except BrokenExecutor:
+                raise UsageError("a worker process died, of too little memory perhaps; go on with --resume") from None
     return records
 
 
@@ -352,7 +356,7 @@ def _benchmarks(run: Path) -> Path | None:
 
     folder = run if run.is_dir() else run.parent
     found = (place / FOLDER for place in (folder, folder.parent))
-    return next((place for place in found if place.is_dir()), None)
+    return next((place for place in found if any(place.glob("*.json"))), None)
 
 
 def _html(digest: Digest, benchmarks: Path | None) -> str:
@@ -369,6 +373,7 @@ def _html(digest: Digest, benchmarks: Path | None) -> str:
 
 def _write(page: str, out: Path) -> None:
     """To a file, whose name is then said, or to standard output."""
+    page = page.encode(errors="backslashreplace").decode()  # halves of characters, of file names that are no UTF-8
     if out == Path("-"):
         typer.echo(page, nl=False)
         return
@@ -540,7 +545,7 @@ def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else 160
-    return Console(stderr=stderr, width=width)
+    return Console(stderr=stderr, width=width, markup=False)
 
 
 def main() -> None:

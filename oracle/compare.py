@@ -36,6 +36,11 @@ class Verdict(StrEnum):
         return self in (Verdict.RANGE, Verdict.EXCEEDS, Verdict.CRASHED)
 
     @property
+    def sound(self) -> bool:
+        """Does the bound accept it, and does that say something?"""
+        return self in (Verdict.EXACT, Verdict.WITHIN)
+
+    @property
     def rank(self) -> int:
         """0 for the best verdict."""
         return _RANKS[self]
@@ -225,7 +230,7 @@ def _elements(got: Array, truth: Truth) -> _Elements:
     wide = ~special & ~(bound <= VACUOUS * truth.scale)
     rescued = wide & (truth.precise <= VACUOUS * truth.scale)  # only the type's range is in the way
     allowed = np.where(rescued | ~np.isfinite(allowed), truth.precise, allowed)
-    share = np.where(error == 0, 0.0, error / allowed)
+    share = np.where(error == 0, 0.0, np.where(np.isinf(error), np.inf, error / allowed))
     lost = np.isinf(value) & np.isfinite(rounded) & np.isfinite(hi)
     rank = np.full(value.shape, Verdict.WITHIN.rank)
     for where, verdict in (  # the last that holds

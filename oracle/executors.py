@@ -29,8 +29,9 @@ def _dask(address: str) -> Iterator[Executor]:
         raise ExecutorError("Dask is not installed; pip install 'torch-oracle[dask]'") from None
     try:
         client: Any = Client(f"tcp://{address}", timeout=TIMEOUT, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise ExecutorError(f"no Dask scheduler answers at {address}: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # whatever comes of what something else answers
+        raise ExecutorError(f"no Dask scheduler answers at {address}: {type(error).__name__} "
+                            f"{' '.join(str(error).split())[:200]}".rstrip()) from None
     with client:
         try:
             yield client.get_executor(pure=False)

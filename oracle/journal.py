@@ -2,12 +2,14 @@
 
 A record is one line, and those of cases that were done together are handed to the system at once. Whatever ends the
 writer, at most the last line that is there is torn; :func:`resume` cuts it off, takes what is there as done if it is of
-the same run, and appends the rest, so that the file ends as that of a run that nothing disturbed.
+the same run, and appends the rest, so that the file ends as that of a run that nothing disturbed. A file has one writer
+at a time.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -60,9 +62,14 @@ def start(path: Path, header: Header) -> Journal:
     """A new file, in the place of an old one, with its header.
 
     Raises:
-        JournalError: it cannot be written.
+        JournalError: it cannot be written, or another run is at it.
     """
-    journal = Journal(path, _open(path, "wb"))
+    return _begun(path, _open(path), header)
+
+
+def _begun(path: Path, file: BinaryIO, header: Header) -> Journal:
+    file.truncate(0)
+    journal = Journal(path, file)
     journal.write(json.dumps(header))
     return journal
 
@@ -74,32 +81,58 @@ def resume(path: Path, header: Header, cases: Sequence[Case],
     A file that is not there, or ends within its header, is begun.
 
     Raises:
-        JournalError: the file is another run's, is none of ours, is damaged, or cannot be read or written.
+        JournalError: the file is another run's, is none of ours, is damaged, or cannot be read or written; or a run is
+            still at it.
     """
+    file = _open(path)
     try:
-        data = path.read_bytes() if path.exists() else b""
-    except OSError as error:
-        raise JournalError(f"cannot read {path}: {error.strerror}") from None
+        return _taken_up(path, file, header, cases, targets)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _taken_up(path: Path, file: BinaryIO, header: Header, cases: Sequence[Case],
+              targets: Sequence[Target]) -> tuple[Journal, list[Record], int]:
+    data = path.read_bytes()
     lines = data.split(b"\n")[:-1]  # what stands behind the last end of line is torn
     beginning = json.dumps({"format": FORMAT})[:-1].encode()
     if not lines and (data.startswith(beginning) or beginning.startswith(data)):
-        return start(path, header), [], 0
+        return _begun(path, file, header), [], 0
     try:
         _check(parse_header(lines[0] if lines else data, path), header, path)
         records, done, length = _completed(lines[1:], cases, targets, path)
     except ValueError as error:
         raise JournalError(str(error)) from None
-    file = _open(path, "r+b")
     file.truncate(len(lines[0]) + 1 + length)
-    file.seek(0, 2)
+    file.seek(0, os.SEEK_END)
     return Journal(path, file), records, done
 
 
-def _open(path: Path, mode: str) -> Any:
+def _open(path: Path) -> BinaryIO:
+    """The file with what is in it, for this process alone."""
     try:
-        return path.open(mode, buffering=0)
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
     except OSError as error:
         raise JournalError(f"cannot write to {path}: {error.strerror}") from None
+    try:
+        _lock(file)
+    except BlockingIOError:
+        file.close()
+        raise JournalError(f"another run is writing to {path}; wait for its end, or choose another folder with --out"
+                           ) from None
+    except OSError:  # a file system without locks
+        pass
+    return file
+
+
+def _lock(file: BinaryIO) -> None:
+    """Until it is closed, by the end of the process at the latest. Windows has no such locks, and nothing is done."""
+    try:
+        import fcntl
+    except ModuleNotFoundError:
+        return
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _check(found: Header, wanted: Header, path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import platform
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
@@ -20,9 +21,11 @@ from . import targets as target_modules
 from .cases import Case
 from .compare import Finding, Tally, Verdict, worst
 
-__all__ = ["FORMAT", "Record", "header", "parse_header", "parse_record", "read_records", "summarized", "versions"]
+__all__ = ["FORMAT", "RECORDS", "Record", "closest", "header", "parse_header", "parse_record", "read_records",
+           "summarized", "versions"]
 
 FORMAT = "torch-oracle records 1"
+RECORDS = "records.jsonl"  #: the file in the folder of a run
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,11 @@ class Record:
     def fails(self) -> bool:
         """A disagreement that no waiver accepts."""
         return Verdict(self.verdict).disagrees and self.waiver is None
+
+    @property
+    def sound(self) -> bool:
+        """Did the bound accept it, and does that say something?"""
+        return Verdict(self.verdict).sound
 
     def to_json(self) -> str:
         """One line; infinite figures are the string ``"inf"``, since JSON has no number for them."""
@@ -91,6 +99,9 @@ class Record:
                 raise TypeError
             values["index"] = None if values["index"] is None else tuple(map(int, values["index"]))
             values["ulp"], values["share"] = float(values["ulp"]), float(values["share"])
+            largest = _LARGEST[values["verdict"]]
+            if not (values["ulp"] <= largest and values["share"] <= largest):  # NaN is neither
+                raise ValueError
             values["outputs"] = {k: (_VERDICTS[v], float(u), float(s))
                                  for k, (v, u, s) in values["outputs"].items()}
             values["also"] = tuple(map(str, values.get("also", ())))
@@ -104,6 +115,7 @@ class Record:
 
 
 _VERDICTS = {verdict.value: verdict.value for verdict in Verdict}
+_LARGEST = {verdict.value: sys.float_info.max if verdict.sound else math.inf for verdict in Verdict}
 
 
 def _finite(value: Any) -> Any:
@@ -114,13 +126,18 @@ def _finite(value: Any) -> Any:
     return [_finite(v) for v in value] if isinstance(value, list | tuple) else value
 
 
+def closest(records: Iterable[Record]) -> Record | None:
+    """Of the answers that the bound accepts the one that comes closest to it; None where it accepts none."""
+    return max((r for r in records if r.sound), key=lambda r: (r.share, r.ulp), default=None)
+
+
 def summarized(case_id: str, op: str, dtype: str, target: str, findings: list[Finding],
                chief: Finding | None = None) -> Record:
     """The record of findings that no waiver is asked about; the worst, or ``chief``, stands for all."""
     chief = chief or worst(findings)
     return Record(
         case_id, op, dtype, target, chief.verdict.value, chief.ulp, chief.share, chief.output, chief.index,
-        _hex(chief.got), _hex(chief.truth), _hex(chief.bound), chief.note,
+        _hex(chief.got), _hex(chief.truth), _hex(chief.bound), chief.note.encode(errors="backslashreplace").decode(),
         outputs={f.output: (f.verdict.value, f.ulp, f.share) for f in findings if f.output})
 
 
@@ -140,14 +157,14 @@ def versions() -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
-def header(command: Sequence[str], device: str, cases: Iterable[Case] = (),
-           target_names: Sequence[str] = ()) -> dict[str, Any]:
-    """The first line of a record file: what ran on what, with which versions, on which machine."""
+def header(command: Sequence[str], device: str, cases: Iterable[Case] = (), target_names: Sequence[str] = (),
+           judged_by: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """The first line of a record file: what ran on what, with which versions, on which machine, judged by what."""
     ids = [case.id for case in cases]
     digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
     return {"format": FORMAT, "command": list(command), "device": device, "targets": list(target_names),
             "cases": {"count": len(ids), "digest": digest},
-            "versions": dict(versions()), "paths": target_modules.paths(target_names),
+            "versions": dict(versions()), **judged_by, "paths": target_modules.paths(target_names),
             "machine": {"system": platform.platform(), "processor": store.processor(), "cores": os.cpu_count()}}
 
 
@@ -161,11 +178,14 @@ def parse_header(line: str | bytes, path: Path) -> dict[str, Any]:
         head = json.loads(line)
         if head["format"] != FORMAT:
             raise KeyError
-        if not isinstance(head["versions"], dict) or not isinstance(head["command"], list):
+        if not all(isinstance(head[name], kind) for name, kind in _HEADER):
             raise TypeError
     except (KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(f"{path} is not a record file of this version ({FORMAT!r})") from None
     return head  # type: ignore[no-any-return]  # of a file; what is read was checked
+
+
+_HEADER = (("command", list), ("device", str), ("versions", dict), ("machine", dict))
 
 
 def parse_record(line: bytes, path: Path, number: int) -> Record:
@@ -177,11 +197,13 @@ def parse_record(line: bytes, path: Path, number: int) -> Record:
 
 
 def read_records(path: Path) -> tuple[dict[str, Any], list[Record]]:
-    """Header and records of a file.
+    """Header and records of a file, or of the one in a folder.
 
     Raises:
         ValueError: the file is not one of ours, or a line is damaged; the message says which.
+        OSError: it cannot be read.
     """
+    path = path / RECORDS if path.is_dir() else path
     lines = path.read_bytes().splitlines()
     head = parse_header(lines[0] if lines else b"", path)
     return head, [parse_record(line, path, number) for number, line in enumerate(lines[1:], start=2)]

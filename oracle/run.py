@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 import platform
-import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +11,8 @@ from concurrent.futures import Executor, Future
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
+from types import MappingProxyType
 
 import numpy as np
 
@@ -26,10 +25,13 @@ from .cases import Case, parse, select
 from .compare import Finding, Verdict, compare, judge, tally, worst
 from .evaluate import Outputs
 from .records import Record, summarized, versions
+from .sources import source
 from .targets import Target, Unsupported
 from .truth import Truth, prove
 
-__all__ = ["answer", "audit", "dialect_truth", "follows", "record_of", "run_case", "stale_waivers", "truth_of"]
+__all__ = ["answer", "audit", "dialect_truth", "follows", "judged_by", "record_of", "run_case", "stale_waivers",
+           "truth_of"]
+
 
 @dataclass(frozen=True)
 class _Asked:
@@ -43,7 +45,7 @@ class _Asked:
 @lru_cache(maxsize=64)
 def _truth(asked: _Asked) -> dict[str, Truth]:
     case = asked.case if asked.case.shipped else parse(asked.id)
-    return _kept(lambda: prove(case, asked.accuracy), store.source(case.spec.implementation.__module__, _PROOF),
+    return _kept(lambda: prove(case, asked.accuracy), source(case.spec.implementation.__module__, _PROOF),
                  case.id, asked.accuracy)
 
 
@@ -53,7 +55,7 @@ _PROOF = prove.__module__
 def _kept(made: Callable[[], dict[str, Truth]], *asked: str) -> dict[str, Truth]:
     """Truths that were kept for this, or are made, and kept, now."""
     kept = store.current()
-    asked = ("truth", packing.__name__, store.source(packing.__name__), store.versions(), *asked)
+    asked = ("truth", packing.__name__, source(packing.__name__), store.versions(), *asked)
     if kept is not None and (found := kept.get(*asked)) is not None:
         return packing.unpack(found)
     with warnings.catch_warnings():
@@ -131,10 +133,7 @@ def follows(case: Case, outputs: Outputs, output: str, dialect: str) -> bool:
 def dialect_truth(case: Case, dialect: str) -> dict[str, Truth]:
     """Truth and bound of a shipped case where the op follows a dialect."""
     return _kept(lambda: prove(Case(dialects.DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw)),
-                 store.source(case.spec.implementation.__module__, _PROOF, *_RULES), case.id, dialect)
-
-
-_RULES = sorted(name for name in sys.modules if name.startswith(f"{dialects.__name__}."))
+                 source(case.spec.implementation.__module__, _PROOF, dialects.__name__), case.id, dialect)
 
 
 # --- many cases ----------------------------------------------------------------------------------
@@ -148,30 +147,37 @@ _one_at_a_time = threading.Lock()
 
 
 @lru_cache(maxsize=8)
-def _loaded(target_names: tuple[str, ...], device: str) -> tuple[list[Target], list[waiver_module.Waiver], str]:
-    """Targets, waivers, and what these say."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+def _loaded(target_names: tuple[str, ...], device: str) -> tuple[list[Target], list[waiver_module.Waiver]]:
     waivers = waiver_module.load()
-    return target_modules.load(target_names, device), waivers, store.digest(repr(waivers))
+    return target_modules.load(target_names, device), waivers
 
 
-def _work(case_ids: Sequence[str], target_names: tuple[str, ...], device: str, elements: bool,
+@cache
+def judged_by() -> Mapping[str, str]:
+    """What verdicts follow from besides case, answer and versions: digests of the source, and of the waivers."""
+    ops = {spec.implementation.__module__ for spec in registry.specs().values()}
+    return MappingProxyType({"source": source(__name__, *ops), "waivers": store.digest(repr(waiver_module.load()))})
+
+
+def _work(case_ids: Sequence[str], target_names: tuple[str, ...], device: str, elements: bool, keep: bool,
           wanted: Mapping[str, str]) -> list[list[str]]:
     """The records of some cases as lines, on whatever machine this is."""
-    if wanted != dict(versions()):
-        differing = ", ".join(f"{k} {v} instead of {wanted[k]}" for k, v in versions().items() if v != wanted[k])
+    here = {**versions(), **judged_by()}
+    if wanted != here:
+        differing = ", ".join(f"{k} {v} instead of {wanted[k]}" for k, v in here.items() if v != wanted[k])
         raise target_modules.TargetError(f"a worker on {platform.node()} has {differing}")
-    kept = store.current()
-    with _one_at_a_time, kept.gathering() if kept is not None else nullcontext():
-        targets, waivers, accepted = _loaded(target_names, device)
-        return [_lines(case, [target for target in targets if target.covers(case.spec)], waivers, accepted, elements)
-                for case in map(parse, case_ids)]
+    with _one_at_a_time, nullcontext() if keep else store.nothing_kept():
+        kept = store.current()
+        with kept.gathering() if kept is not None else nullcontext():
+            targets, waivers = _loaded(target_names, device)
+            return [_lines(case, [target for target in targets if target.covers(case.spec)], waivers, elements)
+                    for case in map(parse, case_ids)]
 
 
-def _lines(case: Case, targets: Sequence[Target], waivers: Sequence[waiver_module.Waiver], accepted: str,
+def _lines(case: Case, targets: Sequence[Target], waivers: Sequence[waiver_module.Waiver],
            elements: bool) -> list[str]:
     """The records of a case; what earlier runs judged is taken from there."""
-    earlier = recall.Recall(case, store.source(case.spec.implementation.__module__, __name__, *_RULES), accepted,
+    earlier = recall.Recall(case, source(case.spec.implementation.__module__, __name__), judged_by()["waivers"],
                             str(elements))
     lines = [_line(case, target, waivers, elements, earlier) for target in targets]
     earlier.save()
@@ -185,7 +191,8 @@ def _line(case: Case, target: Target, waivers: Sequence[waiver_module.Waiver], e
     if known is not None and (line := earlier.get(target.name, known)) is not None:
         return line
     outputs, failure = answer(case, target)
-    known = known or recall.fingerprint(outputs, failure)
+    if known is None or failure is not None:  # of too little memory, say: that follows from nothing that is known
+        known = recall.fingerprint(outputs, failure)
     if (line := earlier.get(target.name, known)) is not None:
         return line
     line = _judged(case, target.name, outputs, failure, waivers, None, elements).to_json()
@@ -211,7 +218,8 @@ def audit(cases: Sequence[Case], target_names: Sequence[str], *, device: str = "
     if executor is None and jobs > 1:
         workers.warm([__name__, *target_modules.modules(target_names)])
     names = tuple(target.name for target in target_modules.load(target_names, device))  # fails here, not in a worker
-    work = partial(_work, target_names=names, device=device, elements=elements, wanted=dict(versions()))
+    work = partial(_work, target_names=names, device=device, elements=elements,
+                   keep=store.folder() is not None, wanted={**versions(), **judged_by()})
     if executor is None and jobs > 1:
         with workers.pool(jobs) as pool:
             yield from _collected(_submitted(cases, work, pool), on_cases)
@@ -253,4 +261,5 @@ def stale_waivers(records: Iterable[Record], cases: Sequence[Case], target_names
     near = [w for w in waiver_module.load() if w.name not in used and any(fnmatchcase(op, w.op) for op in ran)]
     ops = [op for op in registry.specs() if any(fnmatchcase(op, w.op) for w in near)]
     everything = [case.id for case in shipped(ops)] if ops else []
-    return [w.name for w in waiver_module.stale(near, used, everything, {case.id for case in cases}, target_names)]
+    return [w.name for w in waiver_module.stale(near, used, everything, {case.id for case in cases}, target_names,
+                                                target_modules.unasked(target_names))]

@@ -1,8 +1,9 @@
 """What is costly to compute and follows from source alone, kept on disk between runs: truths, and choices of cases.
 
 Entries are found by a digest of all that they follow from: the source of the op and of everything that it and the
-engine import, the versions of the packages that compute, and what was asked for. Whoever changes a formula asks for
-another entry, and nothing has to be invalidated. An entry is bytes with a checksum; none is ever executed.
+engine import (:mod:`oracle.sources`), the versions of the packages that compute, and what was asked for. Whoever
+changes a formula asks for another entry, and nothing has to be invalidated. An entry is bytes with a checksum of them
+and their key; none is ever executed.
 
 The environment variable ``TORCH_ORACLE_CACHE`` names another folder than the user's, or is ``off``.
 """
@@ -10,10 +11,8 @@ The environment variable ``TORCH_ORACLE_CACHE`` names another folder than the us
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import platform
-import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,15 +22,14 @@ from pathlib import Path
 
 import platformdirs
 
-__all__ = ["LARGEST", "OFF", "VARIABLE", "Store", "current", "digest", "folder", "processor", "source", "versions"]
+__all__ = ["LARGEST", "OFF", "VARIABLE", "Store", "current", "digest", "folder", "nothing_kept", "processor",
+           "versions"]
 
 VARIABLE = "TORCH_ORACLE_CACHE"
 OFF = "off"
 
 #: Bytes of the file at which it is started anew: several times what all shipped cases take.
 LARGEST = 2**30
-
-_PACKAGES = ("reference.", "oracle.")
 
 
 class Store:
@@ -47,12 +45,12 @@ class Store:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and path.stat().st_size > LARGEST:
-                path.unlink()
+                self._remove()
             self._open()
+        except (OSError, sqlite3.OperationalError):  # there is no place, or others hold it for too long
+            pass
         except sqlite3.DatabaseError:  # not ours, or damaged
             self._start_anew()
-        except OSError:
-            pass
 
     def _open(self) -> None:
         file = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
@@ -67,28 +65,39 @@ class Store:
         self._file = file
 
     def _start_anew(self) -> None:
+        self.close()
         try:
-            self.path.unlink(missing_ok=True)
+            self._remove()
             self._open()
         except (OSError, sqlite3.Error):
             self._file = None
+
+    def _remove(self) -> None:
+        """Whoever has the file open goes on with it, and nobody takes its log for that of the next one."""
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
     def get(self, *asked: str) -> bytes | None:
         """What was kept for this, if anything was."""
         if self._file is None:
             return None
+        key = _digest(*asked)
         try:
-            found = self._file.execute("SELECT checksum, value FROM kept WHERE key = ?", (_digest(*asked),)).fetchone()
-        except sqlite3.Error:
+            found = self._file.execute("SELECT checksum, value FROM kept WHERE key = ?", (key,)).fetchone()
+        except sqlite3.OperationalError:
             self._file = None
             return None
-        if found is None or not isinstance(found[1], bytes) or _checksum(found[1]) != found[0]:
+        except sqlite3.DatabaseError:  # damaged
+            self._start_anew()
+            return None
+        if found is None or not isinstance(found[1], bytes) or _checksum(key, found[1]) != found[0]:
             return None
         return found[1]
 
     def put(self, value: bytes, *asked: str) -> None:
         """Keep this."""
-        row = _digest(*asked), _checksum(value), value
+        key = _digest(*asked)
+        row = key, _checksum(key, value), value
         if self._gathered is None:
             self._write([row])
         else:
@@ -124,8 +133,9 @@ class Store:
         self._file = None
 
 
-def _checksum(value: bytes) -> bytes:
-    return hashlib.blake2b(value, digest_size=16).digest()
+def _checksum(key: bytes, value: bytes) -> bytes:
+    """Of a value where it belongs: an index that is damaged may lead to another's."""
+    return hashlib.blake2b(value, key=key, digest_size=16).digest()
 
 
 def _digest(*parts: str) -> bytes:
@@ -155,6 +165,20 @@ def _opened(chosen: str, process: int) -> Store | None:
     return None if where is None else Store(where / "kept.sqlite")
 
 
+@contextmanager
+def nothing_kept() -> Iterator[None]:
+    """Within, nothing is kept, and nothing is taken that was."""
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = OFF
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
+
+
 @cache
 def versions() -> str:
     """Of what computes: Python, the machine's kind (its long double), and the packages."""
@@ -169,44 +193,3 @@ def processor() -> str:
     lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
                 platform.processor() or "unknown")
-
-
-@cache
-def source(*modules: str) -> str:
-    """A digest of the source of modules and of all that they import of this project, wherever it is imported.
-
-    The ``__init__`` of a package only gathers, and is left out: an op follows from its own file and what that imports.
-    """
-    left, seen = list(modules), set(modules)
-    while left:
-        new = _imports(left.pop()) - seen
-        seen |= new
-        left += new
-    return digest("\0".join(f"{name}\0{_text(name)}" for name in sorted(seen)))
-
-
-_HERE = Path(__file__).parent.parent
-_IMPORT = re.compile(r"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]+)|^[ \t]*import[ \t]+([^\n]+)",
-                     re.MULTILINE)
-
-
-def _file(module: str) -> Path:
-    return _HERE.joinpath(*module.split(".")).with_suffix(".py")
-
-
-@cache
-def _text(module: str) -> str:
-    return _file(module).read_text(encoding="utf-8")
-
-
-@cache
-def _imports(module: str) -> frozenset[str]:
-    """The modules of this project that a module imports; a sentence that looks like an import does no harm."""
-    found: set[str] = set()
-    for base, names, plain in _IMPORT.findall(_text(module)):
-        if base:
-            base = importlib.util.resolve_name(base, module.rpartition(".")[0])
-            found |= {base, *(f"{base}.{name}" for name in re.findall(r"\w+", names))}
-        else:
-            found |= set(re.findall(r"[\w.]+", plain))
-    return frozenset(name for name in found if name.startswith(_PACKAGES) and _file(name).exists())

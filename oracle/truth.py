@@ -21,7 +21,7 @@ from .cases import Case, leaf, with_leaf
 from .evaluate import Lift, evaluate
 from .ulp import numpy_dtype, overflow, spacing
 
-__all__ = ["SLACK", "VACUOUS", "Truth", "prove", "prove_gradients"]
+__all__ = ["SLACK", "VACUOUS", "Truth", "counted", "prove", "prove_gradients"]
 
 Array = np.ndarray[Any, Any]
 
@@ -98,7 +98,7 @@ def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
     ieee: Mapping[str, Array] | None = None
     for name, value in exact.items():
         if not isinstance(value, BallArray):
-            truths[name] = _discrete(value, decided=name in reach)
+            truths[name] = counted(value, decided=name in reach)
             continue
         hi, lo, radius = parts[name]
         special = ~(np.isfinite(hi) & np.isfinite(radius))
@@ -140,7 +140,7 @@ def _exact(case: Case) -> tuple[dict[str, Array], dict[str, _Parts]]:
 
 
 def _sharp(parts: _Parts) -> bool:
-    """Is each ball narrower than 2^-70 of its own size, or of the smallest double?"""
+    """Is each ball narrower than 2^-70 of its own size?"""
     hi, _, radius = parts
     return bool(np.all((radius <= np.abs(hi) * 2.0**-70) | ~np.isfinite(hi)))
 
@@ -186,7 +186,7 @@ def _scale(hi: Array, case: Case, dtype: str) -> Array:
     return np.broadcast_to(largest, hi.shape)
 
 
-def _discrete(value: Array, decided: bool) -> Truth:
+def counted(value: Array, decided: bool) -> Truth:
     """A count or a word; where a branch of the whole run is undecided, it may be any."""
     zero, bound = np.zeros(value.shape), np.full(value.shape, 0.0 if decided else np.inf)
     return Truth(np.asarray(value), zero, bound, bound, zero, zero != 0, value.dtype.name, discrete=True)

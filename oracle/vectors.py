@@ -34,10 +34,11 @@ from reference.optim import SparseGrad
 from reference.spec import LossSpec, Objective, Spec, Trajectory
 
 from . import run
+from .ball import FORMATS
 from .cases import Case, cases
 from .compare import compare
 from .records import Record, summarized, versions
-from .truth import Truth
+from .truth import VACUOUS, Truth, counted
 
 __all__ = ["FLAGS", "FORMAT", "SCHEMA", "VectorsError", "export", "selection", "verify"]
 
@@ -218,7 +219,7 @@ def _flags(case: Case, truths: Mapping[str, Truth]) -> list[str]:
         "special": any(np.any(t.special) for t in judged),
         "steps": case.spec.stacked,
         "undecided": any(np.any(~np.isfinite(t.precise) & ~t.special) for t in judged),
-        "vacuous": any(np.any((t.precise > t.scale / 10) & np.isfinite(t.precise) & ~t.special) for t in judged),
+        "vacuous": any(np.any((t.precise > VACUOUS * t.scale) & np.isfinite(t.precise) & ~t.special) for t in judged),
     }
     return [flag for flag in FLAGS if holds[flag]]
 
@@ -290,15 +291,15 @@ def _truths(outputs: Mapping[str, Any], tensors: Mapping[str, Array]) -> dict[st
     truths = {}
     for name, o in outputs.items():
         if "equal" in o:
-            equal = tensors[o["equal"]]
-            zero, bound = np.zeros(equal.shape), np.full(equal.shape, 0.0 if o.get("decided", True) else np.inf)
-            truths[name] = Truth(equal, zero, bound, bound, zero, zero != 0, o["dtype"], discrete=True)
+            truths[name] = counted(tensors[o["equal"]], decided=o.get("decided", True))
             continue
         hi, bound = tensors[o["hi"]], tensors[o["bound"]]
         lo, special = (tensors[o[part]] if part in o else np.zeros(hi.shape, dtype)
                        for part, dtype in (("lo", float), ("special", bool)))
         truths[name] = Truth(hi, lo, bound, tensors[o["precise"]] if "precise" in o else bound,
                              np.broadcast_to(tensors[o["scale"]], hi.shape), special, o["dtype"])
+        if o["dtype"] not in FORMATS or any(part.shape != hi.shape for part in (bound, lo, special)):
+            raise ValueError
     return truths
 
 

@@ -100,11 +100,16 @@ def matching(waivers: Iterable[Waiver], case_id: str, target: str, output: str, 
 
 
 def stale(waivers: Iterable[Waiver], used: set[str], shipped: Sequence[str], ran: set[str],
-          targets: Sequence[str]) -> list[Waiver]:
-    """Waivers that nothing needed, of those that have shipped cases and of which all of these and some target did run.
+          targets: Sequence[str], unasked: Sequence[str] = ()) -> list[Waiver]:
+    """Waivers that nothing needed, of those that have shipped cases and of which all of these and all targets did run.
 
-    What is shipped depends on the kind of the run: cases of the audit, or sweeps.
+    What is shipped depends on the kind of the run: cases of the audit, or sweeps. All targets are those that a run
+    takes ``unasked``: a waiver may be for what one of them does alone.
     """
-    unused = [w for w in waivers if w.name not in used and any(fnmatchcase(t, w.target) for t in targets)]
+    def concerned(w: Waiver, names: Iterable[str]) -> bool:
+        return any(fnmatchcase(name, w.target) for name in names)
+
+    unused = [w for w in waivers if w.name not in used and concerned(w, targets)
+              and not concerned(w, set(unasked).difference(targets))]
     its_cases = ((w, [c for c in shipped if fnmatchcase(c, w.case)]) for w in unused)
     return [w for w, those in its_cases if those and ran.issuperset(those)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -23,7 +24,7 @@ def warm(modules: Sequence[str]) -> None:
     """Begin to import what workers are going to need, in the background."""
     if _METHOD == "forkserver":
         multiprocessing.get_context("forkserver").set_forkserver_preload([__name__, *modules])
-        with _threads(1):
+        with _threads(1), _deaf():
             forkserver.ensure_running()
 
 
@@ -39,6 +40,19 @@ def _threads(count: int) -> Iterator[None]:
             del os.environ[_THREADS]
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """What is started now lets Ctrl-C pass: it ends with this process, and of its imports it would say so at length."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def pool(jobs: int) -> ProcessPoolExecutor:
     """So many workers, with the environment that this process has now."""
     return ProcessPoolExecutor(jobs, multiprocessing.get_context(_METHOD), _begin, (dict(os.environ),))
@@ -47,6 +61,7 @@ def pool(jobs: int) -> ProcessPoolExecutor:
 def _begin(environment: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.freeze()  # modules stay: the garbage collector need not look through them again
     _end_with_parent()
 

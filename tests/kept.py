@@ -16,6 +16,7 @@ def forget() -> None:
     store._opened.cache_clear()
     run._truth.cache_clear()
     run._loaded.cache_clear()
+    run.judged_by.cache_clear()
 
 
 @contextmanager

@@ -22,17 +22,17 @@ ROOT = Path(__file__).parent.parent
 
 #: What each layer of the oracle may import of the oracle. A module that is not here is a view or a target.
 LAYERS = {
-    "ball": set(), "ulp": {"ball"}, "sweeps": {"ulp"}, "store": set(), "packing": {"truth"},
-    "cases": {"ball", "store", "sweeps", "ulp"}, "evaluate": {"cases", "ulp"},
+    "ball": set(), "ulp": {"ball"}, "sweeps": {"ulp"}, "store": set(), "sources": set(), "packing": {"truth"},
+    "cases": {"ball", "sources", "store", "sweeps", "ulp"}, "evaluate": {"cases", "ulp"},
     "dialects": set(), "waivers": {"dialects"}, "distribution": {"ulp"},
     "truth": {"ball", "cases", "evaluate", "ulp"}, "compare": {"ball", "evaluate", "truth", "ulp"},
     "targets": {"cases", "evaluate"},
     "diagnosis": {"ball", "cases", "compare", "dialects", "evaluate", "records", "run"},
     "records": {"cases", "compare", "store", "targets"}, "recall": {"cases", "compare", "store"}, "workers": set(),
-    "run": {"cases", "compare", "dialects", "evaluate", "packing", "recall", "records", "store", "targets", "truth",
-            "waivers", "workers"},
+    "run": {"cases", "compare", "dialects", "evaluate", "packing", "recall", "records", "sources", "store",
+            "targets", "truth", "waivers", "workers"},
     "journal": {"cases", "records", "targets"}, "executors": set(),
-    "vectors": {"cases", "compare", "records", "run", "truth"},
+    "vectors": {"ball", "cases", "compare", "records", "run", "truth"},
     "isolation": {"cases", "evaluate", "targets"}, "mutation": set(), "shared": {"mutation"},
     "equivalents": {"mutation", "shared"},
     "proving": {"cases", "checking", "dialects", "equivalents", "evaluate", "mutation", "records", "run", "shared",

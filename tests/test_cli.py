@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from oracle import run
+from oracle.cases import parse
 from oracle.cli import main
-from oracle.records import read_records
+from oracle.records import Record, header, read_records
+from oracle.report.table import figure
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -94,7 +97,10 @@ def test_audit_ends_with_1_where_something_disagrees(
     (["audit", "--device", "cuda:77"], "oracle: torch cannot use device 'cuda:77'"),
     (["audit", "mse_loss", "--out", "/dev/null/x"], "oracle: cannot write to /dev/null/x"),
     (["audit", "--exhaustive", "--long"], "oracle: --exhaustive runs numbers through losses, --long trajectories"),
+    (["audit", "ctc_loss", "--dtype", "bfloat16"], "oracle: nothing to run: ctc_loss in bfloat16 on reference, torch "),
+    (["audit", "SGD", "--target", "torch:module"], "oracle: nothing to run: SGD in any type on torch:module "),
     (["explain", "mse_loss"], "oracle: malformed case id 'mse_loss'"),
+    (["explain", "mse_loss/float32/default/" + "9" * 5000], "oracle: malformed case id 'mse_loss"),
     (["explain"], "oracle: Missing argument"),
     (["list", "nothing"], "oracle: unknown op 'nothing'"),
     (["audti"], "oracle: No such command 'audti'"),
@@ -152,7 +158,8 @@ def test_explain_shows_why_a_disagreement_is_accepted(
 def test_the_header_is_json_on_the_first_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _run(monkeypatch, "audit", "normal_", "--dtype", "float32", "--target", "reference", "--out", str(tmp_path))
     head = json.loads((tmp_path / "records.jsonl").read_text().splitlines()[0])
-    assert set(head) == {"format", "command", "device", "targets", "cases", "versions", "paths", "machine"}
+    assert set(head) == {"format", "command", "device", "targets", "cases", "versions", "source", "waivers", "paths",
+                         "machine"}
     assert {"python", "torch", "numpy", "python-flint", "torch-oracle"} <= set(head["versions"])
 
 
@@ -162,3 +169,27 @@ def test_an_audit_says_on_which_path_torch_ran(
     _run(monkeypatch, "audit", "eye_", "--dtype", "float32", "--out", str(tmp_path))
     assert "CPU path of torch: SOME PATH\n" in capsys.readouterr().out
     assert json.loads((tmp_path / "records.jsonl").read_text().splitlines()[0])["paths"] == {"torch": "SOME PATH"}
+
+
+def test_a_state_is_shown_in_units_of_its_own_type(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """NAdam keeps a product in float32 whatever its parameters are in."""
+    assert _run(monkeypatch, "explain", "NAdam/bfloat16/default", "--target", "torch:eager") == 0
+    out = capsys.readouterr().out
+    row = out[out.index("\nmu_product[0], shape"):].split("| [0] |")[1].split("\n")[0]
+    truth = run.truth_of(parse("NAdam/bfloat16/default"))["mu_product[0]"]
+    assert truth.dtype == "float32"
+    assert f"| {figure(float(truth.bound[0] / truth.unit[0]))} ulp |" in row
+
+
+def test_a_name_is_no_markup(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+                             tmp_path: Path) -> None:
+    lines = []
+    for verdict in ("exact", "exceeds"):
+        record = Record("mse_loss/float32/default", "mse_loss", "float32", "[v][/a]", verdict, 0.0, 0.0,
+                        outputs={"output": (verdict, 0.0, 0.0)})
+        path = tmp_path / verdict
+        path.write_text(f"{json.dumps(header(['oracle'], 'cpu'))}\n{record.to_json()}\n")
+        lines.append(str(path))
+    assert _run(monkeypatch, "diff", *lines) == 1
+    assert "│ [v][/a] " in capsys.readouterr().out

@@ -62,6 +62,12 @@ def test_verdicts(got: Any, truth: Truth, verdict: Verdict) -> None:
     assert _verdict(got, truth) == verdict
 
 
+@pytest.mark.parametrize("got", [NAN, INF])
+def test_an_infinite_error_is_an_infinite_share_of_any_bound(got: float) -> None:
+    (finding,) = compare({"x": np.array([got], np.float32)}, {"x": _truth([1.0], INF)})
+    assert (finding.verdict, finding.ulp, finding.share) == (Verdict.UNDECIDED, INF, INF)
+
+
 def test_the_sign_of_zero_counts_where_there_is_no_enclosure() -> None:
     """IEEE arithmetic gave that zero, and gave it a sign; a real number that is 0 has none."""
     assert _verdict([-0.0], _truth([0.0])) == Verdict.EXACT, "an enclosed zero has no sign"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import sys
@@ -94,7 +95,7 @@ def test_diff_shows_versions_a_table_by_op_and_what_is_beyond_the_bound(
         assert "torch: 2.12.0 → 2.13.0" in out
         assert "numpy:" not in out
         row = next(line for line in out.splitlines() if "mse_loss" in line)
-        cells = [cell.strip() for cell in row.replace("│", "|").split("|")[1:-1]]
+        cells = [cell.strip(" `") for cell in row.replace("│", "|").split("|")[1:-1]]
         assert cells == ["mse_loss", "torch:eager", "0.50 ulp, 0.20", "0.90 ulp, 0.40",
                          "2", "", "1", "", "", "1", "1"]
         assert "EXCEEDS torch:eager on mse_loss/float32/a" in out
@@ -134,3 +135,13 @@ def test_bad_use_of_diff_is_one_line_and_status_2(
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_a_note_stays_in_its_block(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+                                   tmp_path: Path) -> None:
+    old = _file(tmp_path / "old", _record(output=WITHIN))
+    new = _file(tmp_path / "new", dataclasses.replace(_record(output=EXCEEDS), note="```\n@everyone closes #1"))
+    assert _diff(monkeypatch, old, new, "--format", "markdown") == 1
+    text = capsys.readouterr().out
+    assert text.count("\n````") == 2
+    assert text.index("\n````") < text.index("@everyone") < text.rindex("\n````")

@@ -24,6 +24,7 @@ from oracle.executors import ExecutorError
 from oracle.journal import Journal
 from oracle.records import Record
 from oracle.targets import TargetError
+from tests.kept import nothing_kept
 
 TARGETS = ["reference", "torch:eager"]
 has_dask = pytest.mark.skipif(importlib.util.find_spec("distributed") is None,
@@ -111,6 +112,30 @@ def test_a_worker_with_other_versions_is_refused(cases: list[Case], monkeypatch:
         list(records)
 
 
+def test_a_worker_with_other_source_is_refused(cases: list[Case], monkeypatch: pytest.MonkeyPatch) -> None:
+    executor, mine = _Reversed(), run.judged_by()
+    records = run.audit(cases, ["reference"], executor=executor)
+    monkeypatch.setattr(executor, "work", lambda: (
+        monkeypatch.setattr(run, "judged_by", lambda: {**mine, "source": "edited"}), _Reversed.work(executor)))
+    with pytest.raises(TargetError, match=rf"a worker on .* has source edited instead of {mine['source']}"):
+        list(records)
+
+
+def test_a_run_that_keeps_nothing_does_so_wherever_it_works(
+        cases: list[Case], alone: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with nothing_kept(tmp_path, monkeypatch):
+        executor = _Reversed()
+        monkeypatch.setenv(store.VARIABLE, store.OFF)
+        records = run.audit(cases, TARGETS, executor=executor)
+        monkeypatch.setattr(executor, "work", lambda: (
+            monkeypatch.setenv(store.VARIABLE, str(tmp_path)), _Reversed.work(executor)))
+        assert [r.to_json() for r in records] == alone
+        assert os.environ[store.VARIABLE] == str(tmp_path)
+        kept = store.current()
+        assert kept is not None
+        assert len(kept) == 0
+
+
 @pytest.mark.parametrize(("url", "message"), [
     ("spark://a:1", "unknown executor 'spark://a:1'; needed is dask://host:port"),
     ("localhost:8786", "unknown executor 'localhost:8786'"),
@@ -123,11 +148,13 @@ def test_an_executor_that_is_not_there_is_one_line(
         url: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
         tmp_path: Path) -> None:
     monkeypatch.setattr(executors, "TIMEOUT", 1)
+    (tmp_path / "records.jsonl").write_text("of an earlier run")
     assert _oracle(monkeypatch, "audit", "ones_", "--target", "reference", "--executor", url, "--out",
                    str(tmp_path)) == 2
     err = capsys.readouterr().err
     assert err.startswith(f"oracle: {message}")
     assert err.count("\n") == 1
+    assert (tmp_path / "records.jsonl").read_text() == "of an earlier run"
 
 
 def test_without_dask_the_reason_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,8 +97,8 @@ def test_other_waivers_and_other_sources_ask_again(monkeypatch: pytest.MonkeyPat
     with pytest.raises(AssertionError, match="done again"):
         _audit()
     monkeypatch.setattr(waivers, "load", lambda: shipped)
-    source = store.source
-    monkeypatch.setattr(store, "source", lambda *modules: source(*modules) + "changed")
+    source = run.source
+    monkeypatch.setattr(run, "source", lambda *modules: source(*modules) + "changed")
     with pytest.raises(AssertionError, match="done again"):
         _audit()
 
@@ -127,6 +127,28 @@ def test_what_the_references_follow_from(monkeypatch: pytest.MonkeyPatch) -> Non
     assert targets.follows_from(known.name, mse) != before
     monkeypatch.undo()
     numpy_reference._arithmetic.cache_clear()
+
+
+def test_what_the_c_library_gives_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    numpy_reference._arithmetic.cache_clear()
+    before = numpy_reference._arithmetic()
+    exp, *others = numpy_reference._FUNCTIONS
+
+    def another(x: np.ndarray[Any, Any]) -> Any:
+        return np.where(np.arange(x.size) == 7, np.nextafter(exp(x), x.dtype.type(0)), exp(x))
+
+    monkeypatch.setattr(numpy_reference, "_FUNCTIONS", (another, *others))
+    numpy_reference._arithmetic.cache_clear()
+    assert numpy_reference._arithmetic() != before
+    monkeypatch.undo()
+    numpy_reference._arithmetic.cache_clear()
+
+
+def test_a_failure_that_passes_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(numpy_reference, "answers", _refuse)
+        assert all('"crashed"' in line for line in _audit(["reference"]))
+    assert not any('"crashed"' in line for line in _audit(["reference"]))
 
 
 def test_a_digest_tells_answers_apart() -> None:

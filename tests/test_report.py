@@ -23,13 +23,14 @@ import pytest
 
 from oracle.cases import Case, parse, select
 from oracle.cli import main
+from oracle.compare import Finding, Verdict
 from oracle.dialects import DIALECTS
 from oracle.evaluate import FLOATS, Outputs, evaluate
-from oracle.records import Record, header
+from oracle.records import Record, header, summarized
 from oracle.report import causes, defects, densities, digest, figures, formula, html, junit, markdown, timings
 from oracle.report.digest import Digest
 from oracle.run import run_case
-from oracle.targets import Target, load
+from oracle.targets import Target, load, numpy_reference
 from oracle.waivers import load as load_waivers
 from reference import registry
 from reference.spec import Spec
@@ -621,7 +622,9 @@ def _damaged(**changes: Any) -> str:
     (_damaged(verdict="great"), "line 2: damaged record"), (_damaged(got="0xzz"), "line 2: damaged record"),
     (_damaged(bound=3), "line 2: damaged record"), (_damaged(truth=[]), "line 2: damaged record"),
     (_damaged(waiver=3), "line 2: damaged record"), (_damaged(index=["a"]), "line 2: damaged record"),
-    (_damaged(more=1), "line 2: damaged record"),
+    (_damaged(more=1), "line 2: damaged record"), (_damaged(ulp=math.nan), "line 2: damaged record"),
+    (_damaged(verdict="within", share="inf"), "line 2: damaged record"),
+    (_damaged().replace('"machine": {', '"machine": null, "was": {'), "is not a record file of this version"),
     (_damaged(op=["x"]), "line 2: damaged record"), (_damaged(outputs={"a": ["exact", "b", 1]}), "line 2: damaged")])
 @pytest.mark.parametrize("command", ["report", "defects"])
 def test_a_file_that_cannot_be_shown_is_one_line(
@@ -634,6 +637,31 @@ def test_a_file_that_cannot_be_shown_is_one_line(
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_half_a_character_is_shown_as_its_number(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file name that is no UTF-8 comes as one, in the message of an error."""
+    (tmp_path / "records.jsonl").write_text(_damaged(note="\udcff"))
+    for form, ending in (("html", "html"), ("markdown", "md"), ("junit", "xml")):
+        assert _run(monkeypatch, "report", str(tmp_path), "--format", form) == 0
+        assert (tmp_path / f"report.{ending}").read_text(encoding="utf-8")
+    finding = Finding("output", Verdict.CRASHED, note="no file \udcff")
+    assert summarized("a", "b", "c", "d", [finding]).note == "no file \\udcff"
+
+
+def test_a_case_on_which_the_reference_fails_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(case: Case) -> Outputs:
+        raise ZeroDivisionError
+
+    folder = runs.write(tmp_path, [runs.disagreement("mse_loss/float32/default", "torch:eager")])
+    monkeypatch.setattr(numpy_reference, "answers", fail)
+    assert _run(monkeypatch, "report", str(folder)) == 0
+
+
+def test_a_folder_without_benchmarks_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = runs.write(tmp_path, small().records)
+    (tmp_path / timings.FOLDER).mkdir()
+    assert _run(monkeypatch, "report", str(folder)) == 0
 
 
 def test_bad_places_are_one_line(

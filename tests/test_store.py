@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oracle import cases, packing, run, store
+from oracle import cases, packing, run, sources, store
 from oracle.cases import parse
+from oracle.sources import source
 from oracle.truth import Truth, prove
 from reference import registry
 from tests.kept import forget, nothing_kept
@@ -87,32 +88,45 @@ def test_nothing_is_kept_where_it_is_off(folder: Path, monkeypatch: pytest.Monke
 
 def test_another_source_is_another_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     """One character in the op, in a primitive it imports, or in the balls: each asks for something else."""
-    module, text = registry.get("cross_entropy").implementation.__module__, store._text
-    plain = store.source(module, "oracle.truth")
+    module, text = registry.get("cross_entropy").implementation.__module__, sources._text
+    plain = source(module, "oracle.truth")
     others = set()
     for changed in (module, "reference.numerics", "reference.losses._classes", "oracle.ball", "oracle.evaluate",
                     "oracle.cases"):
-        store.source.cache_clear()
-        monkeypatch.setattr(store, "_text", lambda name, changed=changed: text(name) + "#" * (name == changed))
-        others.add(store.source(module, "oracle.truth"))
-    store.source.cache_clear()
-    monkeypatch.setattr(store, "_text", lambda name: text(name) + "#" * (name == "reference.optim.adam"))
-    assert store.source(module, "oracle.truth") == plain  # another op is no matter
-    store.source.cache_clear()
+        source.cache_clear()
+        monkeypatch.setattr(sources, "_text", lambda name, changed=changed: text(name) + "#" * (name == changed))
+        others.add(source(module, "oracle.truth"))
+    source.cache_clear()
+    monkeypatch.setattr(sources, "_text", lambda name: text(name) + "#" * (name == "reference.optim.adam"))
+    assert source(module, "oracle.truth") == plain  # another op is no matter
+    source.cache_clear()
     assert len({plain, *others}) == 7
+
+
+def test_a_file_that_is_edited_is_not_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A digest is of what was there when the process began, whenever it is asked for."""
+    before = source("reference.losses.mse", "oracle.run")
+    source.cache_clear()
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: "edited")
+    assert source("reference.losses.mse", "oracle.run") == before
+    edited, _ = sources._read()
+    assert edited["reference.losses.mse"] == "edited"
+
+
+def test_what_is_taken_from_a_package_is_of_the_module_that_has_it() -> None:
+    assert "reference.optim._sparse" in sources.closure("oracle.cases")
+    assert "reference.optim.adam" not in sources.closure("oracle.cases")
+    assert {"reference.init.normal_init", "reference.init.zeros_init"} <= sources.closure("oracle.dialects")
+    assert {"oracle.dialects.adam", "oracle.targets"} <= sources.closure("oracle.run")
+    assert "oracle.checking" not in sources.closure("oracle.run")
 
 
 @pytest.mark.parametrize("name", sorted({spec.implementation.__module__ for spec in registry.specs().values()}))
 def test_all_that_an_op_imports_is_seen(name: str) -> None:
     """What its module holds of other modules was imported from there."""
-    found: set[str] = set()
-    left = [name]
-    while left:
-        new = store._imports(left.pop()) - found
-        found |= new
-        left += new
+    found = sources.closure(name)
     used = {str(getattr(value, "__module__", "")) for value in vars(sys.modules[name]).values()}
-    assert {module for module in used if module.startswith("reference.")} - {name} <= found
+    assert {module for module in used if module.startswith("reference.")} <= found
 
 
 def test_a_damaged_entry_is_no_entry(folder: Path) -> None:
@@ -123,6 +137,46 @@ def test_a_damaged_entry_is_no_entry(folder: Path) -> None:
         file.execute("UPDATE kept SET value = ?", (value[:-1] + bytes([value[-1] ^ 1]),))
     file.close()
     assert _same(run.truth_of(parse(CASES[0])), truths)
+
+
+def test_an_entry_under_anothers_key_is_no_entry(tmp_path: Path) -> None:
+    kept = store.Store(tmp_path / "kept.sqlite")
+    kept.put(b"one", "a")
+    kept.put(b"two", "b")
+    assert kept._file is not None
+    kept._file.execute("UPDATE kept SET key = CASE key WHEN ? THEN x'00' ELSE ? END", [store._digest("a")] * 2)
+    assert [kept.get(asked) for asked in "ab"] == [None, None]
+
+
+def test_a_file_that_is_damaged_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "kept.sqlite"
+    kept = store.Store(path)
+    for i in range(2000):
+        kept.put(b"x" * 100, str(i))
+    kept.close()
+    data = path.read_bytes()
+    path.write_bytes(data[:8192] + b"\xff" * (len(data) - 8192))
+    for found in (None, b"new"):
+        kept = store.Store(path)
+        assert kept.get("7") == found
+        kept.put(b"new", "7")
+        kept.close()
+
+
+def test_a_file_that_another_holds_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "kept.sqlite"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("CREATE TABLE mine (a)")
+    other.execute("PRAGMA locking_mode=EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda path, timeout, **more: connect(path, timeout=0.1, **more))
+    kept = store.Store(path)
+    kept.put(b"one", "a")
+    assert kept.get("a") is None
+    other.execute("COMMIT")
+    assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("mine",)]
+    other.close()
 
 
 @pytest.mark.parametrize("there", [b"not a database " * 100, b""])

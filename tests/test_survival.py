@@ -86,7 +86,7 @@ def test_killed_twenty_times_and_resumed_the_file_is_that_of_an_undisturbed_run(
         before = path.stat().st_size if path.exists() else 0
         child = os.fork()
         if child == 0:
-            monkeypatch.setattr(journal, "_open", lambda path, mode, budget=budget: _Deadly(opened(path, mode), budget))
+            monkeypatch.setattr(journal, "_open", lambda path, budget=budget: _Deadly(opened(path), budget))
             with contextlib.suppress(BaseException):
                 go(path)
             os._exit(0)
@@ -129,7 +129,7 @@ def test_a_full_disk_is_one_line_and_what_is_there_is_gone_on_with(
 
     path = tmp_path / "records.jsonl"
     opened = journal._open
-    monkeypatch.setattr(journal, "_open", lambda path, mode: Full(opened(path, mode), 5000))
+    monkeypatch.setattr(journal, "_open", lambda path: Full(opened(path), 5000))
     with pytest.raises(JournalError, match=r"cannot write to .*records\.jsonl: No space left on device; .*--resume"):
         go(path)
     assert path.stat().st_size == 5000
@@ -273,3 +273,28 @@ def test_a_journal_writes_lines_whole(tmp_path: Path) -> None:
     slow = Slow()
     Journal(tmp_path / "x", slow).write("a line")  # type: ignore[arg-type]
     assert slow.data == b"a line\n"
+
+
+def test_a_run_with_other_source_or_waivers_is_not_gone_on_with(
+        tmp_path: Path, oracle: Callable[..., int], capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["audit", "ones_", "--target", "reference", "-j", "1", "--out", str(tmp_path)]
+    assert oracle(*command) == 0
+    now = dict(run.judged_by())
+    for key in ("source", "waivers"):
+        monkeypatch.setattr(run, "judged_by", lambda key=key: now | {key: "another"})
+        assert oracle(*command, "--resume") == 2
+        assert f"{key} was {now[key]}, is another\n" in capsys.readouterr().err
+
+
+def test_a_file_has_one_writer(tmp_path: Path, oracle: Callable[..., int], capsys: pytest.CaptureFixture[str],
+                               cases: list[Case], targets: list[Target]) -> None:
+    path, head = tmp_path / "records.jsonl", header(COMMAND, "cpu", cases, [t.name for t in targets])
+    with journal.start(path, head):
+        before = path.read_bytes()
+        for resume in ((), ("--resume",)):
+            assert oracle("audit", "ones_", "--target", "reference", "-j", "1", "--out", str(tmp_path), *resume) == 2
+            assert capsys.readouterr().err == (f"oracle: another run is writing to {path}; wait for its end, or choose "
+                                               "another folder with --out\n")
+        assert path.read_bytes() == before
+    journal.start(path, head).__exit__()

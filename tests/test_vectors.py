@@ -260,6 +260,12 @@ def test_bad_use_is_one_line_and_status_2(
         (damaged / "SGD.json").write_text(text)
         (damaged / "SGD.safetensors").write_bytes((folder / "SGD.safetensors").read_bytes())
         assert "has no vectors of this version" in message("verify", damaged, good)
+    document = _document(folder, "SGD")
+    for changes in ({"dtype": "float8"}, {"bound": document["cases"][0]["outputs"]["param[0]"]["scale"]}):
+        case = document["cases"][0]
+        outputs = case["outputs"] | {"param[0]": case["outputs"]["param[0]"] | changes}
+        (damaged / "SGD.json").write_text(json.dumps(document | {"cases": [case | {"outputs": outputs}]}))
+        assert "has no vectors of this version" in message("verify", damaged, good)
 
 
 def test_without_safetensors_the_reason_is_one_line(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -112,6 +113,12 @@ def test_a_waiver_that_nothing_needed_is_stale(tmp_path: Path) -> None:
     assert stale(waivers_, set(), shipped, everything, ["reference"]) == [], "its target did not run"
     assert stale(waivers_, set(), shipped, {shipped[0]}, ["torch:eager"]) == [], "one of its cases did not run"
     assert stale(waivers_, set(), shipped[2:], everything, ["torch:eager"]) == [], "it is of no case of this kind"
+    both = ["torch:eager", "torch:module"]
+    some = [dataclasses.replace(w, target="torch:*") for w in waivers_]
+    assert stale(some, set(), shipped, everything, both, unasked=both) == some
+    assert stale(some, set(), shipped, everything, both[:1], unasked=both) == [], "the other may need it"
+    one = [dataclasses.replace(w, target="torch:eager") for w in waivers_]
+    assert stale(one, set(), shipped, everything, both[:1], unasked=both) == one, "it is not for the other"
 
 
 class _Cancelling:

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from ..compare import Verdict
 from ..records import Record
+from .markdown import block, code
 from .table import figure, three_lines
 
 __all__ = ["Change", "Difference", "changes", "markdown", "show_diff"]
@@ -181,9 +182,9 @@ def show_diff(old: Mapping[str, Any], new: Mapping[str, Any], differences: Seque
 
 def markdown(old: Mapping[str, Any], new: Mapping[str, Any], differences: Sequence[Difference]) -> str:
     """The same in Markdown, for an issue or the summary of a job."""
-    heads = [f"- {line.replace('|', chr(92) + '|')}" for line in _heads(old, new)]
-    rows = [f"| {' | '.join(row)} |" for row in _rows(differences)]
+    heads = [f"- {code(line)}" for line in _heads(old, new)]
+    rows = [f"| {' | '.join((code(op), code(target), *cells))} |" for op, target, *cells in _rows(differences)]
     table = [f"| {' | '.join(_COLUMNS)} |", f"|{' --- |' * len(_COLUMNS)}", *rows] if rows else []
     broken, counts = _tails(differences)
-    details = ["```text", *broken, "```"] if broken else []
+    details = [block("\n".join(broken), "text")] if broken else []
     return "\n".join([*heads, "", *table, "", *details, "", counts])

@@ -14,18 +14,13 @@ from reference import registry
 from reference.spec import DTYPES, Spec
 
 from ..compare import Verdict
-from ..records import Record, read_records
+from ..records import Record, closest, read_records
 from ..waivers import Waiver, load
 
-__all__ = ["KINDS", "Cell", "Digest", "Group", "number", "read", "sound", "where"]
+__all__ = ["KINDS", "Cell", "Digest", "Group", "number", "read", "where"]
 
 #: Kinds of op, as headings; an op that this version does not know is of none of them.
 KINDS = {"loss": "Losses", "optim": "Optimizers", "init": "Initializers", "unknown": "Unknown to this version"}
-
-
-def sound(record: Record) -> bool:
-    """Did the bound accept it?"""
-    return record.verdict in (Verdict.EXACT, Verdict.WITHIN)
 
 
 def number(value: str | None) -> float | None:
@@ -190,7 +185,7 @@ def _cells(records: Iterable[Record], dtype: Callable[[Record], str]) -> dict[tu
     for r in records:
         piles.setdefault((r.op, r.target, dtype(r)), []).append(r)
     return {key: Cell(*key, Counter(r.verdict for r in pile if not r.waiver), sum(bool(r.waiver) for r in pile),
-                      max(filter(sound, pile), key=lambda r: (r.share, r.ulp), default=None))
+                      closest(pile))
             for key, pile in piles.items()}
 
 
@@ -201,5 +196,4 @@ def read(path: Path) -> Digest:
         ValueError: no record file, or a damaged one; the message says which line.
         OSError: it cannot be read.
     """
-    file = path / "records.jsonl" if path.is_dir() else path
-    return Digest(*read_records(file))
+    return Digest(*read_records(path))

@@ -14,6 +14,7 @@ from ..cases import Case, parse
 from ..diagnosis import floats
 from ..evaluate import Outputs
 from ..records import Record
+from ..run import answer
 from ..targets import Target, TargetError, Unsupported, load
 from .digest import Group, number
 from .explain import shown_inputs
@@ -110,8 +111,7 @@ def target_of(name: str, device: str) -> Target:
 
 def _reference(record: Record, case: Case) -> float | None:
     """What the reference gives for the element that decided."""
-    outputs = target_of("reference", "cpu").run(case)
-    return element(outputs, record)
+    return element(answer(case, target_of("reference", "cpu"))[0], record)
 
 
 def element(outputs: Outputs, record: Record) -> float | None:

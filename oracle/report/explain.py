@@ -15,7 +15,6 @@ from ..compare import Verdict, compare
 from ..run import run_case, truth_of
 from ..targets import Target, Unsupported
 from ..truth import SLACK, Truth
-from ..ulp import spacing
 from ..waivers import load
 from .script import reproduce
 from .table import figure, three_lines
@@ -98,14 +97,14 @@ def _answers(case: Case, targets: Sequence[Target]) -> Iterator[str]:
             yield f"  has to equal {truth.hi.tolist()}; " + "; ".join(
                 f"{who} {got[name].tolist()}" for who, got in answers.items() if name in got)
             continue
-        yield from _elements(name, truth, answers, case.dtype)
+        yield from _elements(name, truth, answers)
 
 
-def _elements(name: str, truth: Truth, answers: Mapping[str, Mapping[str, Array]], dtype: str) -> Iterator[str]:
+def _elements(name: str, truth: Truth, answers: Mapping[str, Mapping[str, Array]]) -> Iterator[str]:
     if truth.hi.size == 0:
         yield "  empty"
         return
-    digits = {53: 17, 24: 9, 11: 5, 8: 4}[FORMATS[dtype].bits]  # enough to tell any two apart
+    digits = {53: 17, 24: 9, 11: 5, 8: 4}[FORMATS[truth.dtype].bits]  # enough to tell any two apart
     given = {who: got[name].astype(np.float64) for who, got in answers.items()
              if name in got and got[name].shape == truth.hi.shape}
     with np.errstate(all="ignore"):
@@ -117,7 +116,7 @@ def _elements(name: str, truth: Truth, answers: Mapping[str, Mapping[str, Array]
     yield f"\n| {' | '.join(columns)} |\n|{' --- |' * len(columns)}"
     for flat in chosen:
         index = tuple(int(i) for i in np.unravel_index(flat, truth.hi.shape))
-        unit = float(spacing(truth.hi[index], dtype))
+        unit = float(truth.unit[index])
         cells = [str(list(index)), repr(float(truth.hi[index])), f"{figure(float(truth.bound[index]) / unit)} ulp",
                  *(f"{float(value[index]):.{digits}g} ({figure(float(errors[who][index]) / unit)} ulp)"
                    for who, value in given.items())]

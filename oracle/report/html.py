@@ -29,7 +29,7 @@ from ..targets import TargetError
 from . import densities, figures
 from .causes import Cause, causes
 from .defects import Defect
-from .digest import KINDS, Cell, Digest, Group, sound, where
+from .digest import KINDS, Cell, Digest, Group, where
 from .examples import Example, examples, magnitude, rebuilt, target_of
 from .formula import Description, describe
 from .speed import of_op, place, speed
@@ -173,7 +173,7 @@ def _scatter(by_target: Mapping[str, Sequence[Record]]) -> Figure | None:
             magnitudes[case_id] = magnitude(case)
     if not any(magnitudes.values()):
         return None
-    series = {target: [(magnitudes[r.case], r.ulp) for r in records if r.case in magnitudes and sound(r)]
+    series = {target: [(magnitudes[r.case], r.ulp) for r in records if r.case in magnitudes and r.sound]
               for target, records in by_target.items()}
     marked = [(magnitudes[r.case], r.ulp) for records in by_target.values() for r in records
               if r.case in magnitudes and Verdict(r.verdict).disagrees]
@@ -196,7 +196,7 @@ def _drift(by_target: Mapping[str, Sequence[Record]]) -> Figure | None:
         for r in records:
             case = _options(r.case)
             found = [ulp for name, (_, ulp, _) in r.outputs.items() if name.startswith("param[") and ulp < math.inf]
-            if "steps" in case and sound(r) and found:
+            if "steps" in case and r.sound and found:
                 errors.setdefault(float(case["steps"]), []).append(max(found))
         series[target] = [(steps, median(found)) for steps, found in sorted(errors.items())]
     if not any(series.values()):
@@ -225,7 +225,7 @@ def _causes(digest: Digest, group: Group, device: str) -> list[Cause]:
         target = target_of(name, device)
     except TargetError:
         return []
-    return causes(group.records, [r for r in digest.by_op[op] if r.target == name and sound(r)], target)
+    return causes(group.records, [r for r in digest.by_op[op] if r.target == name and r.sound], target)
 
 
 def _group(group: Group, why: Sequence[Cause], shown: Sequence[Example], budget: int) -> GroupView:

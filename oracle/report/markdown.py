@@ -15,7 +15,7 @@ from .digest import Cell, Digest, Group
 from .examples import Example, examples
 from .table import figure, three_lines
 
-__all__ = ["LIMIT", "code", "defects_page", "render"]
+__all__ = ["LIMIT", "block", "code", "defects_page", "render"]
 
 LIMIT = 60_000  #: characters of a page
 
@@ -53,7 +53,8 @@ def code(text: str) -> str:
     return f"{fence}{pad}{' '.join(text.split())}{pad}{fence}".replace("|", "\\|")
 
 
-def _block(text: str, language: str = "") -> str:
+def block(text: str, language: str = "") -> str:
+    """A code block that nothing in it can end."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     body = text.rstrip("\n")
     return f"{fence}{language}\n{body}\n{fence}"
@@ -88,11 +89,11 @@ def _failures(digest: Digest) -> Iterator[str]:
 
 
 def _example(e: Example) -> str:
-    parts = [_block("\n".join(three_lines(e.record)))]
+    parts = [block("\n".join(three_lines(e.record)))]
     if e.reference is not None and e.truth is not None:
         parts.append(f"The reference gives {code(f'{e.reference:.9g}')}, exact is {code(f'{e.truth:.9g}')}.")
     if e.script:
-        parts.append(f"<details><summary>Script</summary>\n\n{_block(e.script, 'python')}\n\n</details>")
+        parts.append(f"<details><summary>Script</summary>\n\n{block(e.script, 'python')}\n\n</details>")
     return "\n\n".join(parts) + "\n"
 
 
@@ -128,7 +129,7 @@ def _run(digest: Digest) -> str:
     facts = {"device": head.get("device", ""), **head.get("machine", {}), **head.get("versions", {})}
     unsure = f"Not decided, or within a bound too wide to say anything: {len(digest.unsure):,}.\n\n"
     return (f"\n## The run\n\n{unsure if digest.unsure else ''}"
-            f"{_block(shlex.join(map(str, head.get('command', []))), 'console')}\n\n"
+            f"{block(shlex.join(map(str, head.get('command', []))), 'console')}\n\n"
             + ", ".join(f"{name} {code(str(value))}" for name, value in facts.items()))
 
 

@@ -8,7 +8,7 @@ ops, parameters and numbers of cases to the registry.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,8 +16,7 @@ from reference import registry
 from reference.spec import DTYPES
 
 from ..cases import cases
-from ..compare import Verdict
-from ..records import Record, read_records
+from ..records import Record, closest, read_records
 from .table import figure
 
 __all__ = ["END", "START", "replace", "rows", "summary"]
@@ -34,15 +33,14 @@ def rows() -> list[tuple[str, str, str]]:
 
 def summary(records: Iterable[Record]) -> str:
     """The table in Markdown: for each storage type the error of torch that takes the largest share of its bound."""
-    worst: dict[tuple[str, str], Record] = {}
+    piles: dict[tuple[str, str], list[Record]] = {}
     for r in records:
-        if r.target.startswith("torch:") and r.verdict in (Verdict.EXACT, Verdict.WITHIN):
-            known = worst.setdefault((r.op, r.dtype), r)
-            worst[r.op, r.dtype] = max(known, r, key=lambda record: (record.share, record.ulp))
+        if r.target.startswith("torch:"):
+            piles.setdefault((r.op, r.dtype), []).append(r)
     lines = [f"| op | parameters | cases | {' | '.join(DTYPES)} |", f"|{' --- |' * (3 + len(DTYPES))}"]
     for name, (op, parameters, count) in zip(registry.specs(), rows(), strict=True):
-        figures = [f"{figure(found.ulp)} ulp, {figure(found.share)}" if (found := worst.get((name, dtype))) else "-"
-                   for dtype in DTYPES]
+        worst = (closest(piles.get((name, dtype), ())) for dtype in DTYPES)
+        figures = [f"{figure(found.ulp)} ulp, {figure(found.share)}" if found else "-" for found in worst]
         lines.append(f"| {op} | {parameters} | {count} | {' | '.join(figures)} |")
     return "\n".join(lines)
 
@@ -61,10 +59,13 @@ def replace(text: str, table: str, start: str = START, end: str = END) -> str:
 
 
 if __name__ == "__main__":
-    records = Path(sys.argv[1])
-    table = summary(read_records(records / "records.jsonl" if records.is_dir() else records)[1])
-    if len(sys.argv) > 2:
-        path = Path(sys.argv[2])
-        path.write_text(replace(path.read_text(encoding="utf-8"), table), encoding="utf-8")
+    parser = argparse.ArgumentParser(prog="python -m oracle.report.summary", description=__doc__.splitlines()[0],
+                                     epilog="Example: python -m oracle.report.summary oracle-results README.md")
+    parser.add_argument("run", type=Path, help="folder of oracle audit")
+    parser.add_argument("file", type=Path, nargs="?", help="where the table is to be replaced; else it is printed")
+    options = parser.parse_args()
+    table = summary(read_records(options.run)[1])
+    if options.file:
+        options.file.write_text(replace(options.file.read_text(encoding="utf-8"), table), encoding="utf-8")
     else:
         print(table)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..cases import parse
-from ..compare import Tally
+from ..compare import Tally, Verdict
 from ..records import Record
 from .table import counts, figure
 
@@ -55,7 +55,7 @@ def sweep_table(records: Sequence[Record]) -> Table:
                  "elements not accepted"):
         table.add_column(name, overflow="fold", justify="right" if name in ("evaluations", "worst ULP") else "left")
     for key, row in rows.items():
-        others = ", ".join(f"{n} {v}" for v, n in row.verdicts.items() if v not in ("exact", "within"))
+        others = ", ".join(f"{n} {v}" for v, n in row.verdicts.items() if not Verdict(v).sound)
         table.add_row(*key, str(row.inputs), figure(row.ulp[0]), row.ulp[1], figure(row.share[0]), row.share[1], others)
     return table
 

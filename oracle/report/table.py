@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..compare import Verdict
-from ..records import Record
+from ..records import Record, closest
 
 __all__ = ["cell", "counts", "disagreements", "figure", "show", "table"]
 
@@ -32,8 +32,7 @@ def cell(records: Sequence[Record]) -> Text:
     """
     if not records:
         return Text("")
-    sound = [r for r in records if r.verdict in (Verdict.EXACT, Verdict.WITHIN)]
-    worst = max(sound, key=lambda r: (r.share, r.ulp), default=None)
+    worst = closest(records)
     text = Text(f"{figure(worst.ulp)} ulp, {figure(worst.share)}" if worst else "-")
     if failing := sum(r.fails for r in records):
         text.append(f"  {failing} wrong", style="bold red")

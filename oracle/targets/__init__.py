@@ -18,8 +18,8 @@ from reference.spec import Spec
 from ..cases import Case
 from ..evaluate import Outputs
 
-__all__ = ["FRAMEWORKS", "Target", "TargetError", "Unsupported", "follows_from", "load", "modules",
-           "paths"]
+__all__ = ["FRAMEWORKS", "Target", "TargetError", "Unsupported", "follows_from", "load", "modules", "paths",
+           "unasked"]
 
 #: Framework -> module of this package.
 FRAMEWORKS = {"reference": "numpy_reference", "torch": "pytorch", "optax": "optax_jax", "keras": "keras3"}
@@ -78,6 +78,11 @@ def modules(names: Sequence[str]) -> list[str]:
     """The modules of the frameworks of these targets; names without one are left out."""
     frameworks = dict.fromkeys(name.partition(":")[0] for name in names)
     return [f"{__name__}.{FRAMEWORKS[framework]}" for framework in frameworks if framework in FRAMEWORKS]
+
+
+def unasked(names: Sequence[str], device: str = "cpu") -> list[str]:
+    """The names of all targets that an audit takes of the frameworks of these."""
+    return [target.name for target in load(list(dict.fromkeys(name.partition(":")[0] for name in names)), device)]
 
 
 def paths(names: Sequence[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from functools import cache
 
 import numpy as np
@@ -12,6 +13,7 @@ from reference.spec import Spec
 from .. import store
 from ..cases import Case
 from ..evaluate import Outputs, answers
+from ..sources import source
 from . import Target, Unsupported
 
 __all__ = ["VARIANTS", "default", "follows_from", "make"]
@@ -45,12 +47,22 @@ def make(variant: str, device: str) -> Target:
 
 def follows_from(spec: Spec) -> str:
     """Source and versions, and what NumPy computes with on this machine."""
-    return f"{store.source(spec.implementation.__module__, __name__)} {_arithmetic()}"
+    return f"{source(spec.implementation.__module__, __name__)} {_arithmetic()}"
 
 
 @cache
 def _arithmetic() -> str:
-    """A digest of versions, of the kernels that NumPy has chosen for this CPU, and of what else can choose some."""
-    chosen = {name: value for name, value in os.environ.items() if name.startswith(("NPY_", "OPENBLAS_", "MKL_"))}
-    said = (store.versions(), store.processor(), np.lib.introspect.opt_func_info(), sorted(chosen.items()))
-    return store.digest(repr(said))
+    """A digest of versions, of the kernels that NumPy has chosen for this CPU, and of what else can choose some.
+
+    Of NumPy's functions some are the C library's, which has kernels of its own: what they give says more than its name.
+    """
+    chosen = {name: value for name, value in os.environ.items()
+              if name.startswith(("NPY_", "OPENBLAS_", "MKL_", "GLIBC_"))}
+    given = [function(x).tobytes().hex() for function in _FUNCTIONS for x in (_NUMBERS, _NUMBERS.astype(np.float32))]
+    return store.digest(repr((store.versions(), store.processor(), platform.libc_ver(), sorted(chosen.items()),
+                              np.lib.introspect.opt_func_info(), given)))
+
+
+_NUMBERS = np.geomspace(1e-6, 80.0, 400)
+_FUNCTIONS = (np.exp, np.expm1, np.log, np.log1p, np.sqrt, np.tanh, np.sin, np.cos, np.tan, np.arctan,
+              lambda x: x ** x.dtype.type(0.7), lambda x: x.reshape(20, 20) @ x.reshape(20, 20))
