@@ -147,7 +147,8 @@ def fma(x: Array, y: Array, z: Array) -> Array:
 
     Float32 computes in float64, with the sum rounded to odd where rounding twice could matter: where it
     lies between two float32 numbers, or is subnormal there. Float64 splits product and sums without
-    error and rounds the rest to odd, which is proven to be right while nothing over- or underflows.
+    error and rounds the rest to odd, which is proven to be right while nothing over- or underflows; where
+    something could, it does so with mantissas. A result that underflows to zero keeps its sign.
     Other kinds (longdouble, balls) get the plain expression.
 
     Args:
@@ -173,11 +174,35 @@ def fma(x: Array, y: Array, z: Array) -> Array:
         if midway.any():
             s[midway] = _sum_to_odd(product[midway], np.broadcast_to(z64, s.shape)[midway])
         return np.asarray(s.astype(np.float32))
-    plain = x * y + z
     if x.dtype != np.float64:
-        return plain
-    (p, p_rest), z64 = _two_product(x, y), z.astype(np.float64)
-    s, s_rest = _two_sum(z64, p_rest)
+        return x * y + z
+    fused = np.asarray(np.add(*_two_parts(x, y, z)))
+    rare = ~(np.abs(fused) >= 2.0**-900)  # small, or no number where something has overflowed
+    if rare.any():
+        fused[rare] = _fma_of_any(*(np.broadcast_to(array, fused.shape)[rare] for array in (x, y, z)))
+    return fused
+
+
+def _two_parts(x: Array, y: Array, z: Array) -> tuple[Array, Array]:
+    """Two float64 numbers whose sum rounds as x y + z does, while nothing over- or underflows."""
+    p, p_rest = _two_product(x, y)
+    s, s_rest = _two_sum(z, p_rest)
     t, t_rest = _two_sum(p, s)
-    fused = t + _sum_to_odd(s_rest, t_rest)
-    return np.where(np.isfinite(plain) & np.isfinite(fused), fused, plain)
+    return t, _sum_to_odd(s_rest, t_rest)
+
+
+def _fma_of_any(x: Array, y: Array, z: Array) -> Array:
+    """Fused multiply-add of any float64 numbers: the product is one of mantissas, its exponent is taken from z."""
+    (m, i), (n, j), (_, k) = map(np.frexp, (x, y, z))
+    exponent, product = i + j, m * n
+    z_there = np.ldexp(z, np.clip(-exponent, -300 - k, 300 - k))  # farther off, one of the two is but a sign
+    t, rest = _two_parts(m, n, z_there)
+    fused = t + rest
+    # A subnormal number and the smallest normal one have the same unit, and so has their sum.
+    smallest = np.copysign(np.ldexp(1.0, np.minimum(-1022 - exponent, 400)), fused)
+    s, s_rest = _two_sum(smallest, t)
+    subnormal = np.copysign((s + _sum_to_odd(s_rest, rest)) - smallest, fused)
+    fused = np.ldexp(np.where(np.abs(fused) < np.abs(smallest), subnormal, fused), exponent)
+    plain = np.ldexp(product, np.minimum(exponent, 0)) + z  # of infinities and zeros, or z where z outweighs all
+    usual = (product != 0) & (np.abs(product) < 1) & (np.abs(z_there) < 2.0**290)
+    return np.asarray(np.where(usual, fused, plain))

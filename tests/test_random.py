@@ -290,6 +290,35 @@ def test_fma_rounds_once(dtype: type) -> None:
                 assert error <= abs(exact - Fraction(float(np.nextafter(got, dtype(side)))))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_fma_rounds_subnormal_results_once(dtype: type) -> None:
+    rng, n = np.random.default_rng(2), 3000
+    digits, least = (24, -149) if dtype == np.float32 else (53, -1074)
+    unit, half = Fraction(2) ** least, least // 2
+    x = np.ldexp(rng.uniform(-1, 1, n), half + rng.integers(-3, digits, n)).astype(dtype)
+    tie = rng.random(n) < 0.5  # or a whole number, or zero
+    x[tie] = np.ldexp(np.rint(np.ldexp(x[tie], -half)), half)
+    y = np.ldexp(np.where(tie, rng.choice([0.0, -0.5, 0.5, 1.0], n), rng.uniform(-1, 1, n)), least - half).astype(dtype)
+    for z in (np.zeros(n), -np.zeros(n), np.ldexp(rng.integers(-4, 5, n).astype(dtype), least), -(x * y)):
+        for a, b, c, got in zip(x, y, z.astype(dtype), precision.fma(x, y, z.astype(dtype)), strict=True):
+            exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
+            assert Fraction(float(got)) == round(exact / unit) * unit
+            assert np.signbit(got) == (exact < 0 if exact else np.signbit(a) != np.signbit(b) and np.signbit(c))
+
+
+def test_fma_of_products_that_overflow() -> None:
+    rng, largest = np.random.default_rng(3), np.finfo(np.float64).max
+    x, y = 2.0**1023 * rng.uniform(1, 1.7, 1000), rng.uniform(1, 1.7, 1000)
+    z = -(2.0**1023) * rng.uniform(1.9, 2, 1000)
+    with np.errstate(all="ignore"):
+        for a, b, c, got in zip(x, y, z, precision.fma(x, y, z), strict=True):
+            assert got == float(Fraction(a) * Fraction(b) + Fraction(c))
+        special = np.array([[largest, largest, -np.inf], [largest, 2, -np.inf], [np.inf, 1e-320, 5.0],
+                            [np.inf, 0, 1], [largest, -2, largest], [largest, 2, 0], [1e-320, 1e-320, largest]])
+        np.testing.assert_array_equal(precision.fma(*special.T), [-np.inf, -np.inf, np.inf, np.nan, -largest, np.inf,
+                                                                  largest])
+
+
 MISTAKES = {
     "ragged halves drawn in vain": ("HALF", frozenset(), test_normal, ("bfloat16", 0.0, 1.0)),
     "angle and radius exchanged": ("_normals", lambda work, u, v, log, f=random._normals: f(work, v, u, log),
