@@ -8,6 +8,7 @@ values stands in at least one case.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import hashlib
 import itertools
@@ -365,7 +366,9 @@ def chosen_specs(ops: Iterable[str] = ()) -> list[Spec]:
         elif op in known:
             chosen[op] = known[op]
         else:
-            raise BadCaseError(f"unknown op {op!r}; known are {', '.join([*known, *_KINDS])}")
+            close = difflib.get_close_matches(op, [*known, *_KINDS])
+            raise BadCaseError(f"unknown op {op!r}; " + (f"did you mean {' or '.join(close)}?" if close else
+                                                         f"known are {', '.join([*known, *_KINDS])}"))
     return list((chosen or known).values())
 
 

@@ -191,7 +191,11 @@ def _made(asked: Implementation, name: str) -> Target:
 def _loaded(asked: Implementation) -> Implementation:
     found = {name: load_named(value.place) for name in ("code", "backward")
              if isinstance(value := getattr(asked, name), Named)}
-    return Implementation(**{**vars(asked), **found})
+    whole = Implementation(**{**vars(asked), **found})
+    if not (callable(whole.code) or isinstance(whole.code, tuple) or hasattr(whole.code, "init")):
+        raise TargetError("needed is a function, a class, or a pair of init and update; "
+                          f"{_name(asked.code)} is of type {type(whole.code).__name__}")
+    return whole
 
 
 class Checker:
@@ -288,7 +292,7 @@ class Checker:
         if not self.target.alone:
             yield "not isolated: the implementation has no name by which a new process could find it"
         if self.given_up:
-            yield (f"given up: {DEATHS} cases in a row ended their process, or took all memory")
+            yield (f"given up: {DEATHS} cases in a row ended their process, took all memory or too long")
         if self.target.printed:
             first, text = next(iter(self.target.printed.items()))
             yield f"printed in {len(self.target.printed)} cases; in {first}: {text.strip().splitlines()[:1]}"

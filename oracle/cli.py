@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -28,9 +29,23 @@ Form = Literal["html", "markdown", "junit"]
 ListForm = Literal["html", "markdown"]
 _ENDINGS = {"html": "html", "markdown": "md", "junit": "xml"}
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib import metadata
+
+        typer.echo(f"torch-oracle {metadata.version('torch-oracle')}")
+        raise typer.Exit
+
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
                   help="Judge implementations of torch's losses, optimizers and initializers by proven bounds.\n\n"
                        "Example: oracle audit mse_loss Adam --dtype float32")
+
+
+@app.callback()
+def _options(version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True,
+                                                   help="show the version")] = False) -> None:
+    """What stands before a command."""
 
 
 class UsageError(TyperException):
@@ -78,7 +93,8 @@ def audit(
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="processes; one for each core by "
                                                                          "default")] = None,
     executor: Annotated[str | None, typer.Option(help="where to run instead: dask://host:port")] = None,
-    out: Annotated[Path, typer.Option(help="folder for records.jsonl, or exhaustive.jsonl")] = Path("oracle-results"),
+    out: Annotated[Path, typer.Option(help="folder for records.jsonl, or exhaustive.jsonl; that of the run before "
+                                           "becomes records.previous.jsonl")] = Path("oracle-results"),
     resume: Annotated[bool, typer.Option("--resume", help="go on with the records that are in --out, of the same "
                                                           "command that was interrupted")] = False,
     exhaustive: Annotated[bool, typer.Option("--exhaustive", help="every number of float16 and of bfloat16 through "
@@ -113,7 +129,8 @@ def audit(
         if needed and (jobs or _processes(len(cases))) > 1:
             workers.warm(needed)
         targets = load(names, device)
-        if not any(one.covers(case.spec) for case in cases for one in targets):
+        cases = [case for case in cases if any(one.covers(case.spec) for one in targets)]
+        if not cases:
             raise BadCaseError(f"nothing to run: {', '.join(ops or ['all ops'])} in {', '.join(dtype or ['any type'])} "
                                f"on {', '.join(names)} gives no case")
         records = _recorded(path, cases, targets, device, jobs, executor, resume=resume, elements=exhaustive)
@@ -135,7 +152,8 @@ def audit(
 
 
 @app.command(help="Compare two runs: what got worse, better, new and gone, by op and target.\n\n"
-                  "Exit status 1 when something got worse beyond the bound: a verdict that now disagrees.\n\n"
+                  "Exit status 1 when something got worse beyond the bound, a verdict that now disagrees; or when the "
+                  "new run ended early.\n\n"
                   "Example: oracle diff runs/torch-2.12 runs/torch-2.13 --format markdown")
 def diff(
     old: Annotated[Path, typer.Argument(help="a record file, or the folder of an audit")],
@@ -143,7 +161,7 @@ def diff(
     format: Annotated[str, typer.Option(help="text or markdown")] = "text",
 ) -> None:
     """Two record files."""
-    from .records import read_records
+    from .records import missing, read_records
     from .report.diff import Change, changes, markdown, show_diff
 
     if format not in ("text", "markdown"):
@@ -156,11 +174,16 @@ def diff(
     except ValueError as error:
         raise UsageError(str(error)) from None
     found = changes(before, after)
+    if before and after and not any(d.old and d.new for d in found):
+        raise UsageError("the two runs have no case and target in common")
+    done, wanted = missing(new_head, after)
     if format == "markdown":
         typer.echo(markdown(old_head, new_head, found))
     else:
         show_diff(old_head, new_head, found, _console())
-    raise typer.Exit(1 if any(d.change is Change.BROKEN for d in found) else 0)
+    if done < wanted:
+        typer.echo(f"the new run is incomplete: {done} of {wanted} cases; go on with oracle audit --resume")
+    raise typer.Exit(1 if done < wanted or any(d.change is Change.BROKEN for d in found) else 0)
 
 
 vectors = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
@@ -200,11 +223,14 @@ def export(
 
 
 @vectors.command(help="Judge results: tensors called CASE-ID:OUTPUT in a safetensors file, or a folder of them.\n\n"
-                      "Exit status 0 only without a disagreement; results that are not there are counted.\n\n"
+                      "Exit status 0 only without a disagreement, and with a result for each output unless --partial "
+                      "is given.\n\n"
                       "Example: oracle vectors verify vectors results.safetensors")
 def verify(
     folder: Annotated[Path, typer.Argument(help="what was exported")],
     results: Annotated[Path, typer.Argument(help="a safetensors file or a folder of them")],
+    partial: Annotated[bool, typer.Option("--partial", help="some results are enough: what is missing is counted, and "
+                                                            "no failure")] = False,
 ) -> None:
     """Verdicts on results."""
     from .report.table import show
@@ -219,8 +245,9 @@ def verify(
         raise _without_safetensors(error) from None
     show(records, _console())
     if missing:
-        typer.echo(f"no results for {len(missing)} outputs, such as {missing[0]}")
-    raise typer.Exit(1 if any(record.fails for record in records) else 0)
+        ops = ", ".join(dict.fromkeys(name.partition("/")[0] for name in missing))
+        typer.echo(f"no results for {len(missing)} outputs of {ops}, such as {missing[0]}")
+    raise typer.Exit(1 if (missing and not partial) or any(record.fails for record in records) else 0)
 
 
 def _without_safetensors(error: ModuleNotFoundError) -> Exception:
@@ -245,9 +272,12 @@ def explain(
 
     try:
         case = parse(case_id)
-        targets = [t for t in load(["reference", *(target or ["torch:eager"])], device) if t.covers(case.spec)]
+        wanted = load(["reference", *(target or ["torch:eager"])], device)
     except (BadCaseError, TargetError) as error:
         raise UsageError(str(error)) from None
+    targets = [one for one in wanted if one.covers(case.spec)]
+    if target and (others := [one.name for one in wanted if one not in targets]):
+        raise UsageError(f"{others[0]} has no meaning for {case.spec.name}")
     typer.echo(explanation(case, targets))
 
 
@@ -408,8 +438,8 @@ def check(
     stream: Annotated[bool | None, typer.Option("--stream/--no-stream", help="are an initializer's numbers to be "
                       "torch's, or only distributed like them? By default the first for torch alone")] = None,
     all_: Annotated[bool, typer.Option("--all", help="every shipped case, not those that tell most")] = False,
-    timeout: Annotated[float, typer.Option(min=0.0, help="seconds for a case")] = 30.0,
-    memory: Annotated[float, typer.Option(min=0.0, help="GiB that the implementation may take")] = 4.0,
+    timeout: Annotated[float, typer.Option(min=0.01, help="seconds for a case")] = 30.0,
+    memory: Annotated[float, typer.Option(min=0.01, help="GiB that the implementation may take")] = 4.0,
     out: Annotated[Path | None, typer.Option(help="folder for records.jsonl and report.json")] = None,
     json_: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
 ) -> None:
@@ -553,11 +583,17 @@ def main() -> None:
     gc.set_threshold(100_000)  # records stay: to look through all of them for each thousand costs as much as all else
     try:
         status = app(prog_name="oracle", standalone_mode=False)
+        sys.stdout.flush()
     except TyperException as error:
         typer.echo(f"oracle: {error.format_message()}", err=True)
         status = 2
     except typer.Abort:
         status = 130
+    except OSError as error:  # of standard output, which no command looks after
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left in its buffer
+        if error.errno != errno.EPIPE:
+            typer.echo(f"oracle: cannot write to {error.filename or 'standard output'}: {error.strerror}", err=True)
+        status = 2
     if status == 130:
         typer.echo("oracle: interrupted; records written so far are kept", err=True)
     sys.exit(status)

@@ -175,7 +175,7 @@ def _conditions(failing: Sequence[Case], passing: Sequence[Case]) -> tuple[str, 
     failing one.
     """
     if not passing:
-        return ("in every case",)
+        return ("in every case that could tell",)
     rows = {c: (np.array([c.holds(case) for case in failing]), np.array([c.holds(case) for case in passing]))
             for c in _candidates(failing, passing)}
     pure = []  # conjunctions that no passing case meets, the shortest first

@@ -59,12 +59,17 @@ class Journal:
 
 
 def start(path: Path, header: Header) -> Journal:
-    """A new file, in the place of an old one, with its header.
+    """A new file with its header. One that is there is put aside, as ``records.previous.jsonl``.
 
     Raises:
         JournalError: it cannot be written, or another run is at it.
     """
-    return _begun(path, _open(path), header)
+    file = _open(path)
+    if os.fstat(file.fileno()).st_size:
+        path.replace(path.with_suffix(f".previous{path.suffix}"))
+        file.close()
+        file = _open(path)
+    return _begun(path, file, header)
 
 
 def _begun(path: Path, file: BinaryIO, header: Header) -> Journal:

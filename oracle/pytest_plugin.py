@@ -79,12 +79,19 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     place = str(config.getoption("--oracle-target"))
     if not place:
         return
+    from .cases import chosen_specs
     from .suite import parameters, registry_at, suites
     from .targets import TargetError
 
-    options = {"dtypes": dtypes} if (dtypes := _list(config, "dtypes")) else {}
+    options: dict[str, Any] = {"dtypes": dtypes} if (dtypes := _list(config, "dtypes")) else {}
+    if device := str(config.getoption("--oracle-device")):
+        options["device"] = device
     try:
-        chosen = suites(registry_at(place), **options)
+        registry = registry_at(place)
+        if ops := _list(config, "ops"):
+            wanted = {spec.name for spec in chosen_specs(ops)}
+            registry = {op: code for op, code in registry.items() if op in wanted}
+        chosen = suites(registry, **options)
         cases = list(parameters(chosen, str(config.getoption("--oracle-expected-failures")) or None))
     except (TargetError, TypeError, ValueError, OSError) as error:
         raise pytest.UsageError(f"--oracle-target: {error}") from None

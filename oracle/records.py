@@ -21,11 +21,11 @@ from . import targets as target_modules
 from .cases import Case
 from .compare import Finding, Tally, Verdict, worst
 
-__all__ = ["FORMAT", "RECORDS", "Record", "closest", "header", "parse_header", "parse_record", "read_records",
-           "summarized", "versions"]
+__all__ = ["EXHAUSTIVE", "FORMAT", "RECORDS", "Record", "closest", "header", "missing", "parse_header",
+           "parse_record", "read_records", "summarized", "versions"]
 
 FORMAT = "torch-oracle records 1"
-RECORDS = "records.jsonl"  #: the file in the folder of a run
+RECORDS, EXHAUSTIVE = "records.jsonl", "exhaustive.jsonl"  #: the file in the folder of a run
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,13 @@ def summarized(case_id: str, op: str, dtype: str, target: str, findings: list[Fi
     chief = chief or worst(findings)
     return Record(
         case_id, op, dtype, target, chief.verdict.value, chief.ulp, chief.share, chief.output, chief.index,
-        _hex(chief.got), _hex(chief.truth), _hex(chief.bound), chief.note.encode(errors="backslashreplace").decode(),
+        _hex(chief.got), _hex(chief.truth), _hex(chief.bound), _line(chief.note),
         outputs={f.output: (f.verdict.value, f.ulp, f.share) for f in findings if f.output})
+
+
+def _line(text: str) -> str:
+    """One line, of whole characters: messages of errors may have several, and halves."""
+    return " ".join(text.split()).encode(errors="backslashreplace").decode()
 
 
 def _hex(value: float | None) -> str | None:
@@ -188,6 +193,13 @@ def parse_header(line: str | bytes, path: Path) -> dict[str, Any]:
 _HEADER = (("command", list), ("device", str), ("versions", dict), ("machine", dict))
 
 
+def missing(head: Mapping[str, Any], records: Iterable[Record]) -> tuple[int, int]:
+    """Of a run that ended early: how many cases it has, of how many; twice the same of one that is whole."""
+    done = len({r.case for r in records})
+    wanted = (head.get("cases") or {}).get("count") or done
+    return done, max(int(wanted), done)
+
+
 def parse_record(line: bytes, path: Path, number: int) -> Record:
     """The record of a line; ``ValueError`` names the line."""
     try:
@@ -203,7 +215,8 @@ def read_records(path: Path) -> tuple[dict[str, Any], list[Record]]:
         ValueError: the file is not one of ours, or a line is damaged; the message says which.
         OSError: it cannot be read.
     """
-    path = path / RECORDS if path.is_dir() else path
+    if path.is_dir():
+        path = next((found for name in (RECORDS, EXHAUSTIVE) if (found := path / name).exists()), path / RECORDS)
     lines = path.read_bytes().splitlines()
     head = parse_header(lines[0] if lines else b"", path)
     return head, [parse_record(line, path, number) for number, line in enumerate(lines[1:], start=2)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from oracle import run
 from oracle.cases import parse
 from oracle.cli import main
 from oracle.records import Record, header, read_records
-from oracle.report.table import figure
+from oracle.report.table import figure, show, three_lines
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -103,6 +105,11 @@ def test_audit_ends_with_1_where_something_disagrees(
     (["explain", "mse_loss/float32/default/" + "9" * 5000], "oracle: malformed case id 'mse_loss"),
     (["explain"], "oracle: Missing argument"),
     (["list", "nothing"], "oracle: unknown op 'nothing'"),
+    (["list", "mse_los"], "oracle: unknown op 'mse_los'; did you mean mse_loss?"),
+    (["explain", "mse_loss/float32/default", "--target", "torch:fused"], "oracle: torch:fused has no meaning for mse_"),
+    (["check", "math:pi", "--as", "mse_loss"], "oracle: needed is a function, a class, or a pair of"),
+    (["check", "math:exp", "--as", "mse_loss", "--mode", "reduction=men"], "oracle: modes['reduction'] has 'men'; mse"),
+    (["check", "math:exp", "--as", "mse_loss", "--timeout", "0"], "oracle: Invalid value for '--timeout'"),
     (["audti"], "oracle: No such command 'audti'"),
 ])
 def test_bad_use_is_one_line_and_status_2(
@@ -193,3 +200,32 @@ def test_a_name_is_no_markup(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         lines.append(str(path))
     assert _run(monkeypatch, "diff", *lines) == 1
     assert "│ [v][/a] " in capsys.readouterr().out
+
+
+def test_a_full_standard_output_is_one_line(tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "oracle", "list", "mse_loss"], stdout=full, stderr=subprocess.PIPE,
+                              text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "oracle: cannot write to standard output: No space left on device\n"
+
+
+def test_the_version_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"torch-oracle {run.versions()['torch-oracle']}\n"
+
+
+def test_few_cases_that_nothing_decides_are_named_and_many_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    records = [Record(f"l1_loss/float16/{i}", "l1_loss", "float16", "torch:eager", "vacuous", 0.0, 0.0, "output",
+                      note="wide") for i in range(11)]
+    for n, lines in ((10, 10), (11, 0)):
+        show(records[:n], Console(width=160))
+        out = capsys.readouterr().out
+        assert f"not decided: {n} of {n} cases: {n} l1_loss\n" in out
+        assert out.count("vacuous torch:eager on l1_loss/float16/") == lines
+
+
+def test_no_command_names_a_target_that_it_does_not_know() -> None:
+    record = Record("mse_loss/float32/default", "mse_loss", "float32", "user", "exceeds", 1.0, 2.0)
+    assert three_lines(record)[2] == "  oracle explain 'mse_loss/float32/default'"
+    assert three_lines(dataclasses.replace(record, target="torch:eager"))[2].endswith(" --target torch:eager")

@@ -145,3 +145,25 @@ def test_a_note_stays_in_its_block(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     text = capsys.readouterr().out
     assert text.count("\n````") == 2
     assert text.index("\n````") < text.index("@everyone") < text.rindex("\n````")
+
+
+def test_a_run_that_ended_early_is_no_run_to_compare_with(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    whole = _file(tmp_path / "old", _record(output=WITHIN), _record("b", output=WITHIN))
+    early = _file(tmp_path / "new", _record(output=WITHIN), cases={"count": 2})
+    assert _diff(monkeypatch, whole, early) == 1
+    out = capsys.readouterr().out
+    assert "the new run is incomplete: 1 of 2 cases; go on with oracle audit --resume" in out
+    assert "│ 0.50 ulp, 0.20 │" in out or "│ 0.90 ulp" in out
+    nothing = _file(tmp_path / "nothing", cases={"count": 2})
+    assert _diff(monkeypatch, whole, nothing) == 1
+    assert "│ -  " in capsys.readouterr().out, "no figure where there is none"
+    other = _file(tmp_path / "other", _record("c", output=WITHIN))
+    assert _diff(monkeypatch, whole, other) == 2
+    assert capsys.readouterr().err == "oracle: the two runs have no case and target in common\n"
+
+
+def test_the_folder_of_an_exhaustive_run_has_its_records_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    _file(tmp_path / "run" / "exhaustive.jsonl", _record(output=WITHIN))
+    assert _diff(monkeypatch, tmp_path / "run", tmp_path / "run") == 0

@@ -647,6 +647,22 @@ def test_half_a_character_is_shown_as_its_number(monkeypatch: pytest.MonkeyPatch
         assert (tmp_path / f"report.{ending}").read_text(encoding="utf-8")
     finding = Finding("output", Verdict.CRASHED, note="no file \udcff")
     assert summarized("a", "b", "c", "d", [finding]).note == "no file \\udcff"
+    finding = replace(finding, note="boom\nsecond  line\u2028third")
+    assert summarized("a", "b", "c", "d", [finding]).note == "boom second line third"
+
+
+def test_a_run_that_ended_early_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    early = Digest(HEAD | {"cases": {"count": 4135}}, small().records)
+    said = f"Incomplete: {early.cases:,} of 4,135 cases; go on with oracle audit --resume"
+    assert said in markdown.render(early)
+    page = html.render(early)
+    assert said in _Page(page).text
+    assert 'class="headline bad"' in page
+    root = ElementTree.fromstring(junit.render(early))
+    errors = int(ElementTree.fromstring(junit.render(small())).attrib["errors"])
+    assert int(root.attrib["errors"]) == errors + 1
+    assert [e.attrib["message"] for e in root.iter("error") if e.attrib["type"] == "incomplete"] == [said]
+    assert "ncomplete" not in markdown.render(small())
 
 
 def test_a_case_on_which_the_reference_fails_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -298,3 +298,14 @@ def test_a_file_has_one_writer(tmp_path: Path, oracle: Callable[..., int], capsy
                                                "another folder with --out\n")
         assert path.read_bytes() == before
     journal.start(path, head).__exit__()
+
+
+def test_the_run_before_is_put_aside(tmp_path: Path, oracle: Callable[..., int]) -> None:
+    path, command = tmp_path / "records.jsonl", ["--target", "reference", "-j", "1", "--out", str(tmp_path)]
+    assert oracle("audit", "ones_", *command) == 0
+    before = path.read_bytes()
+    assert oracle("audit", "ones_", "--dtype", "float8", *command) == 2, "what does not run puts nothing aside"
+    assert path.read_bytes() == before
+    assert oracle("audit", "zeros_", *command) == 0
+    assert path.with_name("records.previous.jsonl").read_bytes() == before
+    assert path.read_bytes() != before

@@ -198,11 +198,13 @@ def test_the_files_alone_are_enough_to_run_an_op_from(
         results = {f"{case['id']}:{name}": np.array(array, order="C") for case in read.document["cases"]
                    for name, array in implementation(case, read).items()}
     save_file(results, tmp_path / "mine.safetensors")
-    assert _oracle(monkeypatch, "verify", folder, tmp_path) == 0
+    assert _oracle(monkeypatch, "verify", folder, tmp_path, "--partial") == 0
     out = capsys.readouterr().out
     assert f"on {len(read.document['cases'])} cases" in out
     assert "0 exceeds" in out
     assert "no results for" in out, "of the other ops"
+    assert f" of {op}," not in out
+    assert _oracle(monkeypatch, "verify", folder, tmp_path) == 1, "not of all"
 
 
 def _oracle(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:

@@ -110,18 +110,18 @@ class _Row:
     """What all outputs of one op on one target come to."""
 
     counts: dict[Change, int] = field(default_factory=lambda: dict.fromkeys(Change, 0))
-    old: tuple[float, float] = (0.0, 0.0)  # share and ULP of the worst that the bound accepts
-    new: tuple[float, float] = (0.0, 0.0)
+    old: tuple[float, float] | None = None  # share and ULP of what comes closest to its bound, of those within in both
+    new: tuple[float, float] | None = None
 
     def add(self, d: Difference) -> None:
         """Take one in."""
         self.counts[d.change] += 1
         if d.old and d.new and max(d.old.verdict.rank, d.new.verdict.rank) <= Verdict.WITHIN.rank:
-            self.old = max(self.old, (d.old.share, d.old.ulp))
-            self.new = max(self.new, (d.new.share, d.new.ulp))
+            self.old = max(self.old or (0.0, 0.0), (d.old.share, d.old.ulp))
+            self.new = max(self.new or (0.0, 0.0), (d.new.share, d.new.ulp))
 
 
-_COLUMNS = ("op", "target", "worst error was", "is", *(str(c) for c in Change))
+_COLUMNS = ("op", "target", "closest was", "is", *(str(c) for c in Change))
 
 
 def _rows(differences: Sequence[Difference]) -> Iterator[tuple[str, ...]]:
@@ -131,7 +131,8 @@ def _rows(differences: Sequence[Difference]) -> Iterator[tuple[str, ...]]:
         rows.setdefault((d.op, d.target), _Row()).add(d)
     for (op, target), row in rows.items():
         if any(n for change, n in row.counts.items() if change is not Change.SAME):
-            yield (op, target, *(f"{figure(ulp)} ulp, {figure(share)}" for share, ulp in (row.old, row.new)),
+            yield (op, target, *(f"{figure(found[1])} ulp, {figure(found[0])}" if found else "-"
+                                 for found in (row.old, row.new)),
                    *(str(n or "") for n in row.counts.values()))
 
 
@@ -165,7 +166,7 @@ def show_diff(old: Mapping[str, Any], new: Mapping[str, Any], differences: Seque
     """The comparison as text: heads, a table, the worst beyond the bound of each op and target, counts."""
     for line in _heads(old, new):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    table = Table(title="what differs, of all outputs; worst error of those within the bound in both",
+    table = Table(title="what differs, of all outputs; closest to the bound, of those within in both: ULP, share",
                   title_justify="left")
     for name in _COLUMNS:
         table.add_column(name, overflow="fold", justify="left" if name in _COLUMNS[:4] else "right")

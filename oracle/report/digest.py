@@ -14,7 +14,7 @@ from reference import registry
 from reference.spec import DTYPES, Spec
 
 from ..compare import Verdict
-from ..records import Record, closest, read_records
+from ..records import Record, closest, missing, read_records
 from ..waivers import Waiver, load
 
 __all__ = ["KINDS", "Cell", "Digest", "Group", "number", "read", "where"]
@@ -162,9 +162,19 @@ class Digest:
         """What was neither right nor wrong."""
         return [r for r in self.records if r.verdict in (Verdict.VACUOUS, Verdict.UNDECIDED)]
 
+    @cached_property
+    def incomplete(self) -> str:
+        """What is to be said of a run that ended early; empty of one that is whole."""
+        done, wanted = missing(self.head, self.records)
+        return "" if done == wanted else f"Incomplete: {done:,} of {wanted:,} cases; go on with oracle audit --resume"
+
     @property
     def headline(self) -> str:
-        """The result in one sentence."""
+        """The result in one sentence; or in two, where the run ended early."""
+        return ". ".join(filter(None, (self.incomplete, self._result)))
+
+    @property
+    def _result(self) -> str:
         wrong = sum(len(group.records) for group in self.failures)
         verdicts = f"{len(self.records):,} verdicts on {self.cases:,} cases"
         if wrong:

@@ -1,7 +1,7 @@
 """A run as JUnit XML, the form in which test results are handed to CI systems.
 
 A suite for each op and target, a test for each verdict. A disagreement is a failure, a crash an error; what is
-waived, unsupported or not decided is skipped, with the reason.
+waived, unsupported or not decided is skipped, with the reason. A run that ended early has one more error.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ def render(digest: Digest) -> str:
     suites: dict[tuple[str, str], list[Record]] = {}
     for r in digest.records:
         suites.setdefault((r.op, r.target), []).append(r)
-    root = Element("testsuites", {"name": "torch-oracle", **_counts(digest.records)})
+    root = Element("testsuites", {"name": "torch-oracle", **_counts(digest.records, bool(digest.incomplete))})
+    if digest.incomplete:
+        suite = SubElement(root, "testsuite", {"name": "the run", **_counts((), True)})
+        test = SubElement(suite, "testcase", classname="run", name="complete")
+        SubElement(test, "error", message=digest.incomplete, type="incomplete")
     for (op, target), records in suites.items():
         suite = SubElement(root, "testsuite", {"name": _text(f"{op} {target}"), **_counts(records)})
         for r in records:
@@ -46,8 +50,8 @@ def _tag(r: Record) -> str | None:
     return ("error" if r.verdict == Verdict.CRASHED else "failure") if r.fails else None
 
 
-def _counts(records: Iterable[Record]) -> dict[str, str]:
-    tags = [_tag(r) for r in records]
+def _counts(records: Iterable[Record], incomplete: bool = False) -> dict[str, str]:
+    tags = [*map(_tag, records), *["error"] * incomplete]
     return {"tests": str(len(tags)), "failures": str(tags.count("failure")), "errors": str(tags.count("error")),
             "skipped": str(tags.count("skipped"))}
 

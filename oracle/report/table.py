@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ..compare import Verdict
 from ..records import Record, closest
+from ..targets import FRAMEWORKS
 
 __all__ = ["cell", "counts", "disagreements", "figure", "show", "table"]
 
@@ -25,19 +26,15 @@ def figure(x: float) -> str:
 
 
 def cell(records: Sequence[Record]) -> Text:
-    """The worst error in ULP and its share of the bound, and what went wrong.
-
-    The worst is that with the largest share, of the answers that the bound accepts; what it does not is
-    counted behind them.
-    """
+    """Of the answers that the bound accepts the one closest to it, in ULP and as a share; the others are counted."""
     if not records:
         return Text("")
     worst = closest(records)
     text = Text(f"{figure(worst.ulp)} ulp, {figure(worst.share)}" if worst else "-")
     if failing := sum(r.fails for r in records):
-        text.append(f"  {failing} wrong", style="bold red")
+        text.append(f"\n{failing} wrong", style="bold red")
     if waived := sum(r.waiver is not None for r in records):
-        text.append(f"  {waived} waived", style="yellow")
+        text.append(f"\n{waived} waived", style="yellow")
     return text
 
 
@@ -51,11 +48,11 @@ def table(records: Iterable[Record]) -> Table:
     for r in records:
         grid[r.op, r.target].append(r)
         cases[r.op].add(r.case)
-    result = Table(title="worst error: in ULP, and as a share of its bound", title_justify="left")
+    result = Table(title="closest to its bound: error in ULP, and as a share of the bound", title_justify="left")
     result.add_column("op", no_wrap=True)
     result.add_column("cases", justify="right")
     for target in targets:
-        result.add_column(target, overflow="fold")
+        result.add_column(target.replace(":", ":\n") if len(target) > _WIDE else target, overflow="fold")
     for op in ops:
         result.add_row(op, str(len(cases[op])), *(cell(grid[op, target]) for target in targets))
     return result
@@ -76,7 +73,8 @@ def three_lines(record: Record) -> tuple[str, str, str]:
                         (("got", record.got), ("truth", record.truth), ("bound", record.bound)) if value is not None)
     second = f"  {where}: {figures}; {figure(record.ulp)} ulp, {figure(record.share)} of the bound" if figures else \
         f"  {where or 'no output to compare'}"
-    return first, second, f"  oracle explain '{record.case}' --target {record.target}"
+    known = record.target.partition(":")[0] in FRAMEWORKS  # and no implementation of a user's
+    return first, second, f"  oracle explain '{record.case}'" + (f" --target {record.target}" if known else "")
 
 
 def counts(records: Iterable[Record]) -> str:
@@ -84,6 +82,10 @@ def counts(records: Iterable[Record]) -> str:
     tally = Counter(r.verdict for r in records if r.waiver is None)
     waived = sum(r.waiver is not None for r in records)
     return ", ".join([f"{tally[v]} {v}" for v in Verdict] + [f"{waived} waived"])
+
+
+_WIDE = 16  #: characters of a target's name above which its column has it in two lines
+_FEW = 10  #: cases that nothing decides are named where they are no more
 
 
 def show(records: Sequence[Record], console: Console) -> None:
@@ -94,11 +96,13 @@ def show(records: Sequence[Record], console: Console) -> None:
     if by_waiver := Counter(r.waiver for r in records if r.waiver):
         console.print("waived: " + ", ".join(f"{n} × {name}" for name, n in by_waiver.items()), soft_wrap=True,
                       markup=False, highlight=False)
-    unsure = [r for r in records if r.verdict in (Verdict.VACUOUS, Verdict.UNDECIDED)]
+    unsure = {r.case: r for r in records if r.verdict in (Verdict.VACUOUS, Verdict.UNDECIDED)}
     if unsure:
-        console.print(f"not decided: {len({r.case for r in unsure})} of {len({r.case for r in records})} cases",
+        by_op = ", ".join(f"{n} {op}" for op, n in Counter(r.op for r in unsure.values()).most_common())
+        console.print(f"not decided: {len(unsure)} of {len({r.case for r in records})} cases: {by_op}", soft_wrap=True,
                       highlight=False)
-    for text in dict.fromkeys(f"  {r.verdict} {r.case}, {r.output}: {r.note}" for r in unsure):
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    for r in unsure.values() if len(unsure) <= _FEW else ():
+        console.print(f"  {r.verdict} {r.target} on {r.case}, {r.output}: {r.note}", markup=False, highlight=False,
+                      soft_wrap=True)
     console.print(f"{len(records)} verdicts on {len({r.case for r in records})} cases: {counts(records)}",
                   soft_wrap=True, highlight=False)

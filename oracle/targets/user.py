@@ -114,8 +114,10 @@ class Implementation:
                                  f"known are {', '.join(sorted(known))}")
             if isinstance(allowed, str) or not isinstance(allowed, Sequence):
                 raise ValueError(f"modes[{name!r}] needs a list of values, got {allowed!r}")
-            labels = next(([str(v) for v in axis.values] for axis in spec.axes if axis.name == name), None)
-            if labels and name not in spec.parameters and (strange := {*map(str, allowed)} - {*labels}):
+            values = next((axis.values for axis in spec.axes if axis.name == name), ())
+            labels = [str(v) for v in values]
+            closed = name not in spec.parameters or all(isinstance(v, str | bool | None) for v in values)
+            if labels and closed and (strange := {*map(str, allowed)} - {*labels}):
                 raise ValueError(f"modes[{name!r}] has {sorted(strange)[0]!r}; {spec.name} has {', '.join(labels)}")
 
     def supports(self, case: Case) -> bool:
