@@ -103,6 +103,7 @@ def test_it_renders(tab: Tab) -> None:
 def test_a_kind_narrows_map_ops_and_disagreements(tab: Tab) -> None:
     tab.choose("Optimizers")
     assert tab.ops() == ["Adam", "RAdam"]
+    assert tab.page.locator("#shown").inner_text() == f"2 of {len(ALL)} ops"
     assert tab.shown("details.op") == 2
     assert tab.shown("#failures") == 0
     assert tab.page.locator(".speed > span").filter(visible=True).all_inner_texts() == [
@@ -113,6 +114,7 @@ def test_a_kind_narrows_map_ops_and_disagreements(tab: Tab) -> None:
     tab.choose("Optimizers")
     tab.choose("Initializers")
     assert tab.ops() == ALL
+    assert tab.page.locator("#shown").inner_text() == ""
     assert tab.shown("#failures") == 1
 
 

@@ -98,7 +98,7 @@ def _example(e: Example) -> str:
 
 
 def _table(digest: Digest) -> str:
-    lines = ["\n## Worst error of each op\n\nIn ULP, and as a share of the proven bound.\n",
+    lines = ["\n## Closest to the bound, op by op\n\nOf the answers that the bound accepts: the error in ULP, and as a share of it.\n",
              _row(["op", *map(code, digest.targets)]), f"|{' --- |' * (1 + len(digest.targets))}"]
     for op in digest.specs:
         lines.append(_row([code(op), *(_cell(digest.totals.get((op, target))) for target in digest.targets)]))

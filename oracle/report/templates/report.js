@@ -110,6 +110,8 @@
     }
     document.querySelector(".nothing").hidden = shown.size > 0;
     const active = chosen.kind.size + chosen.dtype.size + chosen.verdict.size;
+    const ops = all("#map tr[data-op]").length;
+    document.getElementById("shown").textContent = shown.size < ops ? `${shown.size} of ${ops} ops` : "";
     document.getElementById("active").textContent = active ? `(${active})` : "";
   };
 
