@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from importlib import metadata, resources
 from pathlib import Path
 
@@ -42,12 +42,12 @@ class Waiver:
 
     def covers(self, case_id: str, target: str) -> bool:
         """Could it apply to this case and target?"""
-        return fnmatchcase(case_id, self.case) and fnmatchcase(target, self.target)
+        return fnmatch.fnmatchcase(case_id, self.case) and fnmatch.fnmatchcase(target, self.target)
 
     def accepts(self, case_id: str, target: str, output: str, verdict: str) -> bool:
         """Does it accept this disagreement?"""
-        return (self.covers(case_id, target) and fnmatchcase(output, self.output)
-                and fnmatchcase(verdict, self.verdict))
+        return (self.covers(case_id, target) and fnmatch.fnmatchcase(output, self.output)
+                and fnmatch.fnmatchcase(verdict, self.verdict))
 
 
 def load(path: Path | None = None, torch: str | None = None) -> list[Waiver]:
@@ -107,9 +107,9 @@ def stale(waivers: Iterable[Waiver], used: set[str], shipped: Sequence[str], ran
     takes ``unasked``: a waiver may be for what one of them does alone.
     """
     def concerned(w: Waiver, names: Iterable[str]) -> bool:
-        return any(fnmatchcase(name, w.target) for name in names)
+        return any(fnmatch.fnmatchcase(name, w.target) for name in names)
 
     unused = [w for w in waivers if w.name not in used and concerned(w, targets)
               and not concerned(w, set(unasked).difference(targets))]
-    its_cases = ((w, [c for c in shipped if fnmatchcase(c, w.case)]) for w in unused)
+    its_cases = ((w, fnmatch.filter(shipped, w.case)) for w in unused)
     return [w for w, those in its_cases if those and ran.issuperset(those)]
