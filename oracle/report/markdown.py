@@ -98,7 +98,8 @@ def _example(e: Example) -> str:
 
 
 def _table(digest: Digest) -> str:
-    lines = ["\n## Closest to the bound, op by op\n\nOf the answers that the bound accepts: the error in ULP, and as a share of it.\n",
+    lines = ["\n## Closest to the bound, op by op\n",
+             "Of the answers that the bound accepts: the error in ULP, and as a share of it.\n",
              _row(["op", *map(code, digest.targets)]), f"|{' --- |' * (1 + len(digest.targets))}"]
     for op in digest.specs:
         lines.append(_row([code(op), *(_cell(digest.totals.get((op, target))) for target in digest.targets)]))
