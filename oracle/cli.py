@@ -29,6 +29,7 @@ Form = Literal["html", "markdown", "junit"]
 ListForm = Literal["html", "markdown"]
 _ENDINGS = {"html": "html", "markdown": "md", "junit": "xml"}
 
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib import metadata
@@ -167,8 +168,7 @@ def diff(
     if format not in ("text", "markdown"):
         raise UsageError(f"unknown format {format!r}; known are text, markdown")
     try:
-        (old_head, before), (new_head, after) = (
-            read_records(path) for path in (old, new))
+        (old_head, before), (new_head, after) = map(read_records, (old, new))
     except OSError as error:
         raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
     except ValueError as error:
@@ -592,7 +592,7 @@ def main() -> None:
     except OSError as error:  # of standard output, which no command looks after
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left in its buffer
         if error.errno != errno.EPIPE:
-            typer.echo(f"oracle: cannot write to {error.filename or 'standard output'}: {error.strerror}", err=True)
+            typer.echo(f"oracle: {error.filename or 'cannot write to standard output'}: {error.strerror}", err=True)
         status = 2
     if status == 130:
         typer.echo("oracle: interrupted; records written so far are kept", err=True)

@@ -190,14 +190,13 @@ def parse_header(line: str | bytes, path: Path) -> dict[str, Any]:
     return head  # type: ignore[no-any-return]  # of a file; what is read was checked
 
 
-_HEADER = (("command", list), ("device", str), ("versions", dict), ("machine", dict))
+_HEADER = (("command", list), ("device", str), ("cases", dict), ("versions", dict), ("machine", dict))
 
 
 def missing(head: Mapping[str, Any], records: Iterable[Record]) -> tuple[int, int]:
     """Of a run that ended early: how many cases it has, of how many; twice the same of one that is whole."""
-    done = len({r.case for r in records})
-    wanted = (head.get("cases") or {}).get("count") or done
-    return done, max(int(wanted), done)
+    done, wanted = len({r.case for r in records}), head.get("cases", {}).get("count")
+    return done, max(wanted, done) if isinstance(wanted, int) else done
 
 
 def parse_record(line: bytes, path: Path, number: int) -> Record:

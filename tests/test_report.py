@@ -625,6 +625,7 @@ def _damaged(**changes: Any) -> str:
     (_damaged(more=1), "line 2: damaged record"), (_damaged(ulp=math.nan), "line 2: damaged record"),
     (_damaged(verdict="within", share="inf"), "line 2: damaged record"),
     (_damaged().replace('"machine": {', '"machine": null, "was": {'), "is not a record file of this version"),
+    (_damaged().replace('"cases": {', '"cases": 3, "was": {'), "is not a record file of this version"),
     (_damaged(op=["x"]), "line 2: damaged record"), (_damaged(outputs={"a": ["exact", "b", 1]}), "line 2: damaged")])
 @pytest.mark.parametrize("command", ["report", "defects"])
 def test_a_file_that_cannot_be_shown_is_one_line(
