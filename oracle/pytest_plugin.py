@@ -91,6 +91,8 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         if ops := _list(config, "ops"):
             wanted = {spec.name for spec in chosen_specs(ops)}
             registry = {op: code for op, code in registry.items() if op in wanted}
+            if not registry:
+                raise ValueError(f"{place} has none of {', '.join(ops)}")
         chosen = suites(registry, **options)
         cases = list(parameters(chosen, str(config.getoption("--oracle-expected-failures")) or None))
     except (TargetError, TypeError, ValueError, OSError) as error:

@@ -1,7 +1,8 @@
 """What computes here: the source of this project, as this process has it.
 
 All of it is read as this module is imported. A file that is edited later is not what this process runs, so whatever is
-kept by a digest of source is kept by that of the code that made it.
+kept by a digest of source is kept by that of the code that made it. What is edited in the second between this and the
+import of the module that is edited is not seen.
 
 >>> {"reference.losses.huber", "reference.numerics"} <= closure("reference.losses.huber")
 True

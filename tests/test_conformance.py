@@ -144,6 +144,19 @@ def test_a_registry_on_the_command_line(suite: pytest.Pytester) -> None:
                                  "FAILED oracle::mse_loss/float32/default*"])
 
 
+def test_options_narrow_a_registry(suite: pytest.Pytester) -> None:
+    what = [*ARGUMENTS, "--oracle-target", "mine:registry", "--collect-only", "-q"]
+    everything = suite.runpytest_inprocess(*what).stdout.str()
+    assert "oracle::mse_loss/" in everything
+    assert "oracle::ones_/" in everything
+    narrowed = suite.runpytest_inprocess(*what, "--oracle-ops", "init").stdout.str()
+    assert "oracle::mse_loss/" not in narrowed
+    assert "oracle::ones_/" in narrowed
+    result = suite.runpytest_inprocess(*what, "--oracle-ops", "Adam")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--oracle-target: mine:registry has none of Adam"])
+
+
 def test_expected_failures_of_a_registry(suite: pytest.Pytester) -> None:
     (suite.path / "expected.txt").write_text("mse_loss/*  # half\n")
     result = suite.runpytest_inprocess(*ARGUMENTS, "--oracle-target", "mine:wrong", "--oracle-expected-failures",

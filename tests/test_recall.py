@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -197,3 +198,19 @@ def test_workers_have_the_environment_of_now(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv("ORACLE_TEST_OF_WORKERS", value)
         with workers.pool(1) as pool:
             assert pool.submit(_seen, "ORACLE_TEST_OF_WORKERS").result() == value
+
+
+def _hears_interrupts() -> bool:
+    return signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_workers_are_forked_from_lets_an_interrupt_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would end in a traceback of its own, beside the one line of the command."""
+    before, then = signal.getsignal(signal.SIGINT), []
+    monkeypatch.setattr(workers.forkserver, "ensure_running", lambda: then.append(signal.getsignal(signal.SIGINT)))
+    workers.warm([])
+    assert then == [signal.SIG_IGN]
+    assert signal.getsignal(signal.SIGINT) is before
+    monkeypatch.undo()
+    with workers.pool(1) as pool:
+        assert pool.submit(_hears_interrupts).result()
