@@ -26,10 +26,10 @@ from typing import Any
 
 import numpy as np
 
-from reference.spec import DTYPES, InitSpec, LossSpec, OptimSpec, Spec, Trajectory
+from reference.spec import DTYPES, OptimSpec, Spec
 
 from . import run
-from .cases import BadCaseError, Case, chosen_specs, leaves, select
+from .cases import BadCaseError, Case, chosen_specs, select
 from .compare import Finding, Verdict, compare
 from .diagnosis import Diagnosis, Observation, diagnose
 from .distribution import CLAIMS, judge_draws
@@ -39,7 +39,7 @@ from .records import Record, header
 from .report.table import counts, three_lines
 from .targets import Target, TargetError, Unsupported
 from .targets.user import Implementation, User
-from .truth import Truth
+from .truth import Truth, effort
 
 __all__ = ["BUDGET", "Checker", "Report", "check", "effort", "handed_in", "in_order",
            "replacements"]
@@ -131,8 +131,9 @@ class Report:
 def check(op: str, implementation: Any, *, framework: str = "torch", dtypes: Sequence[str] | None = None,
           device: str = "cpu", modes: Mapping[str, Sequence[Any]] | None = None, accuracy: str | None = None,
           state: Mapping[str, str] | None = None, backward: Callable[..., Any] | bool | str | None = None,
-          stream: bool | None = None, all_cases: bool = False, timeout: float = TIMEOUT,
-          memory: int | None = MEMORY, on_case: Callable[[Observation], None] = lambda seen: None) -> Report:
+          gradients: Sequence[str] | None = None, stream: bool | None = None, all_cases: bool = False,
+          timeout: float = TIMEOUT, memory: int | None = MEMORY,
+          on_case: Callable[[Observation], None] = lambda seen: None) -> Report:
     """Judge an implementation of one op by proven bounds.
 
     Args:
@@ -145,10 +146,13 @@ def check(op: str, implementation: Any, *, framework: str = "torch", dtypes: Seq
         modes: what arguments, or axes of cases, may be: ``{"reduction": ["mean"]}``. The rest is unsupported.
         accuracy: what half types are computed in: ``"opmath"`` (float32, rounded once; the default) or
             ``"storage"`` (each operation may be rounded to the type).
-        state: torch's names of an optimizer's state -> its own. What has no name of torch's is not compared.
+        state: torch's names of an optimizer's state -> its own. What has no name of torch's is not compared; the
+            rest is, after the steps at which both have it.
         backward: ``backward(grad_output, <the arguments>)`` gives a gradient for each array argument, or None
             (or where it is, as above); False compares values alone. By default the framework differentiates,
             and in NumPy nothing does.
+        gradients: the arguments of a loss whose gradients are asked for; by default all that torch gives. One
+            that is asked for and not there is missing, which fails.
         stream: are an initializer's numbers to be torch's, of the same seed? By default for torch on a CPU;
             otherwise their distribution is judged.
         all_cases: run every shipped case, not those that tell most.
@@ -163,7 +167,7 @@ def check(op: str, implementation: Any, *, framework: str = "torch", dtypes: Seq
         TargetError: a framework or an implementation that is not there.
     """
     asked = handed_in(implementation, framework=framework, device=device, modes=modes, state=state,
-                      backward=backward, stream=stream)
+                      backward=backward, gradients=gradients, stream=stream)
     with contextlib.closing(Checker(op, asked, accuracy=accuracy, timeout=timeout, memory=memory)) as checker:
         cases = in_order(op, dtypes)
         checker.budget = math.inf if all_cases else BUDGET
@@ -177,10 +181,12 @@ def check(op: str, implementation: Any, *, framework: str = "torch", dtypes: Seq
 
 def handed_in(implementation: Any, *, framework: str = "torch", device: str = "cpu",
               modes: Mapping[str, Sequence[Any]] | None = None, state: Mapping[str, str] | None = None,
-              backward: Any = None, stream: bool | None = None) -> Implementation:
+              backward: Any = None, gradients: Sequence[str] | None = None,
+              stream: bool | None = None) -> Implementation:
     """What was handed in, in one piece; text says where it is."""
     code, gradient = (Named(given) if isinstance(given, str) else given for given in (implementation, backward))
-    return Implementation(code, framework, device, modes or {}, state or {}, gradient, stream)
+    return Implementation(code, framework, device, modes or {}, state or {}, gradient, stream,
+                          None if gradients is None else tuple(gradients))
 
 
 def _made(asked: Implementation, name: str) -> Target:
@@ -207,6 +213,8 @@ class Checker:
         if accuracy not in (None, "opmath", "storage"):
             raise ValueError(f"accuracy needs to be 'opmath' or 'storage', got {accuracy!r}")
         asked.check_modes(self.spec)
+        asked.check_gradients(self.spec)
+        self.asked = asked
         self.accuracy = accuracy or "opmath"
         self.name = _name(asked.code)
         make = partial(_made, asked, self.name)
@@ -220,6 +228,8 @@ class Checker:
             self.target = Isolated(make, self.name, None, **limits)  # a fresh interpreter may not find it
         self.budget = math.inf  #: effort that is left
         self._missing: Counter[str] = Counter()
+        self._early: Counter[str] = Counter()  #: by state, cases in which it is made before torch's
+        self._late: Counter[str] = Counter()
 
     def close(self) -> None:
         """End the process."""
@@ -272,20 +282,34 @@ class Checker:
             findings = [_distribution(case, outputs["draws"])]
             outputs = {"tensor": outputs["draws"]}
         else:
-            truths = run.truth_of(case, self.accuracy)
-            outputs = {name: _as_kept(name, value, truths) for name, value in outputs.items()
-                       if name in truths or not _optional(case, name)}
-            missing = [name for name in truths if name not in outputs and _optional(case, name)]
-            if failure is None and self._gradient_is_missing(case, outputs, missing):
-                missing.remove(f"grad.{case.differentiated[0]}")
-            self._missing.update({_kind(name) for name in missing})
-            findings = compare(outputs, {name: t for name, t in truths.items() if name not in missing})
+            outputs, truths = self._comparable(case, outputs, run.truth_of(case, self.accuracy))
+            findings = compare(outputs, truths)
         return Observation(case, outputs, run.record_of(case, self.name, outputs, findings, ()))
 
-    def _gradient_is_missing(self, case: Case, outputs: Outputs, missing: Sequence[str]) -> bool:
-        """Are there gradients, but not that of the first argument?"""
-        return (isinstance(case.spec, LossSpec) and any(name.startswith("grad.") for name in outputs)
-                and bool(case.differentiated) and f"grad.{case.differentiated[0]}" in missing)
+    def _comparable(self, case: Case, outputs: Outputs, truths: Mapping[str, Truth]) -> tuple[
+            Outputs, Mapping[str, Truth]]:
+        """Outputs and truths without what need not be there, and states at the steps at which both have them."""
+        given = {name: _as_kept(name, value, truths) for name, value in outputs.items()
+                 if name in truths or not self._optional(case, name)}
+        asked = {name: truth for name, truth in truths.items() if name in given or not self._optional(case, name)}
+        self._missing.update({_kind(name) for name in truths if name not in asked})
+        if not isinstance(case.spec, OptimSpec):
+            return given, asked
+        steps = {name: (len(value), len(asked[name].hi)) for name, value in given.items() if np.ndim(value)}
+        self._early.update({_kind(name) for name, (own, torchs) in steps.items() if own > torchs})
+        self._late.update({_kind(name) for name, (own, torchs) in steps.items() if own < torchs})
+        for name, (own, torchs) in steps.items():  # both are there to the end
+            given[name] = given[name][max(own - torchs, 0):]
+            asked[name] = asked[name].last(own) if own < torchs else asked[name]
+        return given, asked
+
+    def _optional(self, case: Case, name: str) -> bool:
+        """May an implementation have no such output? States, gradients not asked for, the stream of numbers."""
+        if isinstance(case.spec, OptimSpec):
+            return not name.startswith("param[")
+        if name.startswith("grad."):
+            return not self.asked.asks_for(name.removeprefix("grad."))
+        return case.spec.name not in CLAIMS and name in ("next_word", "default_word")
 
     def notes(self, seen: Sequence[Observation]) -> Iterator[str]:
         """What else there is to say."""
@@ -298,6 +322,12 @@ class Checker:
             yield f"printed in {len(self.target.printed)} cases; in {first}: {text.strip().splitlines()[:1]}"
         if self._missing:
             yield "not compared: " + ", ".join(f"{name} in {n} cases" for name, n in self._missing.items())
+        if lacking := _gradients([o for o in seen if o.record.fails], Verdict.MISSING):
+            yield (f"missing: {', '.join(lacking)}, which torch gives; ask for no gradients (backward=False, "
+                   "--target-backward none) or for some of them (gradients=, --gradients) where that is meant")
+        for name in dict.fromkeys([*self._early, *self._late]):
+            yield (f"state {name} is compared after the steps at which both have it: it is there earlier than torch's "
+                   f"in {self._early[name]} cases, later in {self._late[name]}")
         reasons = Counter(o.record.note for o in seen if o.record.verdict == Verdict.UNSUPPORTED)
         yield from (f"unsupported in {n} cases: {reason}" for reason, n in reasons.most_common(5))
         half = [o for o in seen if o.record.fails and o.case.dtype in ("float16", "bfloat16")]
@@ -315,11 +345,10 @@ def _worst(seen: Observation) -> Finding:
                  [Finding("", Verdict.CRASHED)])
 
 
-def _optional(case: Case, name: str) -> bool:
-    """May an implementation have no such output? States of optimizers, gradients, the stream of random numbers."""
-    if isinstance(case.spec, OptimSpec):
-        return not name.startswith("param[")
-    return name.startswith("grad.") or (case.spec.name not in CLAIMS and name in ("next_word", "default_word"))
+def _gradients(seen: Iterable[Observation], verdict: Verdict) -> list[str]:
+    """The gradients with a verdict, by name."""
+    return sorted({name for one in seen for name, (found, *_) in one.record.outputs.items()
+                   if found == verdict and name.startswith("grad.")})
 
 
 def _kind(name: str) -> str:
@@ -450,14 +479,3 @@ def _covering(cases: Sequence[Case]) -> Iterator[Case]:
         best = max(left, key=lambda case: len(open_ & set(case.options.items())) - effort(case) / BUDGET)
         open_ -= set(best.options.items())
         yield best
-
-
-def effort(case: Case) -> int:
-    """Elements times steps: what a proof takes time for."""
-    inputs = case.inputs
-    if isinstance(inputs, Trajectory):
-        return sum(p.size + 1 for group in inputs.groups for p in group.params) * len(inputs.gradients)
-    if isinstance(case.spec, InitSpec):
-        return int(np.prod(inputs["shape"])) + 1
-    return 1 + sum(int(v.size) for name, value in inputs.items() for _, v in leaves(name, value)
-                   if isinstance(v, np.ndarray))

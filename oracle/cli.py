@@ -435,6 +435,8 @@ def check(
                                                       "(default); storage: each operation may be rounded")] = None,
     target_backward: Annotated[str | None, typer.Option(metavar="PLACE", help="its gradient: a function of the "
                                "gradient from above and the arguments; none for no gradients")] = None,
+    gradients: Annotated[str | None, typer.Option(metavar="NAME,...", help="the arguments of a loss whose gradients "
+                         "are asked for; by default all that torch gives")] = None,
     stream: Annotated[bool | None, typer.Option("--stream/--no-stream", help="are an initializer's numbers to be "
                       "torch's, or only distributed like them? By default the first for torch alone")] = None,
     all_: Annotated[bool, typer.Option("--all", help="every shipped case, not those that tell most")] = False,
@@ -455,6 +457,7 @@ def check(
             report = judge(op, target, framework=framework, dtypes=dtype, device=device, modes=_modes(mode),
                            accuracy=accuracy, state=dict(_pairs("--state", state)),
                            backward=False if target_backward == "none" else target_backward, stream=stream,
+                           gradients=None if gradients is None else gradients.split(","),
                            all_cases=all_, timeout=timeout, memory=int(memory * 2**30), on_case=lambda _: progress())
         if out is not None:
             _write_report(report, out)

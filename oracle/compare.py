@@ -27,13 +27,14 @@ class Verdict(StrEnum):
     VACUOUS = "vacuous"  #: within a bound that is too wide to say anything
     UNDECIDED = "undecided"  #: the evaluation in the type cannot decide a branch
     RANGE = "range"  #: a representable value lost to overflow or underflow on the way
+    MISSING = "missing"  #: an output that torch gives is not there
     EXCEEDS = "exceeds"  #: further from the truth than any sound evaluation
     CRASHED = "crashed"  #: no answer at all
 
     @property
     def disagrees(self) -> bool:
         """Does this verdict fail an audit?"""
-        return self in (Verdict.RANGE, Verdict.EXCEEDS, Verdict.CRASHED)
+        return self in (Verdict.RANGE, Verdict.MISSING, Verdict.EXCEEDS, Verdict.CRASHED)
 
     @property
     def sound(self) -> bool:
@@ -94,7 +95,7 @@ def compare(got: Any, truths: Mapping[str, Truth]) -> list[Finding]:
     if not isinstance(got, Mapping):
         return [Finding("", Verdict.CRASHED, np.inf, np.inf, note=f"outputs in a {type(got).__name__}, not a mapping")]
     findings = [_check(name, got[name], truth) if name in got else
-                Finding(name, Verdict.EXCEEDS, np.inf, np.inf, note="this output is missing")
+                Finding(name, Verdict.MISSING, np.inf, np.inf, note="this output is missing")
                 for name, truth in truths.items()
                 if name in got or not isinstance(got, Partial) or Partial.needs(name)]
     findings += [Finding(str(name), Verdict.EXCEEDS, np.inf, np.inf, note="there is no such output")

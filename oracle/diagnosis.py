@@ -3,6 +3,10 @@
 A dialect explains a case where every output is what its rule gives, within its own bound. One is named
 only if it explains failing cases and contradicts no case, failing or passing. Since an answer that fails is
 beyond the reference's bound, a dialect that cannot be told from the reference on these cases explains none.
+No dialect explains an output that is missing: that is said by itself, and the rest is explained without it.
+
+Every search has a budget, so that the answer comes: a dialect is tried on the simplest cases up to an effort,
+and conditions are tried in a number of combinations.
 """
 
 from __future__ import annotations
@@ -27,8 +31,9 @@ from .dialects import Dialect, dialects_of
 from .evaluate import Outputs
 from .records import Record
 from .run import dialect_truth
+from .truth import effort
 
-__all__ = ["Diagnosis", "Match", "Observation", "depends", "diagnose", "floats"]
+__all__ = ["EFFORT", "Diagnosis", "Match", "Observation", "depends", "diagnose", "floats"]
 
 
 @dataclass(frozen=True)
@@ -62,11 +67,13 @@ class Diagnosis:
     matches: tuple[Match, ...]  #: dialects that explain all failures, the most specific first
     conditions: tuple[str, ...]  #: what the failures depend on, where no dialect explains them
     smallest: Observation | None  #: the simplest failing case; none where nothing fails
+    lacks: tuple[str, ...] = ()  #: outputs that are missing, each with the cases in which it is
 
     def __str__(self) -> str:
         if self.smallest is None:
             return "nothing fails"
-        lines = [str(match) + f"\n  {match.dialect.difference}" for match in self.matches]
+        lines = [f"gives no {output}" for output in self.lacks]
+        lines += [str(match) + f"\n  {match.dialect.difference}" for match in self.matches]
         lines += [f"fails {condition}" for condition in self.conditions]
         return "\n".join([*lines, f"smallest failing case: {self.smallest.case.id}"])
 
@@ -84,12 +91,13 @@ def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> 
     if not failing:
         return Diagnosis((), (), None)
     in_order = sorted(failing, key=_simplicity)
-    answered = [seen for seen in in_order if seen.outputs]
-    matches = [match for dialect in dialects_of(failing[0].case.spec.name)
-               if len(answered) == len(failing) and (match := _match(dialect, answered, passing))]
-    matches = [match for match in matches if match.explained] or matches
-    matches.sort(key=lambda match: (-match.explained, -match.share))  # a narrow bound leaves a large share
-    return Diagnosis(tuple(matches), () if matches else depends(failing, passing), in_order[0])
+    lacks = tuple(_lacking([*in_order, *passing]))
+    wrong = [seen for seen in in_order if not _is_but_incomplete(seen)]
+    if not wrong:
+        return Diagnosis((), (), in_order[0], lacks)
+    right = sorted([*passing, *filter(_is_but_incomplete, in_order)], key=_simplicity)
+    matches = list(_matches(wrong, right)) if all(seen.outputs for seen in wrong) else []
+    return Diagnosis(tuple(matches), () if matches else depends(wrong, right), in_order[0], lacks)
 
 
 def depends(failing: Sequence[Observation], passing: Sequence[Observation]) -> tuple[str, ...]:
@@ -107,10 +115,39 @@ class _Evidence(Enum):
     AGAINST = "an output is not what the rule gives"
 
 
+#: Elements times steps of the cases on which a dialect is tried: some 20 seconds of proofs.
+EFFORT = 48_000
+
+
+def _matches(failing: Sequence[Observation], passing: Sequence[Observation]) -> list[Match]:
+    """The dialects that explain the failures, the most specific first; cases come in order of simplicity.
+
+    Of a dialect that changes several things, and one that changes some of them and explains as much, only the second
+    is named: a name says no more than what was seen.
+    """
+    failing, passing = list(_within_budget(failing)), list(_within_budget(passing))
+    found = [match for dialect in dialects_of(failing[0].case.spec.name)
+             if (match := _match(dialect, failing, passing)) is not None]
+    found = [match for match in found if match.explained] or found
+    explained = {match.dialect.name: match.explained for match in found}
+    simplest = [match for match in found
+                if not any(explained.get(part, -1) >= match.explained for part in match.dialect.parts)]
+    return sorted(simplest, key=lambda match: (-match.explained, -match.share))  # a narrow bound leaves a large share
+
+
+def _within_budget(seen: Sequence[Observation]) -> Iterator[Observation]:
+    """The first ones, up to an effort; always one."""
+    left = EFFORT
+    for one in seen:
+        if left > 0:
+            yield one
+        left -= effort(one.case)
+
+
 def _match(dialect: Dialect, failing: Sequence[Observation], passing: Sequence[Observation]) -> Match | None:
     """The dialect, if no case contradicts it and some failure follows it."""
     evidence, shares = [], []
-    for seen in itertools.chain(failing, sorted(passing, key=_simplicity)):
+    for seen in itertools.chain(failing, passing):
         found, share = _evidence(dialect, seen)
         if found is _Evidence.AGAINST:
             return None
@@ -137,7 +174,7 @@ def _evidence(dialect: Dialect, seen: Observation) -> tuple[_Evidence, float]:
         return _Evidence.AGAINST, math.inf
     failing = _failing_outputs(seen)
     verdicts = {f.verdict for f in findings if f.output in failing or not failing}
-    if verdicts & {Verdict.RANGE, Verdict.UNDECIDED}:
+    if not verdicts or verdicts & {Verdict.RANGE, Verdict.UNDECIDED}:
         return _Evidence.SILENT, 0.0
     share = max((f.share for f in findings if f.verdict is Verdict.WITHIN), default=0.0)
     return _Evidence.ROUNDED if Verdict.VACUOUS in verdicts else _Evidence.FOR, share
@@ -150,7 +187,30 @@ def _tells(seen: Observation, names: set[str]) -> bool:
 
 
 def _failing_outputs(seen: Observation) -> set[str]:
-    return {name for name, (verdict, *_) in seen.record.outputs.items() if Verdict(verdict).disagrees}
+    """The outputs that are there and disagree."""
+    return {name for name, (verdict, *_) in seen.record.outputs.items()
+            if Verdict(verdict).disagrees and verdict != Verdict.MISSING}
+
+
+# --- what is missing -----------------------------------------------------------------------------
+
+def _missing_outputs(seen: Observation) -> set[str]:
+    return {name.partition("[")[0] for name, (verdict, *_) in seen.record.outputs.items()
+            if verdict == Verdict.MISSING}
+
+
+def _is_but_incomplete(seen: Observation) -> bool:
+    """Does a case fail for what is missing alone?"""
+    return seen.record.verdict == Verdict.MISSING and not _failing_outputs(seen)
+
+
+def _lacking(seen: Sequence[Observation]) -> Iterator[str]:
+    """Each output that is missing somewhere, and where."""
+    missing = [(one.case, _missing_outputs(one)) for one in seen]
+    for name in sorted(set().union(*(names for _, names in missing))):
+        lacking = [case for case, names in missing if name in names]
+        having = [one.case for one in seen if name in {output.partition("[")[0] for output in one.outputs}]
+        yield f"{name}, {'; '.join(_conditions(lacking, having))}"
 
 
 _MOST = 4  #: ways to fail that are worth saying where none says it all
@@ -188,16 +248,20 @@ def _conditions(failing: Sequence[Case], passing: Sequence[Case]) -> tuple[str, 
                 pure.append((chosen, of_failing))
     common, beside = _common({c: held for c, (of_failing, held) in rows.items() if of_failing.all()}, len(passing))
     if common and beside <= len(failing):
-        return (f"only {_together(common)}, in {len(failing)} of {len(failing) + beside} such cases",)
-    said = list(_cover(pure, len(failing)))
-    return (*said[:_MOST], *([f"in {len(said) - _MOST} further ways"] if len(said) > _MOST else []))
+        where = f", in {len(failing)} of {len(failing) + beside} such cases" if beside else ""
+        return (f"only {_together(common)}{where}",)
+    return tuple(_cover(pure, len(failing)))
 
 
 def _common(met: Mapping[_Condition, Any], n: int) -> tuple[list[_Condition], int]:
-    """Of conditions that every failing case meets those that halve the passing ones, and how many of n are left."""
+    """Of conditions that every failing case meets those that halve the passing ones, and how many of n are left.
+
+    >>> _common({"a": [True, False], "b": [False, True]}, 2)
+    (['a', 'b'], 0)
+    """
     chosen: list[_Condition] = []
     left = np.ones(n, bool)
-    while met:
+    while met and left.any():
         best = min(met, key=lambda c: (left & met[c]).sum())
         if 2 * (left & met[best]).sum() > left.sum():
             break
@@ -210,16 +274,21 @@ def _together(conditions: Iterable[_Condition]) -> str:
     return " and ".join(condition.said for condition in conditions)
 
 
-def _cover(pure: Iterable[tuple[tuple[_Condition, ...], Any]], n: int) -> Iterator[str]:
-    """Few conjunctions that together hold for all of n failing cases, the widest first; else what is known."""
-    left, remaining = np.ones(n, bool), list(pure)
-    while left.any():
-        chosen, held = max(remaining, key=lambda one: ((one[1] & left).sum(), -len(one[0])), default=((), left & False))
-        if not (held & left).any():
-            yield f"in {left.sum()} of {n} cases that no argument tells from those that pass"
-            return
-        yield f"in {(held & left).sum()} of {n} cases, always " + _together(chosen)
-        left = left & ~held
+def _cover(pure: Sequence[tuple[tuple[_Condition, ...], Any]], n: int) -> Iterator[str]:
+    """A few conjunctions that together hold for most of n failing cases, the widest first; then what is left."""
+    left = np.ones(n, bool)
+    held = np.array([holds for _, holds in pure], bool).reshape(-1, n)
+    size = np.array([len(chosen) for chosen, _ in pure])
+    for _ in range(_MOST):
+        met = (held & left).sum(axis=1)
+        if not left.any() or not met.any():
+            break
+        best = int(np.lexsort((size, -met))[0])  # the widest, and of these the first of the shortest
+        yield f"in {met[best]} of {n} cases, always {_together(pure[best][0])}"
+        left &= ~held[best]
+    if left.any():
+        untold = "that no argument tells from those that pass" if not (held & left).any() else "in other ways"
+        yield f"in {left.sum()} of {n} cases {untold}"
 
 
 def _candidates(failing: Sequence[Case], passing: Sequence[Case]) -> list[_Condition]:

@@ -260,9 +260,14 @@ class _Rows:
 
 
 def stack_steps(history: Sequence[Mapping[str, Array | int]]) -> dict[str, Array]:
-    """The outputs of a :class:`History` of these steps."""
+    """The outputs of a :class:`History` of these steps; what goes away is left out, up to where it is there for good.
+
+    >>> stack_steps([{"a": 1, "b": 1}, {"a": 2}, {"a": 3, "b": 3}])
+    {'a': array([1, 2, 3]), 'b': array([3])}
+    """
     whole = History(len(history))
-    for now in history:
+    for i, now in enumerate(history):
         for name, value in now.items():
-            whole.note(name, value)
+            if all(name in later for later in history[i + 1:]):
+                whole.note(name, value)
     return whole.outputs()

@@ -37,8 +37,8 @@ class Suite:
     options: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        known = {"framework", "dtypes", "device", "modes", "accuracy", "state", "backward", "stream", "all_cases",
-                 "timeout", "memory"}
+        known = {"framework", "dtypes", "device", "modes", "accuracy", "state", "backward", "gradients", "stream",
+                 "all_cases", "timeout", "memory"}
         if unknown := set(self.options) - known:
             raise TypeError(f"unknown options {sorted(unknown)} for {self.op}; known are {', '.join(sorted(known))}")
 

@@ -10,18 +10,20 @@ Neither depends on the target, and no number in them is chosen.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from reference.spec import InitSpec, Trajectory
+
 from .ball import FORMATS, Arithmetic, BallArray, Double, Undecided, arithmetic, balls, split
-from .cases import Case, leaf, with_leaf
+from .cases import Case, leaf, leaves, with_leaf
 from .evaluate import Lift, evaluate
 from .ulp import numpy_dtype, overflow, spacing
 
-__all__ = ["SLACK", "VACUOUS", "Truth", "counted", "prove", "prove_gradients"]
+__all__ = ["SLACK", "VACUOUS", "Truth", "counted", "effort", "prove", "prove_gradients"]
 
 Array = np.ndarray[Any, Any]
 
@@ -33,6 +35,8 @@ SLACK = 1.0
 VACUOUS = 0.1
 
 BITS = 200  #: of the truth; doubled where its radius shows that cancellation has eaten them
+
+_ARRAYS = ("hi", "lo", "bound", "precise", "scale", "special")  #: of a truth
 
 _BALLS = Lift(balls, Double)
 _LONGDOUBLE = Lift(lambda array: array.astype(np.float64).astype(np.longdouble), lambda scalar: scalar)
@@ -54,6 +58,11 @@ class Truth:
     special: Array  #: where there is no enclosure: classes are compared, and zeros with their signs
     dtype: str
     discrete: bool = False
+
+    def last(self, steps: int) -> Truth:
+        """Of a trajectory the last steps alone."""
+        first = len(self.hi) - steps
+        return replace(self, **{name: getattr(self, name)[first:] for name in _ARRAYS})
 
     @property
     def vacuous(self) -> Array:
@@ -82,6 +91,17 @@ class Truth:
         with np.errstate(over="ignore", invalid="ignore"):
             return bool(not self.special.any() and np.all(self.bound <= VACUOUS * self.scale)
                         and np.all(np.abs(self.hi) + self.bound < overflow(self.dtype)))
+
+
+def effort(case: Case) -> int:
+    """Elements times steps: what a proof takes time for."""
+    inputs = case.inputs
+    if isinstance(inputs, Trajectory):
+        return sum(p.size + 1 for group in inputs.groups for p in group.params) * len(inputs.gradients)
+    if isinstance(case.spec, InitSpec):
+        return int(np.prod(inputs["shape"])) + 1
+    return 1 + sum(int(v.size) for name, value in inputs.items() for _, v in leaves(name, value)
+                   if isinstance(v, np.ndarray))
 
 
 def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:

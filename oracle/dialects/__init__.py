@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .adam import ADAM
+from .derivatives import DERIVATIVES
 from .init import INIT
 from .keras_losses import KERAS_LOSSES
 from .losses import LOSSES
@@ -22,7 +23,7 @@ from .torch_optim import TORCH_OPTIM
 __all__ = ["DIALECTS", "Dialect", "dialects_of"]
 
 DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (
-    *TORCH_LOSSES, *TORCH_OPTIM, *LOSSES, *OPTAX_LOSSES, *KERAS_LOSSES, *ADAM, *OPTIM, *INIT)}
+    *TORCH_LOSSES, *TORCH_OPTIM, *LOSSES, *DERIVATIVES, *OPTAX_LOSSES, *KERAS_LOSSES, *ADAM, *OPTIM, *INIT)}
 
 
 def dialects_of(op: str) -> list[Dialect]:

@@ -163,30 +163,37 @@ def _radam(threshold: float = 5, corrected: bool = False, before: float = 1, typ
 
 
 _OF_BOTH = tuple(
-    Dialect(name.replace("adam-", f"{op.lower()}-"), op, title, difference, used_by, changed)
+    Dialect(f"{op.lower()}-{name}", op, title, difference, used_by, changed,
+            tuple(f"{op.lower()}-{part}" for part in parts))
     for op in ("Adam", "AdamW")
-    for name, title, difference, used_by, changed in (
-        ("adam-eps-inside", "eps inside the square root", "the step is lr m̂ / √(v̂ + ε)",
+    for name, title, difference, used_by, changed, *parts in (
+        ("eps-inside", "eps inside the square root", "the step is lr m̂ / √(v̂ + ε)",
          "NVIDIA Apex's eps_inside_sqrt, optax's eps_root in the place of eps", _adam(_eps_inside)),
-        ("adam-eps-hat", "eps beside the uncorrected root",
+        ("eps-hat", "eps beside the uncorrected root",
          "the step is lr √(1-β₂ᵗ) / (1-β₁ᵗ) · m / (√v + ε): ε is the ε̂ of the paper's section 2",
          "TensorFlow 1", _adam(_eps_hat)),
-        ("adam-uncorrected", "no bias correction", "the step is lr m / (√v + ε)",
+        ("uncorrected", "no bias correction", "the step is lr m / (√v + ε)",
          "BERT's AdamWeightDecayOptimizer, 2018", _adam(_uncorrected)),
-        ("adam-amsgrad-corrected", "AMSGrad's maximum of corrected moments",
+        ("amsgrad-corrected", "AMSGrad's maximum of corrected moments",
          "v_max = max(v_max, v / (1-β₂ᵗ)), and is not corrected again", "optax 0.2 in 64-bit mode",
          _amsgrad_corrected(typed=False)),
-        ("adam-decay-unscaled", "a decay that lr does not scale", "θ is multiplied by 1 - λ, not by 1 - lr λ",
+        ("decay-unscaled", "a decay that lr does not scale", "θ is multiplied by 1 - λ, not by 1 - lr λ",
          "Loshchilov & Hutter, algorithm 2 with a schedule of 1", _adam(_corrected, begin=_unscaled_decay)),
-        ("adam-decay-last", "decay after the step", "θ = (1 - lr λ)(θ - step): what is decayed has been moved",
-         "AdamW of Hugging Face transformers 2 to 4", _adam(_corrected, begin=_undecayed, end=_decay_last)),
-        ("adam-optax", "bias corrections in the parameters' type, and AMSGrad's maximum of corrected moments",
+        ("decay-last", "decay after the step", "θ = (1 - lr λ)(θ - step): what is decayed has been moved",
+         "training loops that decay after optimizer.step()", _adam(_corrected, begin=_undecayed, end=_decay_last)),
+        ("huggingface", "eps beside the uncorrected root, and decay after the step",
+         "θ = (1 - lr λ)(θ - lr √(1-β₂ᵗ) / (1-β₁ᵗ) · m / (√v + ε))", "AdamW of Hugging Face transformers 2 to 4",
+         _adam(_eps_hat, begin=_undecayed, end=_decay_last), "eps-hat", "decay-last"),
+        ("typed", "bias corrections in the parameters' type",
+         "1 - βᵗ comes from a β of the parameters' type, where it cancels", "MLX, tinygrad",
+         _adam(_corrected, typed=True)),
+        ("optax", "bias corrections in the parameters' type, and AMSGrad's maximum of corrected moments",
          "1 - βᵗ comes from a β of the parameters' type, where it cancels; v_max = max(v_max, v / (1-β₂ᵗ)); "
          "what is below the normal numbers is 0 in v", "optax 0.2, where XLA flushes subnormals",
-         _amsgrad_corrected(typed=True)),
-        ("adam-keras", "bias corrections in the parameters' type, and eps beside the uncorrected root",
+         _amsgrad_corrected(typed=True), "typed", "amsgrad-corrected"),
+        ("keras", "bias corrections in the parameters' type, and eps beside the uncorrected root",
          "1 - βᵗ comes from a β of the parameters' type, where it cancels; the step is "
-         "lr √(1-β₂ᵗ) / (1-β₁ᵗ) · m / (√v + ε)", "Keras 3", _adam(_eps_hat, typed=True)),
+         "lr √(1-β₂ᵗ) / (1-β₁ᵗ) · m / (√v + ε)", "Keras 3", _adam(_eps_hat, typed=True), "typed", "eps-hat"),
     ))
 
 ADAM = (
@@ -210,13 +217,13 @@ ADAM = (
             "whatever momentum_decay", "tf.keras", _nadam(lambda beta1, t: beta1 * (1 - 0.5 * 0.96**t))),
     Dialect("nadam-optax", "NAdam", "a constant momentum, and bias corrections in the parameters' type",
             "m̂ = β₁ m / (1-β₁ᵗ⁺¹) + (1-β₁) g / (1-β₁ᵗ), from a β₁ of the parameters' type", "optax 0.2",
-            _nadam(lambda beta1, t: beta1, typed=True)),
+            _nadam(lambda beta1, t: beta1, typed=True), ("nadam-constant",)),
     Dialect("nadam-keras", "NAdam", "a momentum that rises at once, and bias corrections in the parameters' type",
             "μ of step t is β₁ (1 - 0.96ᵗ / 2), whatever momentum_decay, from a β₁ of the parameters' type", "Keras 3",
-            _nadam(lambda beta1, t: beta1 * (1 - 0.5 * 0.96**t), typed=True)),
+            _nadam(lambda beta1, t: beta1 * (1 - 0.5 * 0.96**t), typed=True), ("nadam-fast-schedule",)),
     Dialect("radam-optax", "RAdam", "eps beside the corrected root, and bias corrections in the parameters' type",
             "the step is lr r m̂ / (√v̂ + ε); ρ, r and 1 - βᵗ come from a β of the parameters' type", "optax 0.2",
-            _radam(corrected=True, typed=True)),
+            _radam(corrected=True, typed=True), ("radam-eps-corrected",)),
     Dialect("radam-threshold-4", "RAdam", "rectification from ρ = 4 on", "steps are rectified where ρ > 4, not 5",
             "Liu et al., algorithm 2", _radam(threshold=4)),
     Dialect("radam-eps-corrected", "RAdam", "eps beside the corrected root", "the step is lr r m̂ / (√v̂ + ε)",

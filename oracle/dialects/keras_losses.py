@@ -126,7 +126,7 @@ KERAS_LOSSES = (
             changed(backward=_nan_beyond)),
     Dialect("smooth-l1-untaken-branch", "smooth_l1_loss", "Huber's scale, and a gradient of the branch not taken",
             "the loss is β times as large, and its gradient NaN where x - y is infinite", "Keras's Huber on torch",
-            lambda spec: changed(backward=_nan_beyond)(scaled(lambda a: a["beta"])(spec))),
+            lambda spec: changed(backward=_nan_beyond)(scaled(lambda a: a["beta"])(spec)), ("smooth-l1-huber",)),
     Dialect("multilabel-soft-log-sigmoid", "multilabel_soft_margin_loss", "log σ(x) in the place of a softplus",
             "the loss is (1-t) x - log σ(x), which cancels where x < 0; the gradient σ(x) - t cancels where x > 0",
             "Keras 3 on torch", _log_sigmoid_multilabel),

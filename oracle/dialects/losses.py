@@ -280,7 +280,7 @@ LOSSES = (
     Dialect("mse-half", "mse_loss", "a half", "the loss is ½ (x-y)²", "optax's l2_loss", scaled(lambda a: 0.5)),
     Dialect("mse-rows", "mse_loss", "a half, and a mean over the batch", "the mean is ½ Σ (x-y)² / N, N rows",
             "Caffe's EuclideanLoss", lambda spec: mean_over(lambda a: 2 * max(a["input"].shape[0], 1) if a["input"].ndim
-                                                        else 2)(spec)),
+                                                        else 2)(spec), ("mse-half",)),
     Dialect("mse-mean-count", "mse_loss", "a weighted mean over the number of elements",
             "the mean divides by the number of elements, not by Σ w", "Keras's sample_weight", mean_over(_size)),
     Dialect("l1-mean-count", "l1_loss", "a weighted mean over the number of elements",

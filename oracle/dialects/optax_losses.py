@@ -182,7 +182,7 @@ OPTAX_LOSSES = (
             changed(backward=_cancelling("delta"))),
     Dialect("smooth-l1-cancelling", "smooth_l1_loss", "Huber's scale, and a gradient that cancels",
             "the loss is β times as large, and its gradient sign(d) ((|d| - β) + β) where |d| < β",
-            "optax's huber_loss", _cancelling_smooth_l1),
+            "optax's huber_loss", _cancelling_smooth_l1, ("smooth-l1-huber",)),
     Dialect("bce-logits-two-logs", "binary_cross_entropy_with_logits", "gradients of log σ(x) and log σ(-x)",
             "the gradient of the target is log σ(-x) - log σ(x), which cancels for small x, and not -x; σ(x) in that "
             "of the input is exp(x - softplus(x)), where x is rounded", "optax 0.2",

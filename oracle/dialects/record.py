@@ -26,6 +26,7 @@ class Dialect:
     difference: str  #: in mathematics, one line
     used_by: str  #: framework, paper, version
     changed: Callable[[Any], Spec]
+    parts: tuple[str, ...] = ()  #: names of dialects that change some of what this one changes
 
     def __call__(self, spec: Spec) -> Spec:
         """The spec of the op with the dialect's rule in it."""

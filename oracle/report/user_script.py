@@ -93,7 +93,7 @@ def _(spec: LossSpec, case: Case, asked: Implementation, code: Any) -> str:
     call = f"implementation({_call(positional, keywords)})"
     used = {k: v for k, v in case.inputs.items() if k in {*positional, *keywords}}
     upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
-    paths = [path for path in case.differentiated if path in used]
+    paths = [path for path in case.differentiated if path in used and asked.asks_for(path)]
     text = (f"arguments = {{\n{_mapping(used)}}}\n"
             f"upstream = {_literal(upstream)}\n")
     results = ('got = dict(result._asdict()) if hasattr(result, "_asdict") else '
@@ -106,7 +106,8 @@ def _(spec: LossSpec, case: Case, asked: Implementation, code: Any) -> str:
     if asked.backward is None and asked.framework == "torch":
         return (text + f"for name in {paths!r}:\n    arguments[name].requires_grad_()\n"
                 f"result = {call}\n{results}"
-                "torch.autograd.backward(list(got.values()), list(upstream))\n"
+                "graphs = [(one, g) for one, g in zip(got.values(), upstream) if one.requires_grad]\n"
+                "torch.autograd.backward([one for one, _ in graphs], [g for _, g in graphs])\n"
                 "got = {k: v.detach() for k, v in got.items()}\n"
                 f"got |= {{f'grad.{{k}}': arguments[k].grad for k in {paths!r}}}\n")
     if asked.backward is None and asked.framework == "jax":

@@ -6,8 +6,16 @@ What a framework's arrays are is told by a :class:`Kit`, one file each. How an i
   keyword, those at torch's default not at all;
 * an **optimizer** as ``torch.optim``'s class is made and stepped; or as a pair of functions
   ``init(params) -> state`` and ``update(grads, state, params) -> (updates, state)``, an object or a tuple that
-  has these two, or a function of hyperparameters (by torch's names) that gives one;
-* an **initializer** as ``torch.nn.init``'s: it fills the array that it is given and returns it.
+  has these two, or a function of hyperparameters (by torch's names) that gives one. In NumPy ``params`` of a
+  class is a list of :class:`reference.optim.Parameter`, or of groups of these: each has ``data``, which ``step()``
+  changes in place, and ``grad``, an array, a :class:`reference.optim.SparseGrad` or None. States may be made in the
+  constructor, at the first step or at the first gradient, and need not be there at all;
+* an **initializer** as ``torch.nn.init``'s: it fills the array that it is given and returns it. Before each case
+  the framework's own random numbers start anew: ``np.random.seed`` was called, or ``torch.manual_seed``.
+
+A gradient comes from the framework, or from ``backward(grad_output, <the arguments of the loss>)``, which returns
+one array for each array argument, in their order: a tuple, or the array alone where there is one. None stands for
+an argument without a gradient, such as a target of class indices.
 
 What an implementation has no keyword for, or refuses with ``NotImplementedError``, is unsupported.
 """
@@ -39,6 +47,9 @@ Array = np.ndarray[Any, Any]
 #: Framework -> module of this package that knows its arrays.
 KITS = {"numpy": "user_numpy", "torch": "user_torch", "jax": "user_jax"}
 
+#: The frameworks that give gradients of their own.
+DIFFERENTIATING = ("torch", "jax")
+
 #: Numbers that are drawn to judge a distribution, and calls at most.
 DRAWS, CALLS = 100_000, 1000
 
@@ -50,7 +61,6 @@ class Misbehaved(Exception):  # a verdict, not an error
 class Kit(Protocol):
     """A framework's arrays."""
 
-    differentiates: bool  #: can it give gradients of its own?
     shares_stream: bool  #: does it draw torch's numbers from torch's seed?
 
     def array(self, array: Array | SparseGrad) -> Any:
@@ -104,6 +114,24 @@ class Implementation:
     state: Mapping[str, str] = field(default_factory=dict)  #: torch's names of state -> the optimizer's own
     backward: Any = None  #: a function; False for no gradients; None for those of the framework
     stream: bool | None = None  #: are an initializer's numbers to be torch's? None: where the framework can
+    gradients: tuple[str, ...] | None = None  #: arguments of a loss whose gradients are asked for; None: all
+
+    @property
+    def differentiates(self) -> bool:
+        """Do its gradients come from its framework?"""
+        return self.backward is None and self.framework in DIFFERENTIATING
+
+    def asks_for(self, path: str) -> bool:
+        """Is the gradient of an argument, or of an array in it, asked for?"""
+        return ((self.differentiates or self.backward not in (None, False))
+                and (self.gradients is None or path.partition("[")[0] in self.gradients))
+
+    def check_gradients(self, spec: Spec) -> None:
+        """Refuse gradients of nothing: ``ValueError`` names what there is."""
+        arrays = spec.arrays if isinstance(spec, LossSpec) else ()
+        if strange := [name for name in self.gradients or () if name not in arrays]:
+            raise ValueError(f"gradients has {strange[0]!r}; the arrays of {spec.name} that may have one are "
+                             f"{', '.join(arrays) or 'none'}")
 
     def check_modes(self, spec: Spec) -> None:
         """Refuse modes of nothing: ``ValueError`` names what there is."""
@@ -205,9 +233,10 @@ class User:
             return self.asked.code(*(values[k] for k in positional), **{k: values[k] for k in keywords})
 
         upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
-        paths = [path for path in case.differentiated if path.partition("[")[0] in {*positional, *keywords}]
+        paths = [path for path in case.differentiated
+                 if path.partition("[")[0] in {*positional, *keywords} and self.asked.asks_for(path)]
         gradients: dict[str, Any] = {}
-        if self.asked.backward is None and self.kit.differentiates and paths:
+        if self.asked.differentiates and paths:
             result, gradients = self.kit.gradients(call, arguments, paths, [self.kit.array(g) for g in upstream])
         else:
             result = call(arguments)
@@ -233,7 +262,7 @@ class User:
         given = self.asked.backward(self._arrays(case.grad_output), *(arguments[k] for k in positional),
                                     **{k: arguments[k] for k in keywords})
         given = given if isinstance(given, tuple | list) else (given,)
-        wanted = {path.partition("[")[0] for path in case.differentiated}
+        wanted = {path.partition("[")[0] for path in case.differentiated if self.asked.asks_for(path)}
         return {path: g for name, value in zip(case.spec.arrays, given, strict=False)
                 for path, g in leaves(name, value) if name in wanted}
 

@@ -21,7 +21,6 @@ Array = np.ndarray[Any, Any]
 
 
 class _Jax:
-    differentiates = True
     shares_stream = False
 
     def __init__(self, device: Any) -> None:

@@ -19,7 +19,6 @@ Array = np.ndarray[Any, Any]
 
 
 class _NumPy:
-    differentiates = False
     shares_stream = False
 
     def array(self, array: Array | SparseGrad) -> Any:

@@ -21,7 +21,6 @@ Array = np.ndarray[Any, Any]
 
 
 class _Torch:
-    differentiates = True
 
     def __init__(self, device: str) -> None:
         self.device = device
@@ -47,9 +46,8 @@ class _Torch:
         result = call(arguments)
         found = [one for _, one in leaves("output", result)]
         if all(isinstance(one, torch.Tensor) for one in found) and len(found) == len(upstream):
-            if not any(one.requires_grad for one in found):
-                raise ValueError("its result has no gradient; backward=False compares values alone")
-            torch.autograd.backward(found, list(upstream))
+            graphs = [(one, g) for one, g in zip(found, upstream, strict=True) if one.requires_grad]
+            torch.autograd.backward([one for one, _ in graphs], [g for _, g in graphs])
         return result, {path: x.grad for path, x in inputs.items() if x.grad is not None}
 
     def parameter(self, array: Array) -> Any:

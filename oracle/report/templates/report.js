@@ -30,7 +30,7 @@
   const search = document.getElementById("search");
   const fits = (filter, value) => !chosen[filter].size || chosen[filter].has(value);
   const fitsAny = (filter, values) => !chosen[filter].size || values.some((value) => chosen[filter].has(value));
-  const wrong = ["range", "exceeds", "crashed"];
+  const wrong = ["range", "missing", "exceeds", "crashed"];
 
   // Of an op and target, over the chosen storage types: the sound answer nearest to its bound, and counts.
   const combine = (byDtype) => {
