@@ -14,13 +14,14 @@ True
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -31,14 +32,14 @@ from reference.spec import DTYPES, OptimSpec, Spec
 from . import run
 from .cases import BadCaseError, Case, chosen_specs, select
 from .compare import Finding, Verdict, compare
-from .diagnosis import Diagnosis, Observation, diagnose
+from .diagnosis import Diagnosis, Observation, diagnose, simplest
 from .distribution import CLAIMS, judge_draws
 from .evaluate import Outputs, take_seeds
 from .isolation import MEMORY, TIMEOUT, Isolated, Named, load_named, starter
 from .records import Record, header
 from .report.table import counts, three_lines
 from .targets import Target, TargetError, Unsupported
-from .targets.user import Implementation, User
+from .targets.user import Implementation, User, differing_defaults, leaves_to_default
 from .truth import Truth, effort
 
 __all__ = ["BUDGET", "Checker", "Report", "check", "effort", "handed_in", "in_order",
@@ -81,10 +82,25 @@ class Report:
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
-        """What it does instead, or what the failures depend on."""
+        """What it does instead, or what the failures depend on.
+
+        Cases that leave an argument at a default that is not torch's tell of that alone.
+        """
         judged = [seen for seen in self.observations if seen.record.verdict != Verdict.UNSUPPORTED]
         failing = [seen for seen in judged if seen.record.fails]
-        return diagnose(failing, [seen for seen in judged if not seen.record.fails])
+        differing = self._differing_defaults() if failing else {}
+        left = {name: [seen for seen in judged if leaves_to_default(seen.case, name)] for name in differing}
+        aside = {seen.case.id for seen in itertools.chain(*left.values())}
+        rest = [seen for seen in judged if seen.case.id not in aside]
+        told = diagnose([seen for seen in rest if seen.record.fails], [seen for seen in rest if not seen.record.fails])
+        defaults = [f"{name} is {own!r}, torch's is {torchs!r} ({sum(seen.record.fails for seen in left[name])} of the "
+                    f"{len(left[name])} cases that leave it out fail)" for name, (own, torchs) in differing.items()]
+        return replace(told, smallest=simplest(failing), defaults=tuple(defaults))
+
+    def _differing_defaults(self) -> Mapping[str, tuple[Any, Any]]:
+        with contextlib.suppress(TargetError):
+            return differing_defaults(_loaded(self.asked).code, _spec(self.op))
+        return {}
 
     @property
     def smallest(self) -> Observation | None:

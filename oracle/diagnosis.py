@@ -33,7 +33,7 @@ from .records import Record
 from .run import dialect_truth
 from .truth import effort
 
-__all__ = ["EFFORT", "Diagnosis", "Match", "Observation", "depends", "diagnose", "floats"]
+__all__ = ["EFFORT", "Diagnosis", "Match", "Observation", "depends", "diagnose", "floats", "simplest"]
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,13 @@ class Diagnosis:
     conditions: tuple[str, ...]  #: what the failures depend on, where no dialect explains them
     smallest: Observation | None  #: the simplest failing case; none where nothing fails
     lacks: tuple[str, ...] = ()  #: outputs that are missing, each with the cases in which it is
+    defaults: tuple[str, ...] = ()  #: arguments whose default is another one
 
     def __str__(self) -> str:
         if self.smallest is None:
             return "nothing fails"
-        lines = [f"gives no {output}" for output in self.lacks]
+        lines = [f"has another default: {default}" for default in self.defaults]
+        lines += [f"gives no {output}" for output in self.lacks]
         lines += [str(match) + f"\n  {match.dialect.difference}" for match in self.matches]
         lines += [f"fails {condition}" for condition in self.conditions]
         return "\n".join([*lines, f"smallest failing case: {self.smallest.case.id}"])
@@ -98,6 +100,11 @@ def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> 
     right = sorted([*passing, *filter(_is_but_incomplete, in_order)], key=_simplicity)
     matches = list(_matches(wrong, right)) if all(seen.outputs for seen in wrong) else []
     return Diagnosis(tuple(matches), () if matches else depends(wrong, right), in_order[0], lacks)
+
+
+def simplest(seen: Iterable[Observation]) -> Observation | None:
+    """The one with the fewest options off their default, and then the smallest arrays; None of none."""
+    return min(seen, key=_simplicity, default=None)
 
 
 def depends(failing: Sequence[Observation], passing: Sequence[Observation]) -> tuple[str, ...]:

@@ -213,7 +213,7 @@ def test_a_keyword_without_a_default_is_passed_even_so() -> None:
 def test_without_a_gradient_torch_code_fails_unless_values_alone_are_asked_for() -> None:
     detached = lambda input, target: _mse(input, target).detach()  # noqa: E731
     report = oracle.check("mse_loss", detached, dtypes=["float32"])
-    assert "backward=False" in report.failures[0].note
+    assert any("backward=False" in note for note in report.notes)
     report = oracle.check("mse_loss", detached, dtypes=["float32"], backward=False)
     assert report.passed
     assert any("grad.input" in note for note in report.notes)

@@ -93,10 +93,10 @@ def test_a_wrong_shape_or_dtype_exceeds(got: Any, note: str) -> None:
     assert (finding.verdict, finding.note) == (Verdict.EXCEEDS, note)
 
 
-def test_missing_and_surplus_outputs_exceed() -> None:
+def test_missing_outputs_are_missing_and_surplus_ones_exceed() -> None:
     findings = compare({"b": np.zeros(1, np.float32)}, {"a": _truth([0.0])})
     assert [(f.output, f.verdict, f.note) for f in findings] == [
-        ("a", Verdict.EXCEEDS, "this output is missing"), ("b", Verdict.EXCEEDS, "there is no such output")]
+        ("a", Verdict.MISSING, "this output is missing"), ("b", Verdict.EXCEEDS, "there is no such output")]
 
 
 def test_discrete_outputs_have_to_be_equal() -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +20,7 @@ from oracle.dialects import DIALECTS, Dialect
 from oracle.evaluate import FLOATS, Outputs, evaluate
 from reference.spec import DTYPES, Spec
 
+ROOT = Path(__file__).parent.parent
 FAILURES = 16  #: of a target are enough to tell what it is, and so is the double of it in cases that pass
 
 
@@ -188,3 +193,92 @@ def test_a_crash_is_explained_by_no_dialect_and_the_simplest_case_is_shown() -> 
     assert told.conditions == ("in every case that could tell",)
     assert told.smallest is not None
     assert told.smallest.case.id == "mse_loss/float32/default"
+
+
+# --- searches end --------------------------------------------------------------------------------
+
+
+def _in_a_process(code: str, *, interrupted: bool = False) -> tuple[str, str]:
+    """What code prints that may not end, on both streams; the clock is there for the mistake alone."""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          cwd=ROOT) as process:
+        try:
+            if interrupted:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "began\n"
+                process.send_signal(signal.SIGINT)
+            return process.communicate(timeout=120)
+        finally:
+            process.kill()
+
+
+def test_the_search_for_common_conditions_ends_where_no_passing_case_meets_them_all() -> None:
+    code = "from oracle.diagnosis import _common; print(_common({'a': [True, False], 'b': [False, True]}, 2))"
+    assert _in_a_process(code)[0] == "(['a', 'b'], 0)\n"
+
+
+def test_four_ways_to_fail_are_said_and_the_rest_is_counted() -> None:
+    """However many there are: failing case i is told by condition i alone."""
+    n = 300
+    pure = [((diagnosis._Condition(f"with i={i}", lambda case: True),), np.arange(n) == i) for i in range(n)]
+    said = list(diagnosis._cover(pure, n))
+    assert said == [*(f"in 1 of 300 cases, always with i={i}" for i in range(4)), "in 296 of 300 cases in other ways"]
+    assert list(diagnosis._cover([], 2)) == ["in 2 of 2 cases that no argument tells from those that pass"]
+
+
+def test_a_dialect_is_tried_on_cases_up_to_an_effort(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = [case for case in select(["Adam"], ["float32"]) if _short(case)]
+    seen = list(_observed(_speaking(DIALECTS["adam-uncorrected"]), cases[:40]))
+    failing = [one for one in seen if one.record.fails]
+    assert diagnose(failing, []).matches[0].of == len(failing)
+    monkeypatch.setattr(diagnosis, "EFFORT", 2 * diagnosis.effort(failing[0].case))
+    assert 1 <= diagnose(failing, []).matches[0].of < len(failing)
+
+
+def test_an_interrupt_ends_a_diagnosis() -> None:
+    code = """
+import numpy as np
+from oracle import diagnosis
+from oracle.cases import select
+cases = select(["cross_entropy"], ["float32"])
+print("began", flush=True)
+while True:
+    diagnosis._conditions(cases[::2], cases[1::2])
+"""
+    assert "KeyboardInterrupt" in _in_a_process(code, interrupted=True)[1]
+
+
+# --- what was not seen is not said ---------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_dialect_explains_nothing_where_what_decides_is_missing() -> None:
+    def answer(case: Case) -> Outputs:
+        return {name: value for name, value in _reference(case).items() if name == "output"}
+
+    told = diagnose(list(_observed(answer, select(["mse_loss"], ["float32"])[:40])), [])
+    assert not told.matches
+    assert [said.partition(",")[0] for said in told.lacks] == ["grad.input", "grad.target", "grad.weight"]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("whole", "part", "wanted"), [
+    ("adam-optax", "adam-typed", lambda case: not case.options["amsgrad"]),
+    ("adamw-huggingface", "adamw-eps-hat", lambda case: case.options["weight_decay"] == 0),
+    ("adamw-huggingface", "adamw-decay-last", lambda case: case.options["grad"] == "one"),
+])
+def test_of_two_rules_that_cannot_be_told_apart_the_one_that_says_less_is_named(
+        whole: str, part: str, wanted: Callable[[Case], bool]) -> None:
+    op = DIALECTS[part].op
+    cases = [case for case in select([op], ["float32"]) if _short(case) and wanted(case)][:40]
+    seen = list(_observed(_speaking(DIALECTS[part]), cases))
+    matches = diagnose([s for s in seen if s.record.fails], [s for s in seen if not s.record.fails]).matches
+    names = [match.dialect.name for match in matches]
+    assert part in names
+    assert whole not in names
+
+
+def test_the_parts_of_a_dialect_are_dialects_of_its_op() -> None:
+    assert sum(bool(dialect.parts) for dialect in DIALECTS.values()) > 10
+    for dialect in DIALECTS.values():
+        assert all(DIALECTS[part].op == dialect.op for part in dialect.parts), dialect.name

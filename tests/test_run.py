@@ -41,11 +41,11 @@ def _raise(error: BaseException) -> Callable[[Case], Outputs]:
     (lambda case: _right(case) | {"output": "a string"}, "exceeds", "shape (), needed is (3, 4)"),
     (lambda case: _right(case) | {"output": [[1], [1, 2]]}, "crashed", "no array: ValueError"),
     (lambda case: {"output": torch.zeros(3, 4, requires_grad=True)}, "crashed", "no array: RuntimeError"),
-    (lambda case: {"output": _right(case)["output"]}, "exceeds", "this output is missing"),
+    (lambda case: {"output": _right(case)["output"]}, "missing", "this output is missing"),
 ])
 def test_whatever_a_target_does_is_a_record(answer: Callable[[Case], Outputs], verdict: str, note: str) -> None:
     record = run.run_case(CASE, Planted(answer))
-    assert (record.verdict, record.fails) == (verdict, verdict in ("exceeds", "crashed"))
+    assert (record.verdict, record.fails) == (verdict, verdict in ("missing", "exceeds", "crashed"))
     assert note in record.note
 
 

@@ -40,7 +40,7 @@ from ..distribution import CLAIMS
 from ..evaluate import Outputs, closures, empty_tensor, entries, stack_steps, take_seeds
 from . import TargetError, Unsupported
 
-__all__ = ["KITS", "Implementation", "Kit", "Misbehaved", "User", "kit"]
+__all__ = ["KITS", "Implementation", "Kit", "Misbehaved", "User", "differing_defaults", "kit", "leaves_to_default"]
 
 Array = np.ndarray[Any, Any]
 
@@ -452,6 +452,19 @@ def _is_default(spec: Spec, name: str, value: Any) -> bool:
     default = inspect.signature(spec.implementation).parameters[name].default
     return value is default or (not isinstance(value, np.ndarray) and default is not inspect.Parameter.empty
                                 and bool(value == default))
+
+
+def differing_defaults(code: Any, spec: Spec) -> dict[str, tuple[Any, Any]]:
+    """Arguments whose default is not torch's, each with its own default and torch's, as the signature tells."""
+    known = inspect.signature(spec.implementation).parameters
+    return {name: (p.default, known[name].default) for name, p in (_signature(code) or {}).items()
+            if name in known and inspect.Parameter.empty not in (p.default, known[name].default)
+            and not isinstance(p.default, np.ndarray) and not _is_default(spec, name, p.default)}
+
+
+def leaves_to_default(case: Case, name: str) -> bool:
+    """Is an argument at torch's default in a case, anywhere, so that it is not passed?"""
+    return any(_is_default(case.spec, name, value) for value in _argument(case, name))
 
 
 def _signature(code: Callable[..., Any]) -> Mapping[str, inspect.Parameter] | None:
