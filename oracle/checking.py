@@ -235,7 +235,7 @@ class Checker:
         self.name = _name(asked.code)
         make = partial(_made, asked, self.name)
         start = starter(make, forks=_forks(asked))
-        limits: dict[str, Any] = {"timeout": timeout, "memory": memory}
+        limits: dict[str, Any] = {"timeout": timeout, "memory": memory, "leaves_out": asked.leaves_out}
         try:
             self.target = Isolated(make, self.name, start, **limits)
         except TargetError:
@@ -333,6 +333,8 @@ class Checker:
             yield "not isolated: the implementation has no name by which a new process could find it"
         if self.given_up:
             yield (f"given up: {DEATHS} cases in a row ended their process, took all memory or too long")
+        if n := len(self.target.changed):
+            yield f"changed NumPy: it was found changed before {n} cases, each of which got a new process"
         if self.target.printed:
             first, text = next(iter(self.target.printed.items()))
             yield f"printed in {len(self.target.printed)} cases; in {first}: {text.strip().splitlines()[:1]}"

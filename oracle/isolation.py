@@ -1,40 +1,43 @@
 """An implementation in a process of its own, so that nothing it does can end a run or spoil another case.
 
-It may hang, end the interpreter, take all memory, print or raise: each is the verdict on one case, after
-which a new process goes on. What can be found by name (``pkg.module:attribute``, ``path/file.py:attribute``,
+It may hang, end the interpreter, take all memory, print, raise, fork, start daemons or change NumPy: each is the
+verdict on one case at most, after which a new process goes on (:mod:`oracle.processes` says what of this is Linux's,
+and what a process of the same user can still do). What it answers crosses as bytes of arrays
+(:mod:`oracle.crossing`), so that nothing it sends can run here. Each answer repeats the number of its question.
+
+What can be found by name (``pkg.module:attribute``, ``path/file.py:attribute``,
 or anything that pickles by name) is imported in a fresh interpreter where the framework cannot be forked;
 everything else lives in a fork of this process. Where there is neither (no fork on the system, or an object
 without a name for a framework that has started threads) it runs here, and :attr:`Isolated.alone` is false:
-then what raises is still a verdict, and what hangs, hangs.
+then what raises is still a verdict, and what hangs, hangs. A module that was imported here before, since an object of
+it was handed in, has done here what it does when it is imported.
 """
 
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import importlib
 import importlib.util
-import io
+import json
+import math
 import os
 import pickle
-import signal
-import subprocess
 import sys
-import tempfile
 import time
-import warnings
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from reference.spec import Spec
 
-from .cases import Case, parse
+from .cases import Case
+from .crossing import Answer, unpack
 from .evaluate import Outputs
+from .processes import Serve, Worker, fork, send, spawn
+from .serving import PRINTED, inputs_of, serve
 from .targets import Target, TargetError, Unsupported
 
 __all__ = ["MEMORY", "TIMEOUT", "Died", "Isolated", "Named", "Start", "load_named", "starter"]
@@ -44,7 +47,7 @@ TIMEOUT, MEMORY = 30.0, 4 * 2**30
 
 READY = 120.0  #: seconds for imports
 
-_PRINTED = 2000  #: characters of what is printed that are kept
+_HEAD = 2**20  #: bytes that an answer may have beside its arrays, which have to fit into the memory that is allowed
 
 
 class Died(Exception):
@@ -97,122 +100,10 @@ def _module(source: str) -> ModuleType:
     return module
 
 
-# --- in the process ------------------------------------------------------------------------------
+# --- the process, from outside -------------------------------------------------------------------
 
 
-def _serve(connection: Connection, make: Callable[[], Target], memory: int | None) -> None:
-    """Answer case ids with outputs until there are no more."""
-    faulthandler.disable()  # it may write to where the parent reports
-    with tempfile.TemporaryFile() as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for stream in (1, 2):
-            os.dup2(file.fileno(), stream)
-        sys.stdout = sys.stderr = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), write_through=True)
-        try:
-            target = make()
-            _limit(memory)
-        except BaseException as error:
-            connection.send(("broken", str(error) if isinstance(error, TargetError) else
-                             f"{type(error).__name__}: {error}", ""))
-            return
-        connection.send(("ready", "", ""))
-        while (case_id := connection.recv()) is not None:
-            reply = _reply(target, case_id)
-            file.seek(0)
-            printed = file.read(_PRINTED).decode(errors="replace")
-            file.seek(0)
-            file.truncate()
-            try:
-                connection.send((*reply, printed))
-            except Exception as error:  # outputs that do not pickle
-                connection.send(("failed", f"{type(error).__name__}: {error}", printed))
-
-
-def _reply(target: Target, case_id: str) -> tuple[str, Any]:
-    try:
-        return "outputs", dict(target.run(parse(case_id)))
-    except Unsupported as reason:
-        return "unsupported", str(reason)
-    except BaseException as error:  # SystemExit too
-        return "failed", f"{type(error).__name__}: {error}".removesuffix(": ")
-
-
-def _limit(memory: int | None) -> None:
-    """Allow so many bytes of address space beyond what there is, where the system can."""
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource
-
-        if memory is not None:
-            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-            allowed = pages * os.sysconf("SC_PAGE_SIZE") + memory
-            resource.setrlimit(resource.RLIMIT_AS, (allowed, resource.getrlimit(resource.RLIMIT_AS)[1]))
-
-
-def main(descriptor: int) -> None:
-    """What a fresh interpreter does: it is sent where to look, what to make, and cases."""
-    connection = Connection(descriptor)
-    sys.path[:], make, memory = connection.recv()
-    _serve(connection, make, memory)
-
-
-# --- here ----------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Worker:
-    connection: Connection
-    pid: int
-    popen: subprocess.Popen[bytes] | None = None
-    status: int | None = None
-    resident: int = 0  #: bytes in memory when it was ready
-
-    def end(self) -> int:
-        """Kill it and whatever it started; how it had ended, or how it ends now."""
-        if self.status is None:
-            if self.popen is not None and (code := self.popen.poll()) is not None:
-                self.status = code
-            else:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    done, status = (0, 0) if self.popen else os.waitpid(self.pid, os.WNOHANG)
-                    if done:
-                        self.status = os.waitstatus_to_exitcode(status)
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
-            if self.status is None:
-                self.status = self.popen.wait() if self.popen else os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-            self.connection.close()
-        return self.status
-
-
-def _fork(make: Callable[[], Target], memory: int | None) -> _Worker:
-    here, there = Pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that there are threads: the process only runs what it is handed
-        pid = os.fork()
-    if pid == 0:
-        try:
-            os.setsid()
-            here.close()
-            _serve(there, make, memory)
-        finally:
-            os._exit(0)
-    there.close()
-    return _Worker(here, pid)
-
-
-def _spawn(make: Callable[[], Target], memory: int | None) -> _Worker:
-    here, there = Pipe()
-    code = f"from oracle.isolation import main; main({there.fileno()})"
-    root = str(Path(__file__).resolve().parent.parent)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
-    popen = subprocess.Popen([sys.executable, "-c", code], pass_fds=[there.fileno()], start_new_session=True,
-                             env=environment, stdin=subprocess.DEVNULL)
-    there.close()
-    here.send((sys.path, make, memory))
-    return _Worker(here, popen.pid, popen)
-
-
-Start = Callable[[Callable[[], Target], "int | None"], _Worker]
+Start = Callable[[Callable[[], Target], "int | None", Serve], Worker]
 
 
 class Isolated:
@@ -224,19 +115,23 @@ class Isolated:
         start: how to start the process, as :func:`starter` tells; None for no process.
         timeout: seconds for a case.
         memory: bytes beyond those of the process when it is ready; None for no limit.
+        leaves_out: why a case is not to be asked at all, if it is not; it is asked here, so that nothing in the process
+            has a say in it.
 
     Raises:
         TargetError: the target cannot be made.
     """
 
     def __init__(self, make: Callable[[], Target], name: str, start: Start | None, *, timeout: float = TIMEOUT,
-                 memory: int | None = MEMORY) -> None:
+                 memory: int | None = MEMORY, leaves_out: Callable[[Case], str | None] = lambda case: None) -> None:
         self.name, self.timeout, self.memory = name, timeout, memory
         self.deaths = 0  #: cases in a row that their process did not survive, or that took all the memory
         self.printed: dict[str, str] = {}  #: by case
-        self._make, self._start = make, start
-        self._worker: _Worker | None = None
+        self.changed: list[str] = []  #: cases before which it was seen that NumPy had been changed
+        self._make, self._start, self._leaves_out = make, start, leaves_out
+        self._worker: Worker | None = None
         self._begun: tuple[str, float] | None = None
+        self._number = 0  #: of the latest question
         self._target = make() if start is None else None
         if start is not None:
             self._ready()
@@ -256,35 +151,50 @@ class Isolated:
 
     def begin(self, case: Case) -> None:
         """Have a case run while the caller does something else; :meth:`run` takes its outputs."""
-        if self._target is None:
+        if self._target is None and self._leaves_out(case) is None:
             if self._begun is not None:  # nobody has asked for that one's outputs
                 with contextlib.suppress(Died):
                     self._receive(self._begun[1] + self.timeout)
+            worker = self._ready()
+            self._number += 1
+            question = json.dumps([self._number, case.id, inputs_of(case)]).encode()
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # seen by run
-                self._ready().connection.send(case.id)
+                send(worker.data, question)
             self._begun = case.id, time.monotonic()
 
     def run(self, case: Case) -> Outputs:
         """Outputs, or an exception that says what happened."""
+        if reason := self._leaves_out(case):
+            raise Unsupported(reason)
         if self._target is not None:
             return self._target.run(case)
-        if self._begun is None or self._begun[0] != case.id:
-            self.begin(case)
-        assert self._begun is not None
-        deadline, self._begun = self._begun[1] + self.timeout, None
-        kind, value, printed = self._receive(deadline)
-        if printed:
-            self.printed[case.id] = printed
-        if kind == "unsupported":
-            raise Unsupported(value)
+        answer = self._answer(case)
+        if answer.printed:
+            self.printed[case.id] = answer.printed[:PRINTED]
+        if answer.kind == "unsupported":
+            raise Unsupported(answer.text)
         deaths, self.deaths = self.deaths, 0
-        if kind == "failed":
-            kind, _, message = value.partition(": ")
-            if kind == "MemoryError" or "allocate memory" in message:
-                message += f" (beyond the {_gib(self.memory)} that are allowed)"
+        if answer.kind == "failed":
+            text = answer.text
+            if text.startswith("MemoryError") or "allocate memory" in text:
+                text = f"{text}{': ' * (text == 'MemoryError')} (beyond the {_gib(self.memory)} that are allowed)"
                 self.deaths = deaths + 1
-            raise type(kind, (Exception,), {})(message)
-        return value  # type: ignore[no-any-return]  # outputs, since nothing else is left
+            raise _raised(text)
+        return answer.arrays
+
+    def _answer(self, case: Case) -> Answer:
+        """What the process says; a new one is asked where another case had changed NumPy in it."""
+        for _ in range(2):
+            if self._begun is None or self._begun[0] != case.id:
+                self.begin(case)
+            assert self._begun is not None
+            deadline, self._begun = self._begun[1] + self.timeout, None
+            answer = self._receive(deadline)
+            if answer.kind != "changed":
+                return answer
+            self.close()
+            self.changed.append(case.id)
+        raise self._died(f"it changes NumPy where it is imported, and the case is another one there: {answer.text}")
 
     def close(self) -> None:
         """End the process."""
@@ -292,40 +202,63 @@ class Isolated:
             self._worker.end()
             self._worker = None
 
-    def _ready(self) -> _Worker:
+    def _ready(self) -> Worker:
         """The process, a new one where there is none."""
         if self._worker is None:
             assert self._start is not None
-            worker = self._worker = self._start(self._make, self.memory)
+            worker = self._worker = self._start(self._make, self.memory, serve)
             weakref.finalize(self, worker.end)
-            kind, reason = "broken", f"was not ready within {READY:g} seconds"
+            self._number = 0
             try:
-                if worker.connection.poll(READY):
-                    kind, reason, _ = worker.connection.recv()
-            except (EOFError, ConnectionResetError):
-                reason = f"the process ended before it was ready: {_ending(worker.end())}"
-            if kind == "broken":
+                answer = self._next(worker, time.monotonic() + READY)
+                kind, reason = ("broken", "") if answer is None else (answer.kind, answer.text)
+                reason = reason or f"was not ready within {READY:g} seconds"
+            except (EOFError, ValueError) as error:
+                kind, reason = "broken", f"the process ended before it was ready: {str(error) or worker.end()}"
+            if kind != "ready":
                 self.close()
                 raise TargetError(reason)
             worker.resident = _resident(worker.pid)
         return self._worker
 
-    def _receive(self, deadline: float) -> tuple[str, Any, str]:
+    def _receive(self, deadline: float) -> Answer:
         worker = self._ready()
         try:
-            while not worker.connection.poll(min(0.1, max(0.0, deadline - time.monotonic()))):
-                if time.monotonic() > deadline:
-                    raise self._died(f"no answer within {self.timeout:g} seconds")
-                if self.memory is not None and _resident(worker.pid) - worker.resident > self.memory:
-                    raise self._died(f"took more than {_gib(self.memory)}")
-            return worker.connection.recv()  # type: ignore[no-any-return]  # what _serve sends
-        except (EOFError, ConnectionResetError, pickle.UnpicklingError):
-            raise self._died(f"the process ended: {_ending(worker.end())}") from None
+            answer = self._next(worker, deadline, self.memory)
+        except EOFError:
+            raise self._died(f"the process ended: {worker.end()}") from None
+        except ValueError as error:
+            raise self._died(f"its process answered what is no answer: {error}") from None
+        if answer is None:
+            raise self._died(f"no answer within {self.timeout:g} seconds" if time.monotonic() > deadline else
+                             f"took more than {_gib(self.memory)}")
+        if answer.number != self._number or answer.kind in ("ready", "broken"):
+            raise self._died(f"answered out of step: question {answer.number} ({answer.kind}) instead of "
+                             f"{self._number}; it has forked, or writes to where answers go")
+        return answer
+
+    def _next(self, worker: Worker, deadline: float, memory: int | None = None) -> Answer | None:
+        """The next answer; None where none comes in time, or where more memory is taken than there may be."""
+        largest = math.inf if self.memory is None else self.memory + _HEAD
+        while (packed := worker.receive(deadline, largest)) is None:
+            if time.monotonic() > deadline or (memory is not None
+                                               and _resident(worker.pid) - worker.resident > memory):
+                return None
+        return unpack(packed)
 
     def _died(self, why: str) -> Died:
         self.close()
         self.deaths += 1
         return Died(why)
+
+
+def _raised(text: str) -> Exception:
+    """An exception of the name and message that a process told of."""
+    kind, _, message = text.partition(": ")
+    if not kind.isidentifier():
+        kind, message = "Failed", text
+    made: Exception = type(kind, (Exception,), {})(message)
+    return made
 
 
 def _resident(pid: int) -> int:
@@ -340,10 +273,6 @@ def _gib(memory: int | None) -> str:
     return f"{(memory or 0) / 2**30:g} GiB"
 
 
-def _ending(status: int) -> str:
-    return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-
-
 def starter(make: Callable[[], Target], *, forks: bool) -> Start | None:
     """How to start a process for a target: the quickest way that is safe; None where there is none.
 
@@ -354,8 +283,8 @@ def starter(make: Callable[[], Target], *, forks: bool) -> Start | None:
         return None
     by_name = _pickles(make)
     if forks and (sys.platform == "linux" or not by_name):
-        return _fork
-    return _spawn if by_name else None
+        return fork
+    return spawn if by_name else None
 
 
 def _pickles(value: Any) -> bool:

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import oracle
-from oracle import checking, isolation
+from oracle import checking, processes, serving
 from oracle.cases import parse
 from oracle.isolation import Died, Isolated, Named, load_named, starter
 from oracle.targets import TargetError, Unsupported
@@ -155,7 +155,7 @@ def test_a_leak_ends_in_a_verdict() -> None:
 
 def test_what_takes_memory_behind_the_limits_back_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system enforces nothing the process is watched."""
-    monkeypatch.setattr(isolation, "_limit", lambda memory: None)
+    monkeypatch.setattr(serving, "_limit", lambda memory: None)
 
     def slowly(input: Any, target: Any) -> Any:
         kept = []
@@ -198,7 +198,7 @@ def _made(code: Any) -> User:
 def test_a_fresh_interpreter_finds_it_by_name(tmp_path: Path) -> None:
     make = functools.partial(isolation_user, "statistics:mean")
     start = starter(make, forks=False)
-    assert start is isolation._spawn
+    assert start is processes.spawn
     isolated = Isolated(make, "user", start)
     with pytest.raises(Exception, match=r"mean\(\)"):
         isolated.run(CASE)
