@@ -33,8 +33,9 @@ from . import run
 from .cases import BadCaseError, Case, chosen_specs, select
 from .compare import Finding, Verdict, compare
 from .diagnosis import Diagnosis, Observation, diagnose, simplest
-from .distribution import CLAIMS, judge_draws
-from .evaluate import Outputs, take_seeds
+from .distribution import CLAIMS, claim_of, judge_draws
+from .evaluate import Outputs
+from .faults import JudgeFault, judging, not_judged, said
 from .isolation import MEMORY, TIMEOUT, Isolated, Named, load_named, starter
 from .records import Record, header
 from .report.table import counts, three_lines
@@ -64,6 +65,7 @@ class Report:
     shipped: int  #: cases that there are in these types
     asked: Implementation = field(repr=False)
     notes: tuple[str, ...] = ()  #: what else was seen: printing, what was not compared, why a run was given up
+    other_faults: tuple[str, ...] = ()  #: of the oracle, where it judged no case
 
     @property
     def records(self) -> list[Record]:
@@ -77,16 +79,31 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Does nothing disagree, and was anything decided?"""
-        return not self.failures and any(record.sound for record in self.records)
+        """Does nothing disagree, was anything decided, and did the oracle judge all of it?"""
+        records = self.records
+        return not self.failures and any(r.sound for r in records) and not any(r.fault for r in records)
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Where the oracle itself failed, a line each: that says nothing of the implementation."""
+        return (*(r.note for r in self.records if r.fault), *self.other_faults, *self._diagnosed[1])
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
-        """What it does instead, or what the failures depend on.
+        """What it does instead, or what the failures depend on."""
+        return self._diagnosed[0]
 
-        Cases that leave an argument at a default that is not torch's tell of that alone.
-        """
-        judged = [seen for seen in self.observations if seen.record.verdict != Verdict.UNSUPPORTED]
+    @cached_property
+    def _diagnosed(self) -> tuple[Diagnosis, tuple[str, ...]]:
+        """The diagnosis, and the fault that it had."""
+        judged = [s for s in self.observations if s.record.verdict != Verdict.UNSUPPORTED and not s.record.fault]
+        try:
+            return self._told(judged), ()
+        except Exception as error:
+            return Diagnosis((), (), simplest(s for s in judged if s.record.fails)), (said(error, "the diagnosis"),)
+
+    def _told(self, judged: Sequence[Observation]) -> Diagnosis:
+        """The diagnosis; cases that leave an argument at a default that is not torch's tell of that alone."""
         failing = [seen for seen in judged if seen.record.fails]
         differing = self._differing_defaults() if failing else {}
         left = {name: [seen for seen in judged if leaves_to_default(seen.case, name)] for name in differing}
@@ -124,6 +141,7 @@ class Report:
             "op": self.op, "target": self.target, "framework": self.framework, "accuracy": self.accuracy,
             "passed": self.passed, "run": len(self.records), "shipped": self.shipped,
             "verdicts": dict(Counter(record.verdict for record in self.records)), "notes": list(self.notes),
+            "faults": list(self.faults),
             "diagnosis": str(self.diagnosis) if self.failures else None,
             "smallest": self.smallest.case.id if self.smallest else None,
             "failures": [json.loads(record.to_json()) for record in self.failures],
@@ -137,7 +155,7 @@ class Report:
         judged = len(self.records) - of[Verdict.UNSUPPORTED]
         lines = [f"{self.op}: {self.target} {verdict}: {len(self.failures)} of {judged} cases disagree "
                  f"({self.shipped} are shipped; {self.framework})", counts(self.records)]
-        lines += [f"note: {note}" for note in self.notes]
+        lines += [f"note: {note}" for note in (*self.notes, *self.faults)]
         if self.smallest is not None:
             lines += ["", "Cause", str(self.diagnosis), *three_lines(self.smallest.record)[:2], "",
                       "Script that shows it without this project", "", "```python", self.script().rstrip(), "```"]
@@ -191,8 +209,18 @@ def check(op: str, implementation: Any, *, framework: str = "torch", dtypes: Seq
         for observation in checker.observe_with_replacements(cases):
             seen.append(observation)
             on_case(observation)
-        return Report(op, checker.name, framework, checker.accuracy, tuple(seen), len(cases), asked,
-                      tuple(checker.notes(seen)))
+        notes, faults = _taken(checker.notes(seen))
+        return Report(op, checker.name, framework, checker.accuracy, tuple(seen), len(cases), asked, notes, faults)
+
+
+def _taken(notes: Iterator[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Notes, as far as they come, and the fault that ends them."""
+    found: list[str] = []
+    try:
+        found.extend(notes)
+    except Exception as error:
+        return tuple(found), (said(error, "the notes of a report"),)
+    return tuple(found), ()
 
 
 def handed_in(implementation: Any, *, framework: str = "torch", device: str = "cpu",
@@ -287,7 +315,11 @@ class Checker:
                     self.target.begin(following)
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                judged = self._judged(case, outputs, failure)
+                try:
+                    with judging(case.id):
+                        judged = self._judged(case, outputs, failure)
+                except JudgeFault as fault:
+                    judged = Observation(case, {}, not_judged(case.id, case.spec.name, case.dtype, self.name, fault))
             yield judged
             case = None if self.given_up else following
 
@@ -296,7 +328,6 @@ class Checker:
             findings = [failure]
         elif isinstance(outputs, Mapping) and "draws" in outputs:
             findings = [_distribution(case, outputs["draws"])]
-            outputs = {"tensor": outputs["draws"]}
         else:
             outputs, truths = self._comparable(case, outputs, run.truth_of(case, self.accuracy))
             findings = compare(outputs, truths)
@@ -388,25 +419,14 @@ def _as_kept(name: str, value: Any, truths: Mapping[str, Truth]) -> Any:
 
 
 def _distribution(case: Case, draws: np.ndarray[Any, Any]) -> Finding:
-    """Numbers that an initializer drew against what it claims of them; no numbers are right, whatever their fan."""
-    if not draws.size:
-        return Finding("tensor", Verdict.WITHIN)
-    arguments = dict(case.inputs)
-    take_seeds(arguments)
-    arguments.pop("layout", None)
-    shape = arguments.pop("shape")
-    named = {k: v for k, v in arguments.items() if k in case.spec.parameters}
-    claim = CLAIMS[case.spec.name](shape, **named)
-    if not 0 <= claim.zeros <= 1:
-        return Finding("", Verdict.UNSUPPORTED, note="no distribution is claimed for such arguments")
-    if claim.std == 0:  # nothing to be random
-        alarms = ["not constant"] if np.any(draws != claim.mean) else []
-    else:
-        alarms = list(map(str, judge_draws(list(draws), claim)))
-    if not np.all(np.isfinite(draws.astype(np.float64))):
-        alarms.append("not finite")
-    return Finding("tensor", Verdict.EXCEEDS, np.inf, np.inf, note="; ".join(alarms)) if alarms else \
-        Finding("tensor", Verdict.WITHIN)
+    """Numbers that an initializer drew against what it claims of them."""
+    try:
+        claim = claim_of(case, CLAIMS[case.spec.name])
+    except ValueError as reason:
+        return Finding("", Verdict.UNSUPPORTED, note=str(reason))
+    alarms = judge_draws(list(draws), claim)
+    return Finding("draws", Verdict.EXCEEDS, np.inf, np.inf, note="; ".join(map(str, alarms))) if alarms else \
+        Finding("draws", Verdict.WITHIN)
 
 
 def _forks(asked: Implementation) -> bool:

@@ -55,6 +55,15 @@ class UsageError(TyperException):
     exit_code = 2
 
 
+class _Faulty(UsageError):
+    """A fault of the oracle itself: one line and exit status 2 too, since it is no disagreement."""
+
+
+def _end_if_faulty(faults: Sequence[str]) -> None:
+    if faults:
+        raise _Faulty(faults[0] + (f" ({len(faults) - 1} more)" if len(faults) > 1 else ""))
+
+
 @app.command("list", help="List the ops: their torch names, parameters and number of cases.\n\n"
                           "Example: oracle list losses")
 def list_(ops: Annotated[list[str] | None, typer.Argument(help="ops, or losses, optim, init; all by default")] = None,
@@ -79,7 +88,8 @@ def list_(ops: Annotated[list[str] | None, typer.Argument(help="ops, or losses, 
 
 
 @app.command(help="Audit implementations on every case of the ops: a table, disagreements, counts.\n\n"
-                  "Exit status 0 only without an unwaived disagreement, 1 with one, 2 for bad use.\n\n"
+                  "Exit status 0 only without an unwaived disagreement, 1 with one, 2 for bad use or a fault of the "
+                  "oracle itself.\n\n"
                   "Example: oracle audit losses Adam --dtype float32 --target torch:fused -j 2 --out runs/today\n\n"
                   "Example: oracle audit losses Adam --dtype float32 --target torch:fused -j 2 --out runs/today "
                   "--resume\n\n"
@@ -142,13 +152,15 @@ def audit(
         show_sweeps(records, console)
     else:
         show(records, console)
-    stale = run.stale_waivers(records, cases, [t.name for t in targets],
-                              (lambda ops: select_sweeps()) if exhaustive else selected)
+    faults = [record.note for record in records if record.fault]
+    stale = [] if faults else run.stale_waivers(records, cases, [t.name for t in targets],
+                                                (lambda ops: select_sweeps()) if exhaustive else selected)
     for name in stale:
         typer.echo(f"STALE waiver {name!r}: no case needs it any more; delete it from oracle/waivers.toml")
     for framework, cpu_path in paths([t.name for t in targets]).items():
         typer.echo(f"CPU path of {framework}: {cpu_path}")
     typer.echo(f"records: {path}")
+    _end_if_faulty(faults)
     raise typer.Exit(1 if stale or any(record.fails for record in records) else 0)
 
 
@@ -247,6 +259,7 @@ def verify(
     if missing:
         ops = ", ".join(dict.fromkeys(name.partition("/")[0] for name in missing))
         typer.echo(f"no results for {len(missing)} outputs of {ops}, such as {missing[0]}")
+    _end_if_faulty([record.note for record in records if record.fault])
     raise typer.Exit(1 if (missing and not partial) or any(record.fails for record in records) else 0)
 
 
@@ -416,7 +429,7 @@ def _write(page: str, out: Path) -> None:
 
 @app.command(help="Check somebody's implementation of one op: is it right, and if not, what does it do instead?\n\n"
                   "TARGET is pkg.module:attribute or path/file.py:attribute. Exit status 0 where it passes, 1 where "
-                  "it does not, 2 for bad use.\n\n"
+                  "it does not, 2 for bad use or a fault of the oracle itself.\n\n"
                   "Example: oracle check mypkg/losses.py:my_ce --as cross_entropy --framework numpy --mode "
                   "reduction=mean,sum")
 def check(
@@ -466,6 +479,7 @@ def check(
     except OSError as error:
         raise UsageError(f"cannot write to {out}: {error.strerror}") from None
     typer.echo(report.to_json() if json_ else str(report))
+    _end_if_faulty(report.faults)
     raise typer.Exit(0 if report.passed else 1)
 
 
@@ -596,6 +610,11 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left in its buffer
         if error.errno != errno.EPIPE:
             typer.echo(f"oracle: {error.filename or 'cannot write to standard output'}: {error.strerror}", err=True)
+        status = 2
+    except Exception as error:  # a fault of the oracle: status 1 would say that something disagrees
+        from .faults import said
+
+        typer.echo(f"oracle: {said(error, ' '.join(sys.argv[1:]))}", err=True)
         status = 2
     if status == 130:
         typer.echo("oracle: interrupted; records written so far are kept", err=True)

@@ -101,7 +101,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         item = _Item.from_parent(session, name=case_id, nodeid=f"oracle::{case_id}")
         item.suite = chosen[case_id.partition("/")[0]]
         if why is not None:
-            item.add_marker(pytest.mark.xfail(strict=True, reason=why))
+            item.add_marker(pytest.mark.xfail(strict=True, reason=why, raises=pytest.fail.Exception))
         items.append(item)
 
 
@@ -139,6 +139,7 @@ def oracle_targets(request: pytest.FixtureRequest) -> Sequence[Target]:
 @pytest.fixture(scope="session")
 def oracle_check() -> Callable[[Case, Target], None]:
     """A function that fails the test where a target disagrees with the truth on a case, unwaived."""
+    from .faults import judging
     from .report.table import three_lines
     from .run import run_case
     from .waivers import load
@@ -147,7 +148,8 @@ def oracle_check() -> Callable[[Case, Target], None]:
 
     def check(case: Case, target: Target) -> None:
         __tracebackhide__ = True
-        record = run_case(case, target, waivers)
+        with judging(f"{case.id} on {target.name}"):
+            record = run_case(case, target, waivers)
         if record.fails:
             pytest.fail("\n".join(three_lines(record)), pytrace=False)
 
@@ -158,13 +160,15 @@ def oracle_check() -> Callable[[Case, Target], None]:
 def oracle_judge() -> Callable[..., None]:
     """A function that fails the test where given outputs disagree with the truth on a case."""
     from .compare import compare
+    from .faults import judging
     from .report.table import three_lines
     from .run import record_of, truth_of
 
     def judge(case: Case, got: Mapping[str, Any], outputs: Sequence[str] | None = None) -> None:
         __tracebackhide__ = True
-        truths = {name: truth for name, truth in truth_of(case).items() if outputs is None or name in outputs}
-        record = record_of(case, "user", got, compare(got, truths), ())
+        with judging(case.id):
+            truths = {name: truth for name, truth in truth_of(case).items() if outputs is None or name in outputs}
+            record = record_of(case, "user", got, compare(got, truths), ())
         if record.fails:
             pytest.fail("\n".join(three_lines(record)), pytrace=False)
 

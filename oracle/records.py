@@ -21,10 +21,11 @@ from . import targets as target_modules
 from .cases import Case
 from .compare import Finding, Tally, Verdict, worst
 
-__all__ = ["EXHAUSTIVE", "FORMAT", "RECORDS", "Record", "closest", "header", "missing", "parse_header",
+__all__ = ["EXHAUSTIVE", "FAULT", "FORMAT", "RECORDS", "Record", "closest", "header", "missing", "parse_header",
            "parse_record", "read_records", "summarized", "versions"]
 
 FORMAT = "torch-oracle records 1"
+FAULT = "not judged: fault of the oracle: "  #: how the note of a case begins that the oracle could not judge
 RECORDS, EXHAUSTIVE = "records.jsonl", "exhaustive.jsonl"  #: the file in the folder of a run
 
 
@@ -57,6 +58,11 @@ class Record:
     def fails(self) -> bool:
         """A disagreement that no waiver accepts."""
         return Verdict(self.verdict).disagrees and self.waiver is None
+
+    @property
+    def fault(self) -> bool:
+        """Is it undecided because the oracle itself failed? The note says how."""
+        return self.verdict == Verdict.UNDECIDED and self.note.startswith(FAULT)
 
     @property
     def sound(self) -> bool:

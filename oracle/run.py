@@ -24,6 +24,7 @@ from . import waivers as waiver_module
 from .cases import Case, parse, select
 from .compare import Finding, Verdict, compare, judge, tally, worst
 from .evaluate import Outputs
+from .faults import JudgeFault, judging, not_judged
 from .records import Record, summarized, versions
 from .sources import source
 from .targets import Target, Unsupported
@@ -195,7 +196,11 @@ def _line(case: Case, target: Target, waivers: Sequence[waiver_module.Waiver], e
         known = recall.fingerprint(outputs, failure)
     if (line := earlier.get(target.name, known)) is not None:
         return line
-    line = _judged(case, target.name, outputs, failure, waivers, None, elements).to_json()
+    try:
+        with judging(f"{case.id} on {target.name}"):
+            line = _judged(case, target.name, outputs, failure, waivers, None, elements).to_json()
+    except JudgeFault as fault:  # is not kept: the next run tries again
+        return not_judged(case.id, case.spec.name, case.dtype, target.name, fault).to_json()
     earlier.put(target.name, known, line)
     return line
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from .cases import Case, parse
 from .checking import BUDGET, Checker, effort, handed_in, in_order, replacements
+from .faults import JudgeFault
 from .isolation import Named, load_named
 from .report.table import three_lines
 from .targets import TargetError
@@ -76,6 +77,8 @@ class Suite:
         if self.checker.given_up:
             pytest.fail("not run: cases before this one ended their process, one after the other", pytrace=False)
         (seen,) = self.checker.observe([parse(case_id)])
+        if seen.record.fault:
+            raise JudgeFault(seen.record.note)
         if seen.record.fails:
             pytest.fail("\n".join(three_lines(seen.record)[:2]), pytrace=False)
         if not seen.record.sound:
@@ -130,7 +133,8 @@ def conformance(op: str | Mapping[str, Any], implementation: Any = None, *,
 
     chosen = suites(op if isinstance(op, Mapping) else {op: {"implementation": implementation}}, **options)
     cases = [pytest.param(case_id, id=case_id,
-                          marks=[] if why is None else pytest.mark.xfail(strict=True, reason=why))
+                          marks=[] if why is None else
+                          pytest.mark.xfail(strict=True, reason=why, raises=pytest.fail.Exception))
              for case_id, why in parameters(chosen, expected_failures)]
 
     @pytest.mark.parametrize("oracle_conformance_case", cases)

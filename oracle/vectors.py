@@ -37,6 +37,7 @@ from . import run
 from .ball import FORMATS
 from .cases import Case, cases
 from .compare import compare
+from .faults import JudgeFault, judging, not_judged
 from .records import Record, summarized, versions
 from .truth import VACUOUS, Truth, counted
 
@@ -340,8 +341,12 @@ def verify(folder: Path, results: Path) -> tuple[list[Record], list[str]]:
         got = {name: given.pop(key) for name in truths if (key := f"{case_id}:{name}") in given}
         missing += [f"{case_id}:{name}" for name in truths if name not in got]
         if got:
-            findings = compare(got, {name: truth for name, truth in truths.items() if name in got})
-            records.append(summarized(case_id, op, dtype, "user", findings))
+            try:
+                with judging(case_id):
+                    findings = compare(got, {name: truth for name, truth in truths.items() if name in got})
+                records.append(summarized(case_id, op, dtype, "user", findings))
+            except JudgeFault as fault:
+                records.append(not_judged(case_id, op, dtype, "user", fault))
     if given:
         raise VectorsError(f"{results}: no vector is called {min(given)}; needed are names such as "
                            f"{(missing or ['CASE:OUTPUT'])[0]}")

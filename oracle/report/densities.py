@@ -19,7 +19,8 @@ import numpy as np
 
 from reference import init, random
 
-from ..distribution import CLAIMS, Claim
+from ..claims import CLAIMS, Claim
+from ..laws import Law, law_of
 
 __all__ = ["PANELS", "Panel", "density", "histogram", "svg"]
 
@@ -91,11 +92,11 @@ def density(claim: Claim, x: Array, rows: int = 0) -> Array:
     inside = (x >= claim.low) & (x <= claim.high)
     if claim.kind == "uniform":
         return np.where(inside, 1 / (claim.high - claim.low), 0.0)
-    z = (x - claim.mean) / claim.std
-    first, last = ((1 + math.erf((bound - claim.mean) / claim.std / math.sqrt(2))) / 2
-                   for bound in (claim.low, claim.high))
-    peak = (1 - claim.zeros) / (claim.std * math.sqrt(2 * math.pi) * (last - first))
-    return np.where(inside, peak * np.exp(-(z**2) / 2), 0.0)
+    law = law_of(claim)
+    assert isinstance(law, Law), f"a constant has no density: {claim}"
+    z, nearest = ((place - claim.mean) / claim.std for place in (x, min(max(claim.mean, claim.low), claim.high)))
+    peak = (1 - float(claim.zeros)) * law.peak / law.unit
+    return np.where(inside, peak * np.exp((nearest - z) * (nearest + z) / 2), 0.0)
 
 
 def histogram(panel: Panel) -> tuple[Array, Array]:
@@ -104,7 +105,7 @@ def histogram(panel: Panel) -> tuple[Array, Array]:
     spread = float(np.abs(x - claim.mean).max())
     low, high = max(claim.low, claim.mean - spread), min(claim.high, claim.mean + spread)
     counts, edges = np.histogram(x, _BINS, (low, high))
-    share = 1 - claim.zeros
+    share = 1 - float(claim.zeros)
     return np.asarray(share * counts / (x.size * np.diff(edges))), np.asarray(edges)
 
 
@@ -129,7 +130,7 @@ def _panel(panel: Panel, left: float, top: float) -> str:
     across = left + _MARGIN + (np.concatenate([x, edges]) - edges[0]) / (edges[-1] - edges[0]) * (_WIDTH - 2 * _MARGIN)
     line = " ".join(f"{a:.1f},{floor - scale * b:.1f}" for a, b in zip(across[:241], curve, strict=True))
     steps = " ".join(f"H{b:.1f}V{floor - scale * h:.1f}" for b, h in zip(across[241:-1], heights, strict=True))
-    note = f"{panel.claim.zeros:.0%} zeros not shown" if panel.claim.zeros else ""
+    note = f"{float(panel.claim.zeros):.0%} zeros not shown" if panel.claim.zeros else ""
     return "\n".join([
         f'<path d="M{across[241]:.1f},{floor} {steps} H{across[-1]:.1f} V{floor}Z" stroke="none" '
         'fill="var(--accent, #6a8fd8)" fill-opacity="0.55"/>',

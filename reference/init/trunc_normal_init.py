@@ -135,6 +135,8 @@ def _allowed(options: Options, dtype: str) -> bool:
         return False
     if _mass((a - mean) / std, (b - mean) / std) > 0.3:
         return True
+    if not math.isfinite(b - a):
+        return False
     x, mode = np.linspace(a, b, 1001), max(a, min(mean, b))
     accepted = np.exp((((mode - mean) / std) ** 2 - ((x - mean) / std) ** 2) / 2).mean()
     return bool(accepted > 0.2) and (dtype not in HALF or abs(mode - mean) < 5 * abs(std))
