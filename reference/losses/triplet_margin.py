@@ -113,6 +113,9 @@ def _check(anchor: Array, positive: Array, negative: Array, margin: float, p: fl
     if not isinstance(swap, bool):
         raise TypeError(f"swap must be a bool, not {type(swap).__name__}")
     check_triplet(anchor, positive, negative, margin, broadcast=True)
+    if p == math.inf and 0 in (anchor.shape[-1], positive.shape[-1], negative.shape[-1]):
+        raise RuntimeError("vectors must have a component where p is inf, of which none is the largest, not shapes "
+                           f"{[x.shape for x in (anchor, positive, negative)]}")
 
 
 # --- cases ---------------------------------------------------------------------------------------
@@ -212,6 +215,8 @@ SPEC = LossSpec(
         _refuse("another dimension", RuntimeError, "as many dimensions", positive=_X[0]),
         _refuse("vectors of other lengths", RuntimeError, "must broadcast", negative=_X[:, :3]),
         _refuse("another number of positives", RuntimeError, r"must broadcast.*\(2, 4\)", positive=_X[:2]),
+        _refuse("no largest component", RuntimeError, r"must have a component where p is inf.*\(3, 0\)",
+                anchor=_X[:, :0], positive=_X[:, :0], negative=_X[:, :0], p=math.inf),
         _refuse("no margin", ValueError, "greater than 0, not 0", margin=0.0),
         _refuse("a negative margin", ValueError, "greater than 0, not -1", margin=-1.0),
         _refuse("a word for a margin", TypeError, "margin must be a number, not str", margin="wide"),
