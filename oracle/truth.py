@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.spec import InitSpec, Trajectory
+from reference.spec import InitSpec, LossSpec, Trajectory
 
 from .ball import FORMATS, Arithmetic, BallArray, Double, Undecided, arithmetic, balls, split
 from .cases import Case, leaf, leaves, with_leaf
@@ -167,14 +167,21 @@ def _sharp(parts: _Parts) -> bool:
 
 def _evaluations(case: Case, accuracy: str, *, limited: bool) -> dict[str, _Parts]:
     """Where evaluations in the storage type can end; empty where a branch of the whole run is undecided."""
-    active = (Arithmetic.of(case.dtype, limited=limited) if accuracy == "storage" else
-              Arithmetic.opmath(case.dtype, limited=limited, keeps=case.spec.stacked))
-    with arithmetic(active):
+    with arithmetic(_charged(case, accuracy, limited=limited)):
         try:
             outputs = evaluate(case, _BALLS)
         except Undecided:
             return {}
     return {name: split(v) if isinstance(v, BallArray) else (v, v, v) for name, v in outputs.items()}
+
+
+def _charged(case: Case, accuracy: str, *, limited: bool) -> Arithmetic:
+    """The arithmetic of an evaluation in the type; nothing is charged where the spec says that each step is exact."""
+    if isinstance(case.spec, LossSpec) and case.spec.exact(case.options):
+        return Arithmetic.exact(BITS)
+    if accuracy == "storage":
+        return Arithmetic.of(case.dtype, limited=limited)
+    return Arithmetic.opmath(case.dtype, limited=limited, keeps=case.spec.stacked)
 
 
 def _ieee(case: Case) -> dict[str, Array]:

@@ -191,6 +191,9 @@ class LossSpec(Spec):
     sized: Callable[[int, np.random.Generator], dict[str, Any]]  #: arguments of about n elements, to time
     kinks: Callable[[Options], bool] = _never
     """Does this combination sit where the gradient is torch's convention and no derivative?"""
+    exact: Callable[[Options], bool] = _never
+    """Does this combination hold numbers so small and whole that every step is exact in every type, however the formula
+    is written? Then an evaluation is charged with the final rounding alone, and a branch that it meets is decided."""
     potential: Callable[..., Any] | None = None
     """What ``backward`` is the derivative of, where torch's gradient is not that of the function."""
     held: Callable[[Mapping[str, Any]], tuple[dict[str, Any], dict[str, str]]] | None = None

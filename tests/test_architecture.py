@@ -29,7 +29,7 @@ LAYERS = {
     "faults": {"compare", "records"},
     "truth": {"ball", "cases", "evaluate", "ulp"}, "compare": {"ball", "evaluate", "truth", "ulp"},
     "targets": {"cases", "evaluate"},
-    "diagnosis": {"ball", "cases", "compare", "dialects", "evaluate", "records", "run"},
+    "diagnosis": {"ball", "cases", "compare", "dialects", "evaluate", "records", "run", "truth"},
     "records": {"cases", "compare", "store", "targets"}, "recall": {"cases", "compare", "store"}, "workers": set(),
     "run": {"cases", "compare", "dialects", "evaluate", "faults", "packing", "recall", "records", "sources", "store",
             "targets", "truth", "waivers", "workers"},

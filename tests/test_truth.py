@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from oracle.cases import Case, cases, parse, select
-from oracle.evaluate import closures, stack_steps
+from oracle.evaluate import FLOATS, closures, evaluate, stack_steps
 from oracle.truth import prove, prove_gradients
+from oracle.ulp import spacing
 from reference import registry
 from reference.optim import Parameter
 from reference.spec import LossSpec, Objective
@@ -136,3 +137,13 @@ def test_a_changed_input_is_an_error(case_id: str) -> None:
     array = case.inputs["input"] if isinstance(case.inputs, dict) else case.inputs.groups[0].params[0]
     with pytest.raises(ValueError, match="read-only"):
         array += 1
+
+
+@pytest.mark.parametrize("case", [case for case in select(["losses"]) if isinstance(case.spec, LossSpec)
+                                  and case.spec.exact(case.options)], ids=lambda case: case.id)
+def test_where_each_step_is_exact_nothing_is_charged_but_the_final_rounding(case: Case) -> None:
+    """And each step is: the reference is as near in the type itself, whatever branch a rounding could have taken."""
+    for (name, truth), got in zip(prove(case).items(), evaluate(case, FLOATS).values(), strict=True):
+        assert not truth.vacuous.any(), name
+        assert np.array_equal(truth.bound, np.maximum(spacing(truth.hi, case.dtype) / 2, 5e-324)), name
+        assert np.array_equal(got.astype(np.float64), truth.rounded), name

@@ -72,6 +72,9 @@ def test_a_waiver_can_be_for_versions_of_torch(tmp_path: Path, versions: str, to
     ("hinge_embedding_loss/float32/reduction=none,regime=kink", "hinge-open"),
     ("margin_ranking_loss/float32/reduction=none,regime=kink", "ranking-open"),
     ("cosine_embedding_loss/float32/reduction=none,regime=kink", "cosine-open"),
+    ("triplet_margin_loss/float32/reduction=none,eps=0.0,regime=kink", "triplet-open"),
+    ("triplet_margin_with_distance_loss/float32/distance=manhattan,reduction=none,regime=kink",
+     "triplet-distance-open"),
 ])
 def test_clamps_without_a_gradient_at_the_kink_are_known_from_torch_2_14_on(case_id: str, dialect: str) -> None:
     """What torch 2.14 gives: the full gradient but at kinks, where there is none."""

@@ -10,7 +10,7 @@ from ..blocks import map_blocks
 from ..numerics import Array, cast, exactly, row_max, row_sum, total
 
 __all__ = ["check_indices", "check_weights", "class_axis", "class_weights", "drop_rows", "first_outside",
-           "log_partition", "pick", "places", "scaled_softmax", "split_ignored"]
+           "log_partition", "pick", "places", "row_weights", "scaled_softmax", "split_ignored"]
 
 _INDEX_TYPES = frozenset(map(np.dtype, (np.int64, np.uint8)))
 
@@ -76,6 +76,11 @@ def check_weights(weight: Array | None, x: Array) -> None:
         raise RuntimeError(f"weight must have shape {classes}, one for each class, not {weight.shape}")
 
 
+def row_weights(weight: Array, kept: Array, index: Array) -> Array:
+    """The weight of each row's class; 0 where the row does not count, which none does where there are no classes."""
+    return np.where(kept, weight[index], 0) if weight.size else np.zeros(kept.shape, weight.dtype)
+
+
 def class_weights(weight: Array | None, x: Array) -> Array:
     """The weight of each element's class, in the shape and dtype of the input; ones without weights."""
     if weight is None:
@@ -91,7 +96,9 @@ def places(index: Array, axis: int) -> tuple[Array, ...]:
 
 
 def pick(x: Array, index: Array, axis: int) -> Array:
-    """The element of each row at its class index."""
+    """The element of each row at its class index; 0 where there are no classes, hence no row that counts."""
+    if not x.shape[axis]:
+        return np.zeros(index.shape, x.dtype)
     return np.asanyarray(x[places(index, axis)])
 
 

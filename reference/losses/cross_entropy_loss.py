@@ -21,6 +21,7 @@ from ._classes import (
     log_partition,
     pick,
     places,
+    row_weights,
     scaled_softmax,
     split_ignored,
 )
@@ -53,7 +54,10 @@ def cross_entropy(input: Array, target: Array, weight: Array | None = None, size
         label_smoothing: ε, at most 1; one that is negative or NaN counts as 0.
 
     Returns:
-        The loss: shape of ``input`` without C, or () when reduced; NaN for the mean of no rows.
+        The loss: shape of ``input`` without C, or () when reduced; NaN for the mean of no rows. As in torch, it is
+        NaN too for the mean beside probabilities of no classes, however many rows there are, and, smoothed, for
+        whatever is asked beside indices of no classes (0 times ε/0); the sum beside probabilities is -0.0 where
+        there is nothing to add up, since it is the sum of log p that has its sign changed.
 
     Raises:
         IndexError: an index is outside of 0..C-1 and not ignored, or ``input`` has no dimension.
@@ -77,12 +81,14 @@ def cross_entropy(input: Array, target: Array, weight: Array | None = None, size
     x, axis, epsilon = _prepare(input, target, weight, ignore_index, label_smoothing)
     if target.shape == input.shape:
         log_p = log_softmax(x, axis) * class_weights(weight, x)
-        losses = -total(log_p * _smoothed(cast(target, x.dtype), epsilon, axis), axis)
-        return reduce_losses(cast(losses, x.dtype), reduction)
+        scores = total(log_p * _smoothed(cast(target, x.dtype), epsilon, axis), axis)
+        return np.asanyarray(-reduce_losses(cast(scores, x.dtype), reduction, scores.size if x.size else 0))
     kept, y = split_ignored(target, ignore_index, x)
+    if not x.shape[axis]:  # no row counts: 0, and smoothed 0 · ε/C
+        return cast(reduce_losses(total(x, axis), reduction, 0) * (np.inf if epsilon else 1), x.dtype)
     largest, log_sum = log_partition(x, axis)
     losses = log_sum - (pick(x, y, axis) - largest)
-    w_y = None if weight is None else weight[y]
+    w_y = None if weight is None else row_weights(weight, kept, y)
     losses = losses if w_y is None else losses * w_y
     if epsilon:
         all_classes = total(log_softmax(x, axis) * class_weights(weight, x), axis)
@@ -90,7 +96,6 @@ def cross_entropy(input: Array, target: Array, weight: Array | None = None, size
     losses = cast(np.where(kept, losses, 0), x.dtype)
     if w_y is None:
         return reduce_losses(losses, reduction, int(np.count_nonzero(kept)))
-    w_y = np.where(kept, w_y, 0)
     if not w_y.any():  # also where the smoothed loss is not 0
         w_y = np.full_like(w_y, np.nan)
     return reduce_losses(losses, reduction, w_y)
@@ -133,7 +138,9 @@ def cross_entropy_backward(
         grad_weight = None if weight is None else unbroadcast(np.moveaxis(-g * t * log_p, axis, -1), weight)
         return cast(np.exp(log_p) * total(q, axis, keepdims=True) - q, input.dtype), grad_target, grad_weight
     kept, y = split_ignored(target, ignore_index, x)
-    w_y: Any = 1 if weight is None else np.where(kept, weight[y], 0)
+    if not x.size:
+        return np.zeros_like(input), None, None
+    w_y: Any = 1 if weight is None else row_weights(weight, kept, y)
     if reduction == "mean":
         g = g / (int(np.count_nonzero(kept)) if weight is None else total(w_y))
     if epsilon:
@@ -195,6 +202,9 @@ def _per_class(g: Any, axis: int) -> Array:
 _SHAPES = {"4x5": (4, 5), "5": (5,), "1x3": (1, 3), "6x1": (6, 1), "2x3x4": (2, 3, 4),
            "2x3x2x2": (2, 3, 2, 2), "0x5": (0, 5)}
 
+#: Shapes without classes: a few cases have them.
+_CLASSLESS = {"3x0": (3, 0), "3x0x2": (3, 0, 2)}
+
 
 def _allowed(options: Options, dtype: str) -> bool:
     plain = options["regime"] == "moderate" and options["ignore_index"] == "none"
@@ -205,7 +215,7 @@ def _allowed(options: Options, dtype: str) -> bool:
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    shape = (_SHAPES | UNEVEN_PICTURES)[options["shape"]]
+    shape = (_SHAPES | _CLASSLESS | UNEVEN_PICTURES)[options["shape"]]
     axis = min(len(shape) - 1, 1)
     classes, rows = shape[axis], shape[:axis] + shape[axis + 1:]
     scale = {"huge": min(1e4, limits.max / 256), "tiny": 8 * limits.tiny}.get(options["regime"], 3.0)
@@ -215,7 +225,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         x.flat[-1] = np.inf
     arguments = {"input": x, **REDUCTIONS[options["reduction"]]}
     if options["target"] in ("index", "first"):
-        y = np.asarray(rng.integers(0, classes, rows))
+        y = np.asarray(rng.integers(0, max(classes, 1), rows))
         index = {"used": classes - 1, "negative": -1, "all": -100}.get(options["ignore_index"], 0)
         y.flat[: {"none": 0, "all": y.size}.get(options["ignore_index"], 1)] = index
         y *= options["target"] != "first"
@@ -258,6 +268,10 @@ SPEC = LossSpec(
     extra=({"label_smoothing": -0.5}, {"label_smoothing": -0.5, "target": "soft"},
            {"target": "first", "weight": "zero", "label_smoothing": 0.1},
            {"target": "first", "weight": "zero", "label_smoothing": 0.1, "reduction": "sum"},
+           *({"target": "soft", "shape": shape, "reduction": reduction}
+             for shape in _CLASSLESS for reduction in ("mean", "sum")),
+           *({"ignore_index": "all", "shape": "3x0", "label_smoothing": epsilon, "reduction": reduction}
+             for epsilon in (0.0, 0.1) for reduction in ("mean", "none")),
            *uneven({"reduction": "none"}, shapes=UNEVEN_PICTURES)),
     arrays=("input", "target", "weight"),
     slower="torch has maximum, exponentials and sum of a row in one pass at 0.7 ns an element; NumPy's four passes "

@@ -12,7 +12,7 @@ from ..numerics import Array, array, cast, ieee, is_floating, total
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, UNEVEN_PICTURES, refuser, uneven
-from ._classes import check_indices, check_weights, class_axis, pick, places, split_ignored
+from ._classes import check_indices, check_weights, class_axis, pick, places, row_weights, split_ignored
 from ._module import module_class
 
 __all__ = ["SPEC", "NLLLoss", "NLLLoss2d", "nll_loss", "nll_loss_backward"]
@@ -59,7 +59,7 @@ def nll_loss(input: Array, target: Array, weight: Array | None = None, size_aver
     losses = -pick(input, y, class_axis(input))
     if weight is None:
         return reduce_losses(np.where(kept, losses, 0), reduction, int(np.count_nonzero(kept)))
-    w_y = np.where(kept, weight[y], 0)
+    w_y = row_weights(weight, kept, y)
     return reduce_losses(np.where(kept, w_y * losses, 0), reduction, w_y)
 
 
@@ -89,7 +89,9 @@ def nll_loss_backward(
     reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     _check(input, target, weight, ignore_index)
     kept, y = split_ignored(target, ignore_index, input)
-    w_y: Any = 1 if weight is None else np.where(kept, weight[y], 0)
+    if not input.size:
+        return np.zeros_like(input), None, None
+    w_y: Any = 1 if weight is None else row_weights(weight, kept, y)
     g = cast(grad_output, input.dtype)
     if reduction == "mean":
         g = g / (int(np.count_nonzero(kept)) if weight is None else total(w_y))

@@ -12,7 +12,7 @@ from ..numerics import Array, ieee, unbroadcast, widen
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, UNEVEN_TRIPLES, decided, poison, refuser, uneven
-from ._distance import PairwiseDistance, check_triplet, triplet_gradients, triplet_losses
+from ._distance import PairwiseDistance, check_triplet, draw_kinks, triplet_gradients, triplet_losses
 from ._module import module_class
 
 __all__ = ["SPEC", "TripletMarginLoss", "triplet_margin_loss", "triplet_margin_loss_backward"]
@@ -74,7 +74,8 @@ def triplet_margin_loss_backward(
 
     At the kinks as torch has it: a triplet counts where margin + d(a, p) - d(a, n) >= 0; equal distances
     d(a, n) and d(p, n) share by halves, and equal components by equal parts where p is ∞; a norm of 0 has a
-    gradient of 0.
+    gradient of 0. That is torch up to 2.13. From 2.14 on a triplet counts only where margin + d(a, p) - d(a, n) > 0:
+    one whose loss is just 0 has gradients of 0.
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
@@ -112,16 +113,23 @@ def _check(anchor: Array, positive: Array, negative: Array, margin: float, p: fl
     if not isinstance(swap, bool):
         raise TypeError(f"swap must be a bool, not {type(swap).__name__}")
     check_triplet(anchor, positive, negative, margin, broadcast=True)
+    if p == math.inf and 0 in (anchor.shape[-1], positive.shape[-1], negative.shape[-1]):
+        raise RuntimeError("vectors must have a component where p is inf, of which none is the largest, not shapes "
+                           f"{[x.shape for x in (anchor, positive, negative)]}")
 
 
 # --- cases ---------------------------------------------------------------------------------------
 
-#: Shapes of anchor, positive and negative.
+_TRIPLET = ("anchor", "positive", "negative")
+
+#: Their shapes.
 _SHAPES = {"4x5": ((4, 5),) * 3, "5": ((5,),) * 3, "2x2x3": ((2, 2, 3),) * 3,
            "one-positive": ((3, 4), (1, 4), (3, 4)), "one-number": ((3, 4), (3, 4), (3, 1)), "0x3": ((0, 3),) * 3}
 
 
 def _allowed(options: Options, dtype: str) -> bool:
+    if options["regime"] == "kink":  # where all is exact
+        return options["shape"] == "4x5" and options["p"] in (1.0, 2.0) and not options["eps"] and not options["swap"]
     if options["regime"] == "equal" and options["p"] == math.inf and options["eps"]:
         return False  # all components of d are ε, rounded: which is largest cannot be decided
     if options["regime"] == "equal" and options["swap"]:
@@ -140,6 +148,9 @@ def _allowed(options: Options, dtype: str) -> bool:
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     shapes, regime, p = (_SHAPES | UNEVEN_TRIPLES)[options["shape"]], options["regime"], options["p"]
     margin, eps, swap = options["margin"], options["eps"], options["swap"]
+    rest = {"margin": margin, "p": p, "eps": eps, "swap": swap, **REDUCTIONS[options["reduction"]]}
+    if regime == "kink":
+        return {**dict(zip(_TRIPLET, draw_kinks(rng, squared=False), strict=True)), **rest}
     scale = {"huge": min(limits.max**0.25, 2.0**18), "beyond": limits.max / 64,
              "tiny": max(1e-5, 64 * limits.tiny)}.get(regime, 2.0)
 
@@ -173,13 +184,12 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     a, q, n = decided(draw, clear, 8 * limits.eps)
     poison(a, regime, np.inf, -np.inf)
     poison(n, "inf" if regime == "inf" else "", np.inf)
-    return {"anchor": a, "positive": q, "negative": n, "margin": margin, "p": p, "eps": eps, "swap": swap,
-            **REDUCTIONS[options["reduction"]]}
+    return {"anchor": a, "positive": q, "negative": n, **rest}
 
 
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
     shape = (max(n // 100, 1), 100)
-    return {name: rng.standard_normal(shape, np.float32) for name in ("anchor", "positive", "negative")}
+    return {name: rng.standard_normal(shape, np.float32) for name in _TRIPLET}
 
 
 _X = np.ones((3, 4), np.float32)
@@ -197,12 +207,16 @@ SPEC = LossSpec(
           Axis("regime", ("moderate", "huge", "beyond", "tiny", "equal", "inf", "nan"),
                "beyond: squares overflow; tiny: about ε; equal: anchor and positive")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
-    extra=uneven({"reduction": "none"}),
-    kinks=lambda o: o["regime"] == "equal" and o["eps"] == 0.0, arrays=("anchor", "positive", "negative"),
+    extra=(*uneven({"reduction": "none"}), *({"regime": "kink", "eps": 0.0, **others} for others in (
+        {}, {"reduction": "none"}, {"p": 1.0}, {"p": 1.0, "reduction": "sum"}))),
+    kinks=lambda o: o["regime"] == "kink" or (o["regime"] == "equal" and o["eps"] == 0.0),
+    exact=lambda o: o["regime"] == "kink", arrays=_TRIPLET,
     refusals=(
         _refuse("another dimension", RuntimeError, "as many dimensions", positive=_X[0]),
         _refuse("vectors of other lengths", RuntimeError, "must broadcast", negative=_X[:, :3]),
         _refuse("another number of positives", RuntimeError, r"must broadcast.*\(2, 4\)", positive=_X[:2]),
+        _refuse("no largest component", RuntimeError, r"must have a component where p is inf.*\(3, 0\)",
+                anchor=_X[:, :0], positive=_X[:, :0], negative=_X[:, :0], p=math.inf),
         _refuse("no margin", ValueError, "greater than 0, not 0", margin=0.0),
         _refuse("a negative margin", ValueError, "greater than 0, not -1", margin=-1.0),
         _refuse("a word for a margin", TypeError, "margin must be a number, not str", margin="wide"),

@@ -17,6 +17,7 @@ from ._distance import (
     Skewed,
     Squared,
     check_triplet,
+    draw_kinks,
     triplet_gradients,
     triplet_losses,
 )
@@ -84,7 +85,8 @@ def triplet_margin_with_distance_loss_backward(
     the gradients of x and y in their shapes.
 
     At the kinks as torch has it: a triplet counts where margin + d(a, p) - d(a, n) >= 0, and equal distances
-    d(a, n) and d(p, n) share by halves.
+    d(a, n) and d(p, n) share by halves. That is torch up to 2.13. From 2.14 on a triplet counts only where
+    margin + d(a, p) - d(a, n) > 0: one whose loss is just 0 has gradients of 0.
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
@@ -130,7 +132,9 @@ def _check(anchor: Array, positive: Array, negative: Array, distance_function: D
 
 # --- cases ---------------------------------------------------------------------------------------
 
-#: Shapes of anchor, positive and negative.
+_TRIPLET = ("anchor", "positive", "negative")
+
+#: Their shapes.
 _SHAPES = {"4x5": ((4, 5),) * 3, "5": ((5,),) * 3, "2x2x3": ((2, 2, 3),) * 3,
            "one-positive": ((3, 4), (1, 4), (3, 4)), "0x3": ((0, 3),) * 3}
 
@@ -139,6 +143,8 @@ _DISTANCES: dict[str, Any] = {"default": None, "squared": Squared(), "manhattan"
 
 
 def _allowed(options: Options, dtype: str) -> bool:
+    if options["regime"] == "kink":  # where all is exact
+        return (options["shape"] == "4x5" and options["distance"] in ("squared", "manhattan") and not options["swap"])
     if options["regime"] == "inf" and options["shape"] == "one-positive":
         return False  # a gradient that is summed over finite and infinite distances has no bound
     if options["regime"] == "equal" and options["swap"]:
@@ -154,6 +160,10 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     shapes, regime = (_SHAPES | UNEVEN_TRIPLES)[options["shape"]], options["regime"]
     swap, margin = options["swap"], options["margin"]
     distance = _DISTANCES[options["distance"]] or PairwiseDistance()
+    rest = {"distance_function": _DISTANCES[options["distance"]], "margin": margin, "swap": swap,
+            "reduction": options["reduction"]}
+    if regime == "kink":
+        return {**dict(zip(_TRIPLET, draw_kinks(rng, squared=True), strict=True)), **rest}
     scale = min(limits.max**0.25, 2.0**18) if regime == "huge" else 2.0
 
     def draw() -> list[Any]:
@@ -176,13 +186,12 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     a, q, n = decided(draw, clear, 8 * limits.eps)
     poison(a, regime, np.inf, -np.inf)
     poison(n, "inf" if regime == "inf" else "", np.inf)
-    return {"anchor": a, "positive": q, "negative": n, "distance_function": _DISTANCES[options["distance"]],
-            "margin": margin, "swap": swap, "reduction": options["reduction"]}
+    return {"anchor": a, "positive": q, "negative": n, **rest}
 
 
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
     shape = (max(n // 100, 1), 100)
-    return {name: rng.standard_normal(shape, np.float32) for name in ("anchor", "positive", "negative")}
+    return {name: rng.standard_normal(shape, np.float32) for name in _TRIPLET}
 
 
 _X = np.ones((3, 4), np.float32)
@@ -199,9 +208,11 @@ SPEC = LossSpec(
           Axis("margin", (1.0, 0.25)),
           Axis("regime", ("moderate", "huge", "equal", "inf", "nan"), "equal: anchor and positive")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
-    extra=uneven({"reduction": "none"}),
-    kinks=lambda o: o["regime"] == "equal" and o["distance"] == "manhattan",
-    arrays=("anchor", "positive", "negative"),
+    extra=(*uneven({"reduction": "none"}), *({"regime": "kink", **others} for others in (
+        {"distance": "manhattan"}, {"distance": "manhattan", "reduction": "none"}, {"distance": "squared"},
+        {"distance": "squared", "reduction": "sum"}))),
+    kinks=lambda o: o["regime"] == "kink" or (o["regime"] == "equal" and o["distance"] == "manhattan"),
+    exact=lambda o: o["regime"] == "kink", arrays=_TRIPLET,
     refusals=(
         _refuse("another dimension", RuntimeError, "as many dimensions", positive=_X[0]),
         _refuse("vectors of other lengths", RuntimeError, "must broadcast", negative=_X[:, :3]),

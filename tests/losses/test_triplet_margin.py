@@ -98,6 +98,15 @@ def test_kinks_are_torchs() -> None:
           "negative": np.array([[0.0, 0.0]]), "swap": True})
 
 
+def test_the_kink_has_the_gradient_of_torch_2_13() -> None:
+    """margin + d(a, p) - d(a, n) is 1 + 1 - 2; from torch 2.14 on all three gradients are 0, as the docstrings say."""
+    triplet = [np.array([[x]]) for x in (0.0, 1.0, 2.0)]
+    for gradients in (losses.triplet_margin_loss_backward(np.array(1.0), *triplet, eps=0.0, reduction="sum"),
+                      losses.triplet_margin_with_distance_loss_backward(
+                          np.array(1.0), *triplet, distance_function=Manhattan(), reduction="sum")):
+        assert [g is not None and g.item() for g in gradients] == [0, 1, -1]
+
+
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.data())
 def test_agreement_with_torch(data: st.DataObject) -> None:
