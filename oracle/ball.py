@@ -30,7 +30,7 @@ import numpy as np
 from flint import arb
 
 __all__ = ["FORMATS", "Arithmetic", "BallArray", "Double", "Format", "Undecided", "arithmetic", "balls",
-           "centre", "radius", "split"]
+           "centre", "flushed_balls", "radius", "split"]
 
 Array = np.ndarray[Any, Any]
 
@@ -46,6 +46,12 @@ class Format:
     bits: int
     low: int
     high: int
+    flushes: bool = False  #: may what is below the normal numbers be taken for 0?
+
+    @property
+    def lost(self) -> int:
+        """Exponent of the most that a result below the normal numbers loses: half a quantum, or all."""
+        return self.low if self.flushes else self.low - self.bits
 
     @property
     def tiny(self) -> float:
@@ -104,6 +110,11 @@ class Arithmetic:
         single = 2.0**-23
         unit = 2.0 ** (1 - fmt.bits) if fmt.bits >= 24 else 2.0**-fmt.bits + single
         return cls(128, unit, 2.0**-52, min(unit, single), fmt if limited else None)
+
+    @classmethod
+    def flushed(cls, dtype: str, *, limited: bool = True) -> Arithmetic:
+        """The running error where results below the normal numbers may be taken for 0."""
+        return replace(cls.of(dtype), limits=replace(FORMATS[dtype], flushes=True) if limited else None)
 
     @classmethod
     def opmath(cls, dtype: str, *, limited: bool = True, keeps: bool = False) -> Arithmetic:
@@ -228,7 +239,7 @@ def _limits(fmt: Format | None) -> tuple[arb, arb, arb]:
     """Smallest normal number, largest number, and half a quantum as a ball; of real numbers 0, infinity and 0."""
     if fmt is None:
         return arb(0), arb("inf"), arb(0)
-    return arb(fmt.tiny), arb(fmt.max), arb(0, arb(2) ** (fmt.low - fmt.bits))
+    return arb(fmt.tiny), arb(fmt.max), arb(0, arb(2) ** fmt.lost)
 
 
 @cache
@@ -239,6 +250,7 @@ def _rounding(unit: float) -> arb:
 def _settle(elements: Array, rounds: bool, underflows: bool) -> None:
     """Charge each result with what a storage type costs: a unit, half a quantum below its range, all above."""
     tiny, largest, half_quantum = _limits(_active.limits)
+    underflows = underflows or (_active.limits is not None and _active.limits.flushes)
     flat = elements.reshape(-1)
     if rounds:
         np.multiply(flat, _rounding(_active.unit), out=flat)
@@ -599,6 +611,16 @@ def balls(array: Array) -> BallArray:
     """Exact balls around the elements of a floating array, which they then stand for."""
     result = _wrap(np.empty_like(array, dtype=object, subok=False), array.dtype)
     result[...] = array
+    return result
+
+
+def flushed_balls(array: Array) -> BallArray:
+    """Balls around the elements of an array, and around 0 too where they are below its type's normal numbers."""
+    result = balls(array)
+    tiny = FORMATS[array.dtype.name].tiny
+    for i, x in enumerate(result.view(np.ndarray).flat):
+        if 0 < abs(x) < tiny:
+            result.view(np.ndarray).flat[i] = x.union(0)
     return result
 
 

@@ -31,6 +31,7 @@ from .dialects import Dialect, dialects_of
 from .evaluate import Outputs
 from .records import Record
 from .run import dialect_truth
+from .specials import SPECIALS
 from .truth import effort
 
 __all__ = ["EFFORT", "Diagnosis", "Match", "Observation", "depends", "diagnose", "floats", "simplest"]
@@ -98,8 +99,13 @@ def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> 
     if not wrong:
         return Diagnosis((), (), in_order[0], lacks)
     right = sorted([*passing, *filter(_is_but_incomplete, in_order)], key=_simplicity)
-    matches = list(_matches(wrong, right)) if all(seen.outputs for seen in wrong) else []
-    return Diagnosis(tuple(matches), () if matches else depends(wrong, right), in_order[0], lacks)
+    matches = _matches(wrong, right)
+    if matches:
+        return Diagnosis(tuple(matches), (), in_order[0], lacks)
+    special, rest = _specials(wrong)
+    matches = _matches(rest, right) if special else []
+    left = () if matches or not rest else depends(rest, right)
+    return Diagnosis(tuple(matches), (*special, *left), in_order[0], lacks)
 
 
 def simplest(seen: Iterable[Observation]) -> Observation | None:
@@ -132,6 +138,8 @@ def _matches(failing: Sequence[Observation], passing: Sequence[Observation]) -> 
     Of a dialect that changes several things, and one that changes some of them and explains as much, only the second
     is named: a name says no more than what was seen.
     """
+    if not failing or not all(seen.outputs for seen in failing):
+        return []
     failing, passing = list(_within_budget(failing)), list(_within_budget(passing))
     found = [match for dialect in dialects_of(failing[0].case.spec.name)
              if (match := _match(dialect, failing, passing)) is not None]
@@ -197,6 +205,29 @@ def _failing_outputs(seen: Observation) -> set[str]:
     """The outputs that are there and disagree."""
     return {name for name, (verdict, *_) in seen.record.outputs.items()
             if Verdict(verdict).disagrees and verdict != Verdict.MISSING}
+
+
+# --- what is no rule -----------------------------------------------------------------------------
+
+def _specials(failing: Sequence[Observation]) -> tuple[list[str], list[Observation]]:
+    """What is said of failures that have a special cause, and the failures that have none."""
+    said, left = [], list(failing)
+    for what, holds in SPECIALS.items():
+        found = {seen.case.id for seen in _within_budget([s for s in left if s.outputs]) if _has_cause(seen, holds)}
+        if found:
+            said.append(f"{what}, in {len(found)} of {len(failing)} cases")
+            left = [seen for seen in left if seen.case.id not in found]
+    return said, left
+
+
+def _has_cause(seen: Observation, holds: Callable[..., bool]) -> bool:
+    wrong = _failing_outputs(seen)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            return bool(wrong) and holds(seen.case, seen.outputs, wrong)
+        except Undecided:
+            return False
 
 
 # --- what is missing -----------------------------------------------------------------------------

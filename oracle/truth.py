@@ -18,7 +18,7 @@ import numpy as np
 
 from reference.spec import InitSpec, LossSpec, Trajectory
 
-from .ball import FORMATS, Arithmetic, BallArray, Double, Undecided, arithmetic, balls, split
+from .ball import FORMATS, Arithmetic, BallArray, Double, Undecided, arithmetic, balls, flushed_balls, split
 from .cases import Case, leaf, leaves, with_leaf
 from .evaluate import Lift, evaluate
 from .ulp import numpy_dtype, overflow, spacing
@@ -38,7 +38,7 @@ BITS = 200  #: of the truth; doubled where its radius shows that cancellation ha
 
 _ARRAYS = ("hi", "lo", "bound", "precise", "scale", "special")  #: of a truth
 
-_BALLS = Lift(balls, Double)
+_BALLS, _FLUSHED = Lift(balls, Double), Lift(flushed_balls, Double)
 _LONGDOUBLE = Lift(lambda array: array.astype(np.float64).astype(np.longdouble), lambda scalar: scalar)
 
 
@@ -109,7 +109,8 @@ def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
 
     Args:
         accuracy: what half types have to be computed in. ``storage``: each operation may be rounded to the
-            type; ``opmath``: in float32, and only results (and kept state) are rounded.
+            type; ``opmath``: in float32, and only results (and kept state) are rounded. ``flushed``: as
+            ``storage``, and what is below the type's normal numbers may be taken for 0.
     """
     exact, parts = _exact(case)
     reach = _evaluations(case, accuracy, limited=True)
@@ -169,7 +170,7 @@ def _evaluations(case: Case, accuracy: str, *, limited: bool) -> dict[str, _Part
     """Where evaluations in the storage type can end; empty where a branch of the whole run is undecided."""
     with arithmetic(_charged(case, accuracy, limited=limited)):
         try:
-            outputs = evaluate(case, _BALLS)
+            outputs = evaluate(case, _FLUSHED if accuracy == "flushed" else _BALLS)
         except Undecided:
             return {}
     return {name: split(v) if isinstance(v, BallArray) else (v, v, v) for name, v in outputs.items()}
@@ -181,6 +182,8 @@ def _charged(case: Case, accuracy: str, *, limited: bool) -> Arithmetic:
         return Arithmetic.exact(BITS)
     if accuracy == "storage":
         return Arithmetic.of(case.dtype, limited=limited)
+    if accuracy == "flushed":
+        return Arithmetic.flushed(case.dtype, limited=limited)
     return Arithmetic.opmath(case.dtype, limited=limited, keeps=case.spec.stacked)
 
 
