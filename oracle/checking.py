@@ -28,13 +28,14 @@ import numpy as np
 
 from reference.spec import DTYPES, InitSpec, LossSpec, OptimSpec, Spec, Trajectory
 
-from . import run
+from . import run, store
 from .cases import BadCaseError, Case, chosen_specs, leaves, select
 from .compare import Finding, Verdict, compare
 from .diagnosis import Diagnosis, Observation, diagnose
 from .distribution import CLAIMS, judge_draws
 from .evaluate import Outputs, take_seeds
 from .isolation import MEMORY, TIMEOUT, Isolated, Named, load_named, starter
+from .plain import plain
 from .records import Record, header
 from .report.table import counts, three_lines
 from .targets import Target, TargetError, Unsupported
@@ -208,7 +209,7 @@ class Checker:
             raise ValueError(f"accuracy needs to be 'opmath' or 'storage', got {accuracy!r}")
         asked.check_modes(self.spec)
         self.accuracy = accuracy or "opmath"
-        self.name = _name(asked.code)
+        self.name = plain(_name(asked.code))
         make = partial(_made, asked, self.name)
         start = starter(make, forks=_forks(asked))
         limits: dict[str, Any] = {"timeout": timeout, "memory": memory, "leaves_out": asked.leaves_out}
@@ -293,11 +294,14 @@ class Checker:
             yield "not isolated: the implementation has no name by which a new process could find it"
         if self.given_up:
             yield (f"given up: {DEATHS} cases in a row ended their process, took all memory or too long")
+        if not store.usable():
+            yield f"nothing is kept for the next run: {store.folder()} cannot be used ({store.VARIABLE} names another)"
         if n := len(self.target.changed):
             yield f"changed NumPy: it was found changed before {n} cases, each of which got a new process"
         if self.target.printed:
             first, text = next(iter(self.target.printed.items()))
-            yield f"printed in {len(self.target.printed)} cases; in {first}: {text.strip().splitlines()[:1]}"
+            said = plain(str(text.strip().splitlines()[:1]))
+            yield f"printed in {len(self.target.printed)} cases; in {first}: {said}"
         if self._missing:
             yield "not compared: " + ", ".join(f"{name} in {n} cases" for name, n in self._missing.items())
         reasons = Counter(o.record.note for o in seen if o.record.verdict == Verdict.UNSUPPORTED)

@@ -53,9 +53,21 @@ def _deaf() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def pool(jobs: int) -> ProcessPoolExecutor:
-    """So many workers, with the environment that this process has now."""
-    return ProcessPoolExecutor(jobs, multiprocessing.get_context(_METHOD), _begin, (dict(os.environ),))
+@contextmanager
+def pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """So many workers, with the environment that this process has now.
+
+    Whatever else than the end of the work ends the block, Ctrl-C say, ends the workers at once.
+    """
+    made = ProcessPoolExecutor(jobs, multiprocessing.get_context(_METHOD), _begin, (dict(os.environ),))
+    try:
+        yield made
+    except BaseException:
+        for worker in list((made._processes or {}).values()):
+            worker.kill()
+        raise
+    finally:
+        made.shutdown(cancel_futures=True)
 
 
 def _begin(environment: Mapping[str, str]) -> None:
