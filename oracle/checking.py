@@ -29,6 +29,7 @@ import numpy as np
 from reference.spec import DTYPES, InitSpec, LossSpec, OptimSpec, Spec, Trajectory
 
 from . import run, store
+from .arguments import check_op, check_options
 from .cases import BadCaseError, Case, chosen_specs, leaves, select
 from .compare import Finding, Verdict, compare
 from .diagnosis import Diagnosis, Observation, diagnose
@@ -160,9 +161,13 @@ def check(op: str, implementation: Any, *, framework: str = "torch", dtypes: Seq
     Waivers do not apply: who has torch's defects is told so, by the dialect's name.
 
     Raises:
-        ValueError: an unknown op, dtype, mode or accuracy.
+        ValueError: an unknown op, dtype, mode or accuracy, or a limit that is none.
+        TypeError: an option of another type.
         TargetError: a framework or an implementation that is not there.
     """
+    check_options({"dtypes": dtypes, "all_cases": all_cases})
+    if not callable(on_case):
+        raise TypeError(f"on_case needs a function, got {on_case!r}")
     asked = handed_in(implementation, framework=framework, device=device, modes=modes, state=state,
                       backward=backward, stream=stream)
     with contextlib.closing(Checker(op, asked, accuracy=accuracy, timeout=timeout, memory=memory)) as checker:
@@ -180,6 +185,8 @@ def handed_in(implementation: Any, *, framework: str = "torch", device: str = "c
               modes: Mapping[str, Sequence[Any]] | None = None, state: Mapping[str, str] | None = None,
               backward: Any = None, stream: bool | None = None) -> Implementation:
     """What was handed in, in one piece; text says where it is."""
+    check_options({"framework": framework, "device": device, "modes": modes, "state": state, "backward": backward,
+                   "stream": stream})
     code, gradient = (Named(given) if isinstance(given, str) else given for given in (implementation, backward))
     return Implementation(code, framework, device, modes or {}, state or {}, gradient, stream)
 
@@ -205,8 +212,7 @@ class Checker:
     def __init__(self, op: str, asked: Implementation, *, accuracy: str | None = None, timeout: float = TIMEOUT,
                  memory: int | None = MEMORY) -> None:
         self.spec = _spec(op)
-        if accuracy not in (None, "opmath", "storage"):
-            raise ValueError(f"accuracy needs to be 'opmath' or 'storage', got {accuracy!r}")
+        check_options({"accuracy": accuracy, "timeout": timeout, "memory": memory})
         asked.check_modes(self.spec)
         self.accuracy = accuracy or "opmath"
         self.name = plain(_name(asked.code))
@@ -386,6 +392,7 @@ def _name(code: Any) -> str:
 
 
 def _spec(op: str) -> Spec:
+    check_op(op)
     specs = {spec.name: spec for spec in chosen_specs()}
     if op not in specs:
         raise BadCaseError(f"unknown op {op!r}; known are {', '.join(specs)}")

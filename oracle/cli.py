@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import gc
+import math
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -135,6 +137,7 @@ def audit(
     if exhaustive and long:
         raise UsageError("--exhaustive runs numbers through losses, --long trajectories of optimizers: one of them")
     _refuse_file(path)
+    _refuse_jobs(jobs)
     selected = select_sweeps if exhaustive else partial(select, long=long)
     names = target or ["reference", "torch"]
     try:
@@ -477,6 +480,8 @@ def check(
             raise ValueError(f"{target!r} names no object; needed is pkg.module:attribute or path/file.py:attribute")
         if out is not None:
             _refuse_file(out / "records.jsonl")
+        if not math.isfinite(memory * 2**30):
+            raise ValueError(f"--memory needs a number of GiB, got {memory}")
         sys.path.insert(0, os.getcwd())
         with _counting("checking") as progress:
             report = judge(op, target, framework=framework, dtypes=dtype, device=device, modes=_modes(mode),
@@ -515,6 +520,7 @@ def prove(
     from . import equivalents, proving
     from .cases import BadCaseError
 
+    _refuse_jobs(jobs)
     path, screen = out / "variants.jsonl", _console(stderr=True)
     _refuse_file(path)
     columns = (TextColumn("proving"), BarColumn(), MofNCompleteColumn(), TextColumn("variants"), TimeRemainingColumn())
@@ -601,6 +607,15 @@ def _refuse_folder(folder: Path, doing: str = "write to", needed: str = "") -> N
         raise UsageError(f"cannot {doing} {folder}: {error.strerror}{needed}") from None
 
 
+def _refuse_jobs(jobs: int | None) -> None:
+    from .workers import check_jobs
+
+    try:
+        check_jobs(1 if jobs is None else jobs)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
 def _refuse_file(path: Path) -> None:
     """Refuse a file that cannot be written where it is to be, before any work is done for it."""
     if path.is_dir():
@@ -633,10 +648,25 @@ def _console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=width, markup=False)
 
 
+def _open_streams() -> None:
+    """Refuse a closed standard output: a file that is opened later would take its place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # has the lowest number that is free, which is this one
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # to the end
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        raise UsageError("standard output is closed; >/dev/null discards what is printed")
+
+
 def main() -> None:
     """Entry point of ``oracle`` and of ``python -m oracle``; bad use ends in one line and status 2."""
     gc.set_threshold(100_000)  # records stay: to look through all of them for each thousand costs as much as all else
     try:
+        _open_streams()
         status = app(prog_name="oracle", standalone_mode=False)
         sys.stdout.flush()
         if status == 130:  # Ctrl-C where no command said more
@@ -651,5 +681,9 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left in its buffer
         if error.errno != errno.EPIPE:
             typer.echo(f"oracle: {error.filename or 'cannot write to standard output'}: {error.strerror}", err=True)
+        status = 2
+    except Exception:  # status 1 would be a verdict
+        traceback.print_exc()
+        typer.echo("oracle: this is a fault of oracle itself, and no verdict", err=True)
         status = 2
     sys.exit(status)

@@ -112,7 +112,7 @@ def _said(error: BaseException) -> str:
 
 def _limit(memory: int | None) -> None:
     """Allow so many bytes of address space beyond what there is, where the system can."""
-    with contextlib.suppress(ImportError, OSError, ValueError):
+    with contextlib.suppress(ImportError, OSError, ValueError, OverflowError):
         import resource
 
         if memory is not None:

@@ -28,7 +28,7 @@ LAYERS = {
     "truth": {"ball", "cases", "evaluate", "ulp"}, "compare": {"ball", "evaluate", "truth", "ulp"},
     "targets": {"cases", "evaluate"},
     "diagnosis": {"ball", "cases", "compare", "dialects", "evaluate", "records", "run"},
-    "plain": set(), "records": {"cases", "compare", "plain", "store", "targets"},
+    "plain": set(), "arguments": set(), "records": {"cases", "compare", "plain", "store", "targets"},
     "recall": {"cases", "compare", "store"}, "workers": set(),
     "run": {"cases", "compare", "dialects", "evaluate", "packing", "recall", "records", "sources", "store",
             "targets", "truth", "waivers", "workers"},
