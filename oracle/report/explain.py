@@ -146,10 +146,10 @@ def _scripts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
     for target in targets:
         try:
             source = target.script(case)
-        except Unsupported:
+        except Unsupported:  # the verdict says why
             continue
-        except Exception as error:
-            yield f"\n# there is no script for {target.name}: {plain(f'{type(error).__name__}: {error}')}"
+        except Exception as error:  # the rest is still to be shown
+            yield f"\nNo script for {target.name}: {plain(f'{type(error).__name__}: {error}')}"
             continue
         try:
             findings = compare(target.run(case), truths)
