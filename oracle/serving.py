@@ -152,10 +152,11 @@ class _Twins:
 
 
 def _has_children() -> bool:
+    """Is there a process that this one has forked? Where the system does not say, there is."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
+    except (ChildProcessError, AttributeError) as error:
+        return isinstance(error, AttributeError)
     return True
 
 

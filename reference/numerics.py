@@ -45,14 +45,10 @@ def array(name: str, value: Any) -> Array:
     """
     if not isinstance(value, _ARRAYS):
         raise TypeError(f"{name} must be a NumPy array, not {type(value).__name__}")
-    if value.dtype.kind not in "fiubc" and type(value) is np.ndarray and not _is_narrow(value.dtype):
+    if value.dtype.kind not in "fiubc" and type(value) is np.ndarray and (
+            value.dtype.kind in "OSUMm" or value.dtype.names is not None):
         raise TypeError(f"{name} must be an array of numbers, not one of dtype {value.dtype}")
     return np.asanyarray(value)
-
-
-def _is_narrow(dtype: np.dtype[Any]) -> bool:
-    """Is it a type of numbers that NumPy itself does not have, such as ``bfloat16``?"""
-    return dtype.kind == "V" and dtype.names is None and dtype.name != f"void{8 * dtype.itemsize}"
 
 
 def is_floating(x: Array) -> bool:

@@ -40,11 +40,13 @@ def constant_(tensor: Array, val: float) -> Array:
     Deviations: NumPy's ``fill`` gives infinity where the number is beyond the dtype's range.
     """
     check_tensor(tensor)
+    if isinstance(val, np.ndarray) and val.ndim:
+        raise TypeError(f"val must be a number, got an array of shape {val.shape}")
     if isinstance(val, complex):
         if tensor.dtype.kind != "c" and val.imag != 0:
             raise RuntimeError(f"val must be real for {tensor.dtype.name}, got {val}")
         number: Any = val if tensor.dtype.kind == "c" else val.real
-    elif hasattr(val, "__float__") and not (isinstance(val, np.ndarray) and val.ndim):
+    elif hasattr(val, "__float__"):
         number = val
     else:
         raise TypeError(f"val must be a number, got {type(val).__name__}")

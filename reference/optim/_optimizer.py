@@ -45,8 +45,8 @@ class Parameter:
 
     def __init__(self, data: Any) -> None:
         self.data: Array = np.asanyarray(data)
-        kind = self.data.dtype.kind
-        if kind in "biuSUMm" or self.data.dtype.names or (kind == "O" and type(self.data) is np.ndarray):
+        if self.data.dtype.kind in "biuSUMm" or self.data.dtype.names is not None or (
+                self.data.dtype.kind == "O" and type(self.data) is np.ndarray):
             raise RuntimeError(f"data needs a floating or complex dtype, got {self.data.dtype}")
         self._grad: Any = None
 
