@@ -29,7 +29,8 @@ import numpy as np
 
 from reference.spec import DTYPES, OptimSpec, Spec
 
-from . import run
+from . import run, store
+from .arguments import check_op, check_options
 from .cases import BadCaseError, Case, chosen_specs, select
 from .compare import Finding, Verdict, compare
 from .diagnosis import Diagnosis, Observation, diagnose, simplest
@@ -37,6 +38,7 @@ from .distribution import CLAIMS, claim_of, judge_draws
 from .evaluate import Outputs
 from .faults import JudgeFault, judging, not_judged, said
 from .isolation import MEMORY, TIMEOUT, Isolated, Named, load_named, starter
+from .plain import plain
 from .records import Record, header
 from .report.table import counts, three_lines
 from .targets import Target, TargetError, Unsupported
@@ -197,9 +199,13 @@ def check(op: str, implementation: Any, *, framework: str = "torch", dtypes: Seq
     Waivers do not apply: who has torch's defects is told so, by the dialect's name.
 
     Raises:
-        ValueError: an unknown op, dtype, mode or accuracy.
+        ValueError: an unknown op, dtype, mode or accuracy, or a limit that is none.
+        TypeError: an option of another type.
         TargetError: a framework or an implementation that is not there.
     """
+    check_options({"dtypes": dtypes, "all_cases": all_cases})
+    if not callable(on_case):
+        raise TypeError(f"on_case needs a function, got {on_case!r}")
     asked = handed_in(implementation, framework=framework, device=device, modes=modes, state=state,
                       backward=backward, gradients=gradients, stream=stream)
     with contextlib.closing(Checker(op, asked, accuracy=accuracy, timeout=timeout, memory=memory)) as checker:
@@ -228,6 +234,8 @@ def handed_in(implementation: Any, *, framework: str = "torch", device: str = "c
               backward: Any = None, gradients: Sequence[str] | None = None,
               stream: bool | None = None) -> Implementation:
     """What was handed in, in one piece; text says where it is."""
+    check_options({"framework": framework, "device": device, "modes": modes, "state": state, "backward": backward,
+                   "gradients": gradients, "stream": stream})
     code, gradient = (Named(given) if isinstance(given, str) else given for given in (implementation, backward))
     return Implementation(code, framework, device, modes or {}, state or {}, gradient, stream,
                           None if gradients is None else tuple(gradients))
@@ -254,13 +262,12 @@ class Checker:
     def __init__(self, op: str, asked: Implementation, *, accuracy: str | None = None, timeout: float = TIMEOUT,
                  memory: int | None = MEMORY) -> None:
         self.spec = _spec(op)
-        if accuracy not in (None, "opmath", "storage"):
-            raise ValueError(f"accuracy needs to be 'opmath' or 'storage', got {accuracy!r}")
+        check_options({"accuracy": accuracy, "timeout": timeout, "memory": memory})
         asked.check_modes(self.spec)
         asked.check_gradients(self.spec)
         self.asked = asked
         self.accuracy = accuracy or "opmath"
-        self.name = _name(asked.code)
+        self.name = plain(_name(asked.code))
         make = partial(_made, asked, self.name)
         start = starter(make, forks=_forks(asked))
         limits: dict[str, Any] = {"timeout": timeout, "memory": memory, "leaves_out": asked.leaves_out}
@@ -364,11 +371,14 @@ class Checker:
             yield "not isolated: the implementation has no name by which a new process could find it"
         if self.given_up:
             yield (f"given up: {DEATHS} cases in a row ended their process, took all memory or too long")
+        if not store.usable():
+            yield f"nothing is kept for the next run: {store.folder()} cannot be used ({store.VARIABLE} names another)"
         if n := len(self.target.changed):
             yield f"changed NumPy: it was found changed before {n} cases, each of which got a new process"
         if self.target.printed:
             first, text = next(iter(self.target.printed.items()))
-            yield f"printed in {len(self.target.printed)} cases; in {first}: {text.strip().splitlines()[:1]}"
+            said = plain(str(text.strip().splitlines()[:1]))
+            yield f"printed in {len(self.target.printed)} cases; in {first}: {said}"
         if self._missing:
             yield "not compared: " + ", ".join(f"{name} in {n} cases" for name, n in self._missing.items())
         if lacking := _gradients([o for o in seen if o.record.fails], Verdict.MISSING):
@@ -447,6 +457,7 @@ def _name(code: Any) -> str:
 
 
 def _spec(op: str) -> Spec:
+    check_op(op)
     specs = {spec.name: spec for spec in chosen_specs()}
     if op not in specs:
         raise BadCaseError(f"unknown op {op!r}; known are {', '.join(specs)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from typer.exceptions import TyperException
 
+from .plain import plain
+
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from contextlib import AbstractContextManager
+
     from rich.console import Console
 
     from .cases import Case
@@ -47,12 +53,21 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 def _options(version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True,
                                                    help="show the version")] = False) -> None:
     """What stands before a command."""
+    named = os.environ.get("TORCH_ORACLE_CACHE", "")
+    if named not in ("", "off"):
+        _refuse_folder(Path(named), "keep anything in", "; TORCH_ORACLE_CACHE needs a folder, or off")
 
 
 class UsageError(TyperException):
     """Bad use: one line, exit status 2."""
 
     exit_code = 2
+
+
+class Interrupted(TyperException):
+    """Ctrl-C: one line that says what is kept, exit status 130."""
+
+    exit_code = 130
 
 
 class _Faulty(UsageError):
@@ -117,34 +132,39 @@ def audit(
     """Run cases on targets."""
     from functools import partial
 
-    from . import run, store, workers
-    from .cases import BadCaseError, select, select_sweeps
+    from . import executors, run, store, workers
+    from .cases import BadCaseError, chosen_specs, select, select_sweeps
     from .executors import ExecutorError
     from .journal import JournalError
     from .report.sweeps import show_sweeps
     from .report.table import show
-    from .targets import TargetError, load, modules, paths
+    from .targets import TargetError, frameworks, load, modules, paths
 
     if not cache:
         os.environ[store.VARIABLE] = store.OFF
     path = out / ("exhaustive.jsonl" if exhaustive else "records.jsonl")
     if exhaustive and long:
         raise UsageError("--exhaustive runs numbers through losses, --long trajectories of optimizers: one of them")
+    _refuse_file(path)
+    _refuse_jobs(jobs)
     selected = select_sweeps if exhaustive else partial(select, long=long)
     names = target or ["reference", "torch"]
     try:
+        pool = executors.connect(executor) if executor is not None else None
+        frameworks(names)  # what is not there is refused before imports, and before cases are chosen
+        chosen_specs(ops or ())
         needed = [run.__name__, *modules(names)] if executor is None else []
         if needed and jobs is not None and jobs > 1:
             workers.warm(needed)  # imports go on while cases are chosen
+        targets = load(names, device)
         cases = selected(ops or (), dtype or ())
         if needed and (jobs or _processes(len(cases))) > 1:
             workers.warm(needed)
-        targets = load(names, device)
         cases = [case for case in cases if any(one.covers(case.spec) for one in targets)]
         if not cases:
             raise BadCaseError(f"nothing to run: {', '.join(ops or ['all ops'])} in {', '.join(dtype or ['any type'])} "
                                f"on {', '.join(names)} gives no case")
-        records = _recorded(path, cases, targets, device, jobs, executor, resume=resume, elements=exhaustive)
+        records = _recorded(path, cases, targets, device, jobs, pool, resume=resume, elements=exhaustive)
     except (BadCaseError, TargetError, JournalError, ExecutorError) as error:
         raise UsageError(str(error)) from None
     console = _console()
@@ -220,6 +240,7 @@ def export(
     from .vectors import export as write
 
     screen = _console(stderr=True)
+    _refuse_folder(folder)
     try:
         specs = chosen_specs(ops or ())
         with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
@@ -295,14 +316,14 @@ def explain(
 
 
 def _recorded(path: Path, cases: Sequence[Case], targets: Sequence[Target], device: str, jobs: int | None,
-              executor: str | None, *, resume: bool, elements: bool) -> list[Record]:
+              executor: AbstractContextManager[Executor] | None, *, resume: bool, elements: bool) -> list[Record]:
     """Records of all cases: those that the file has, where it is to be resumed, and the rest, appended to it."""
     from concurrent.futures import BrokenExecutor
     from contextlib import nullcontext
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from . import executors, journal, run
+    from . import journal, run
     from .records import header
 
     names = [t.name for t in targets]
@@ -313,7 +334,7 @@ def _recorded(path: Path, cases: Sequence[Case], targets: Sequence[Target], devi
         raise UsageError(f"cannot write to {path.parent}: {error.strerror}") from None
     columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TextColumn("cases"), TimeRemainingColumn())
     screen = _console(stderr=True)
-    with executors.connect(executor) if executor else nullcontext() as pool:  # before anything is written
+    with executor or nullcontext() as pool:  # before anything is written
         file, records, done = (journal.resume(path, head, cases, targets) if resume
                                else (journal.start(path, head), [], 0))
         left = cases[done:]
@@ -331,6 +352,9 @@ def _recorded(path: Path, cases: Sequence[Case], targets: Sequence[Target], devi
                 for record in run.audit(left, names, device=device, jobs=jobs or _processes(len(left)), executor=pool,
                                         elements=elements, on_cases=keep):
                     fresh.append(record)
+            except KeyboardInterrupt:
+                raise Interrupted(f"interrupted; {len(records)} records are kept in {path}: go on with --resume"
+                                  if records else "interrupted before the first record") from None
             except BrokenExecutor:
                 raise UsageError("a worker process died, of too little memory perhaps; go on with --resume") from None
     return records
@@ -349,6 +373,8 @@ def report(
     """Show a run."""
     from .report import digest as digests
 
+    out = out or (run if run.is_dir() else run.parent) / f"report.{_ENDINGS[form]}"
+    _refuse_file(out)
     try:
         digest = digests.read(run)
         if form == "html":
@@ -365,7 +391,7 @@ def report(
         raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
     except ValueError as error:
         raise UsageError(str(error)) from None
-    _write(page, out or (run if run.is_dir() else run.parent) / f"report.{_ENDINGS[form]}")
+    _write(page, out)
 
 
 @app.command(help="List the defects of torch that are known, with what runs show of each.\n\n"
@@ -380,6 +406,7 @@ def defects(
     from .report import defects as known
     from .report import digest as digests
 
+    _refuse_file(out)
     try:
         found = known.defects([digests.read(run) for run in runs or ()])
     except OSError as error:
@@ -465,6 +492,10 @@ def check(
     try:
         if ":" not in target:
             raise ValueError(f"{target!r} names no object; needed is pkg.module:attribute or path/file.py:attribute")
+        if out is not None:
+            _refuse_file(out / "records.jsonl")
+        if not math.isfinite(memory * 2**30):
+            raise ValueError(f"--memory needs a number of GiB, got {memory}")
         sys.path.insert(0, os.getcwd())
         with _counting("checking") as progress:
             report = judge(op, target, framework=framework, dtypes=dtype, device=device, modes=_modes(mode),
@@ -505,7 +536,9 @@ def prove(
     from . import equivalents, proving
     from .cases import BadCaseError
 
+    _refuse_jobs(jobs)
     path, screen = out / "variants.jsonl", _console(stderr=True)
+    _refuse_file(path)
     columns = (TextColumn("proving"), BarColumn(), MofNCompleteColumn(), TextColumn("variants"), TimeRemainingColumn())
     try:
         specs, modules = proving.chosen(ops or ())
@@ -526,6 +559,8 @@ def prove(
             keep(proving.header())
             proof = proving.prove(specs, records, modules=modules, most=most, on_variant=decided,
                                   jobs=jobs or min(os.cpu_count() or 1, len(specs) + len(modules)))
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; the variants that were decided are in {path}") from None
     except (BadCaseError, proving.ProvingError, equivalents.EquivalentError) as error:
         raise UsageError(str(error)) from None
     except OSError as error:
@@ -571,6 +606,40 @@ def _counting(what: str) -> Iterator[Callable[[], None]]:
             progress.stop()
 
 
+def _refuse_folder(folder: Path, doing: str = "write to", needed: str = "") -> None:
+    """Refuse what is no folder, or one that cannot be made or written to, before any work is done for it."""
+    import tempfile
+
+    try:
+        there = folder.absolute()
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        missing = there != folder.absolute() and there.is_symlink()
+        if missing or not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        with tempfile.TemporaryDirectory(prefix=".oracle-", dir=there):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot {doing} {folder}: {error.strerror}{needed}") from None
+
+
+def _refuse_jobs(jobs: int | None) -> None:
+    from .workers import check_jobs
+
+    try:
+        check_jobs(1 if jobs is None else jobs)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _refuse_file(path: Path) -> None:
+    """Refuse a file that cannot be written where it is to be, before any work is done for it."""
+    if path.is_dir():
+        raise UsageError(f"cannot write {path}: {os.strerror(errno.EISDIR)}")
+    if path != Path("-") and not path.exists():
+        _refuse_folder(path.parent)
+
+
 def _write_report(report: Report, out: Path) -> None:
     import json
 
@@ -595,16 +664,34 @@ def _console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=width, markup=False)
 
 
+def _open_streams() -> None:
+    """Refuse a closed standard output: a file that is opened later would take its place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # has the lowest number that is free, which is this one
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # to the end
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        raise UsageError("standard output is closed; >/dev/null discards what is printed")
+
+
 def main() -> None:
     """Entry point of ``oracle`` and of ``python -m oracle``; bad use ends in one line and status 2."""
     gc.set_threshold(100_000)  # records stay: to look through all of them for each thousand costs as much as all else
     try:
+        _open_streams()
         status = app(prog_name="oracle", standalone_mode=False)
         sys.stdout.flush()
+        if status == 130:  # Ctrl-C where no command said more
+            raise KeyboardInterrupt
     except TyperException as error:
-        typer.echo(f"oracle: {error.format_message()}", err=True)
-        status = 2
-    except typer.Abort:
+        typer.echo(f"oracle: {plain(' '.join(error.format_message().split()))}", err=True)
+        status = 130 if isinstance(error, Interrupted) else 2
+    except (typer.Abort, KeyboardInterrupt):
+        typer.echo("oracle: interrupted", err=True)
         status = 130
     except OSError as error:  # of standard output, which no command looks after
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left in its buffer
@@ -616,6 +703,4 @@ def main() -> None:
 
         typer.echo(f"oracle: {said(error, ' '.join(sys.argv[1:]))}", err=True)
         status = 2
-    if status == 130:
-        typer.echo("oracle: interrupted; records written so far are kept", err=True)
     sys.exit(status)

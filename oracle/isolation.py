@@ -36,6 +36,7 @@ from reference.spec import Spec
 from .cases import Case
 from .crossing import Answer, unpack
 from .evaluate import Outputs
+from .plain import plain
 from .processes import Serve, Worker, fork, send, spawn
 from .serving import PRINTED, inputs_of, serve
 from .targets import Target, TargetError, Unsupported
@@ -96,7 +97,7 @@ def _module(source: str) -> ModuleType:
     except TargetError:
         raise
     except BaseException as error:  # a module may do anything when it is imported
-        raise TargetError(f"{source} cannot be imported: {type(error).__name__}: {error}") from None
+        raise TargetError(plain(f"{source} cannot be imported: {type(error).__name__}: {error}")) from None
     return module
 
 
@@ -217,7 +218,7 @@ class Isolated:
                 kind, reason = "broken", f"the process ended before it was ready: {str(error) or worker.end()}"
             if kind != "ready":
                 self.close()
-                raise TargetError(reason)
+                raise TargetError(plain(reason))
             worker.resident = _resident(worker.pid)
         return self._worker
 

@@ -257,8 +257,7 @@ def _watch(control: socket.socket, data: socket.socket, mark: str, work: Callabl
     data.close()
     try:
         control.sendall(f"{worker} ".encode())
-        _until_one_ends(control, worker)
-        control.sendall(f"{_end_all(worker)}\n".encode())
+        control.sendall(f"{_end_all(worker, _until_one_ends(control, worker))}\n".encode())
     finally:
         os._exit(0)
 
@@ -276,21 +275,22 @@ def _begin(watcher: int, mark: str, handlers: Mapping[Any, Any]) -> None:
     os.environ[_MARK] = mark
 
 
-def _until_one_ends(control: socket.socket, worker: int) -> None:
+def _until_one_ends(control: socket.socket, worker: int) -> int | None:
+    """The status by which the worker has ended, if it has."""
     try:
         wait([control, os.pidfd_open(worker)])
     except (AttributeError, OSError):  # a system without it
-        while not wait([control], 0.1):
-            if os.waitid(os.P_PID, worker, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-                return
+        while not wait([control], 0.05):
+            pid, raw = os.waitpid(worker, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(raw)
+    pid, raw = os.waitpid(worker, os.WNOHANG)
+    return os.waitstatus_to_exitcode(raw) if pid else None
 
 
-def _end_all(worker: int) -> int:
+def _end_all(worker: int, ended: int | None) -> int:
     """Kill a worker and what is left of it; the status by which it had ended, or ends now."""
-    status, deadline = 0, time.monotonic() + _GRACE / 2
-    first, raw = os.waitpid(worker, os.WNOHANG)
-    if first:
-        status = os.waitstatus_to_exitcode(raw)
+    status, deadline = ended or 0, time.monotonic() + _GRACE / 2
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(worker, signal.SIGKILL)
     while time.monotonic() < deadline:

@@ -20,6 +20,7 @@ from . import store
 from . import targets as target_modules
 from .cases import Case
 from .compare import Finding, Tally, Verdict, worst
+from .plain import plain
 
 __all__ = ["EXHAUSTIVE", "FAULT", "FORMAT", "RECORDS", "Record", "closest", "header", "missing", "parse_header",
            "parse_record", "read_records", "summarized", "versions"]
@@ -98,6 +99,8 @@ class Record:
             _VERDICTS[values["verdict"]]
             if not all(isinstance(values[name], str) for name in ("case", "op", "dtype", "target", "output", "note")):
                 raise TypeError
+            for name in ("case", "op", "dtype", "target", "output", "note"):
+                values[name] = plain(values[name])  # others may have written the file
             for name in ("got", "truth", "bound"):
                 if values[name] is not None:
                     float.fromhex(values[name])
@@ -108,9 +111,10 @@ class Record:
             largest = _LARGEST[values["verdict"]]
             if not (values["ulp"] <= largest and values["share"] <= largest):  # NaN is neither
                 raise ValueError
-            values["outputs"] = {k: (_VERDICTS[v], float(u), float(s))
+            values["outputs"] = {plain(k): (_VERDICTS[v], float(u), float(s))
                                  for k, (v, u, s) in values["outputs"].items()}
-            values["also"] = tuple(map(str, values.get("also", ())))
+            values["also"] = tuple(plain(str(name)) for name in values.get("also", ()))
+            values["waiver"] = values.get("waiver") and plain(values["waiver"])
             if "elements" in values:
                 values["elements"] = {k: Tally.of(**v) for k, v in values["elements"].items()}
             record = cls(**values)
@@ -148,8 +152,8 @@ def summarized(case_id: str, op: str, dtype: str, target: str, findings: list[Fi
 
 
 def _line(text: str) -> str:
-    """One line, of whole characters: messages of errors may have several, and halves."""
-    return " ".join(text.split()).encode(errors="backslashreplace").decode()
+    """One line: messages of errors may have several."""
+    return plain(" ".join(text.split()))
 
 
 def _hex(value: float | None) -> str | None:
@@ -193,7 +197,14 @@ def parse_header(line: str | bytes, path: Path) -> dict[str, Any]:
             raise TypeError
     except (KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(f"{path} is not a record file of this version ({FORMAT!r})") from None
-    return head  # type: ignore[no-any-return]  # of a file; what is read was checked
+    return _plain(head)  # type: ignore[no-any-return]  # of a file; what is read was checked
+
+
+def _plain(value: Any) -> Any:
+    """All text in it made safe to show."""
+    if isinstance(value, dict):
+        return {plain(k): _plain(v) for k, v in value.items()}
+    return plain(value) if isinstance(value, str) else [_plain(v) for v in value] if isinstance(value, list) else value
 
 
 _HEADER = (("command", list), ("device", str), ("cases", dict), ("versions", dict), ("machine", dict))

@@ -220,6 +220,9 @@ def audit(cases: Sequence[Case], target_names: Sequence[str], *, device: str = "
         elements: look at each element, see :attr:`Record.elements`.
         on_cases: called when the records of some cases, that were done together, have been taken; with their number.
     """
+    workers.check_jobs(jobs)
+    if isinstance(target_names, str):
+        raise TypeError(f"target_names needs a list of names, got {target_names!r} of type str")
     if executor is None and jobs > 1:
         workers.warm([__name__, *target_modules.modules(target_names)])
     names = tuple(target.name for target in target_modules.load(target_names, device))  # fails here, not in a worker

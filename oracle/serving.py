@@ -112,7 +112,7 @@ def _said(error: BaseException) -> str:
 
 def _limit(memory: int | None) -> None:
     """Allow so many bytes of address space beyond what there is, where the system can."""
-    with contextlib.suppress(ImportError, OSError, ValueError):
+    with contextlib.suppress(ImportError, OSError, ValueError, OverflowError):
         import resource
 
         if memory is not None:
@@ -152,10 +152,11 @@ class _Twins:
 
 
 def _has_children() -> bool:
+    """Is there a process that this one has forked? Where the system does not say, there is."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
+    except (ChildProcessError, AttributeError) as error:
+        return isinstance(error, AttributeError)
     return True
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import platformdirs
 
 __all__ = ["LARGEST", "OFF", "VARIABLE", "Store", "current", "digest", "folder", "nothing_kept", "processor",
-           "versions"]
+           "usable", "versions"]
 
 VARIABLE = "TORCH_ORACLE_CACHE"
 OFF = "off"
@@ -126,6 +126,11 @@ class Store:
     def __len__(self) -> int:
         return 0 if self._file is None else int(self._file.execute("SELECT COUNT(*) FROM kept").fetchone()[0])
 
+    @property
+    def open(self) -> bool:
+        """Can it keep anything?"""
+        return self._file is not None
+
     def close(self) -> None:
         """Let go of the file."""
         if self._file is not None:
@@ -163,6 +168,12 @@ def _opened(chosen: str, process: int) -> Store | None:
     """A connection is not carried into a forked process."""
     where = folder()
     return None if where is None else Store(where / "kept.sqlite")
+
+
+def usable() -> bool:
+    """Is there a store that can keep something, or is none wanted?"""
+    kept = current()
+    return kept is None or kept.open
 
 
 @contextmanager

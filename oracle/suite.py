@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .arguments import OPTIONS, check_op, check_options
 from .cases import Case, parse
 from .checking import BUDGET, Checker, effort, handed_in, in_order, replacements
 from .faults import JudgeFault
@@ -38,10 +39,13 @@ class Suite:
     options: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        known = {"framework", "dtypes", "device", "modes", "accuracy", "state", "backward", "gradients", "stream",
-                 "all_cases", "timeout", "memory"}
-        if unknown := set(self.options) - known:
-            raise TypeError(f"unknown options {sorted(unknown)} for {self.op}; known are {', '.join(sorted(known))}")
+        check_op(self.op)
+        if unknown := set(self.options) - set(OPTIONS):
+            raise TypeError(f"unknown options {sorted(unknown)} for {self.op}; known are {', '.join(sorted(OPTIONS))}")
+        try:
+            check_options(self.options)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{self.op}: {error}") from None
 
     @cached_property
     def asked(self) -> Implementation:
@@ -59,6 +63,7 @@ class Suite:
         """Those that tell most, or all; without what modes and the signature leave out."""
         left = float("inf") if self.options.get("all_cases") else BUDGET
         ordered = in_order(self.op, self.options.get("dtypes"))
+        self.asked.check_modes(ordered[0].spec)
         if not isinstance(self.asked.code, Named):
             out = [case for case in ordered if not self.asked.supports(case)]
             instead = replacements(ordered, out, self.asked.supports)
@@ -131,6 +136,8 @@ def conformance(op: str | Mapping[str, Any], implementation: Any = None, *,
     """
     import pytest
 
+    if not isinstance(op, Mapping):
+        check_op(op)
     chosen = suites(op if isinstance(op, Mapping) else {op: {"implementation": implementation}}, **options)
     cases = [pytest.param(case_id, id=case_id,
                           marks=[] if why is None else

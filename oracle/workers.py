@@ -14,9 +14,11 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import forkserver
 
-__all__ = ["pool", "warm"]
+__all__ = ["MOST", "check_jobs", "pool", "warm"]
 
 _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+MOST = 1024  #: processes that may be asked for
+
 _THREADS = "OMP_NUM_THREADS"
 
 
@@ -53,9 +55,30 @@ def _deaf() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def pool(jobs: int) -> ProcessPoolExecutor:
-    """So many workers, with the environment that this process has now."""
-    return ProcessPoolExecutor(jobs, multiprocessing.get_context(_METHOD), _begin, (dict(os.environ),))
+def check_jobs(jobs: int) -> None:
+    """Refuse a number of processes that no machine has."""
+    if isinstance(jobs, bool) or not isinstance(jobs, int):
+        raise TypeError(f"jobs needs a whole number of processes, got {jobs!r:.100} of type {type(jobs).__name__}")
+    if not 1 <= jobs <= MOST:
+        raise ValueError(f"jobs needs 1 to {MOST} processes, got {jobs!r:.100}")
+
+
+@contextmanager
+def pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """So many workers, with the environment that this process has now.
+
+    Whatever else than the end of the work ends the block, Ctrl-C say, ends the workers at once.
+    """
+    check_jobs(jobs)
+    made = ProcessPoolExecutor(jobs, multiprocessing.get_context(_METHOD), _begin, (dict(os.environ),))
+    try:
+        yield made
+    except BaseException:
+        for worker in list((made._processes or {}).values()):
+            worker.kill()
+        raise
+    finally:
+        made.shutdown(cancel_futures=True)
 
 
 def _begin(environment: Mapping[str, str]) -> None:

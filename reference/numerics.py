@@ -41,10 +41,13 @@ def array(name: str, value: Any) -> Array:
     """An argument that has to be an array, as it is.
 
     Raises:
-        TypeError: it is none.
+        TypeError: it is none, or none of numbers (balls have a class of their own).
     """
     if not isinstance(value, _ARRAYS):
         raise TypeError(f"{name} must be a NumPy array, not {type(value).__name__}")
+    if value.dtype.kind not in "fiubc" and type(value) is np.ndarray and (
+            value.dtype.kind in "OSUMm" or value.dtype.names is not None):
+        raise TypeError(f"{name} must be an array of numbers, not one of dtype {value.dtype}")
     return np.asanyarray(value)
 
 

@@ -47,11 +47,13 @@ def resolve(reduction: str, *, size_average: bool | None = None, reduce: bool | 
     """
     if size_average is not None or reduce is not None:
         return translate(size_average, reduce, stacklevel)
+    known = ("none", "mean", "sum", *extra)
+    if not isinstance(reduction, str):
+        raise ValueError(f"reduction must be one of {', '.join(known)}, not {reduction!r}")
     if reduction == "elementwise_mean" and old_name:
         warnings.warn("reduction='elementwise_mean' is deprecated; it is called 'mean'",
                       UserWarning, stacklevel=stacklevel)
         return "mean"
-    known = ("none", "mean", "sum", *extra)
     if reduction not in known:
         raise ValueError(f"reduction must be one of {', '.join(known)}, not {reduction!r}")
     return reduction

@@ -262,6 +262,8 @@ def test_what_reads_answers_has_no_pickles() -> None:
 
 def test_without_ids_of_processes_that_can_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on systems that are not Linux."""
-    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    for name in ("pidfd_open", "waitid"):
+        monkeypatch.delattr(os, name, raising=False)
     monkeypatch.setattr(processes, "_libc", None)
     assert _note(_checked(lambda: os._exit(3))) == "Died: the process ended: exit status 3"
+    assert _note(_checked(os.fork)) == "Misbehaved: forked, and both processes returned"

@@ -12,6 +12,7 @@ from reference.spec import LossSpec, Trajectory
 from ..ball import FORMATS
 from ..cases import Case
 from ..compare import Verdict, compare
+from ..plain import plain
 from ..run import run_case, truth_of
 from ..targets import Target, Unsupported
 from ..truth import SLACK, Truth
@@ -90,7 +91,7 @@ def _answers(case: Case, targets: Sequence[Target]) -> Iterator[str]:
         try:
             answers[target.name] = target.run(case)
         except Exception as error:  # what it raised is the verdict below; the others are still shown
-            yield f"\n{target.name} gave no answer: {type(error).__name__}: {error}"
+            yield f"\n{target.name} gave no answer: {plain(f'{type(error).__name__}: {error}')}"
     for name, truth in truths.items():
         yield f"\n{name}, shape {truth.hi.shape}"
         if truth.discrete:
@@ -145,6 +146,12 @@ def _scripts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
     for target in targets:
         try:
             source = target.script(case)
+        except Unsupported:  # the verdict says why
+            continue
+        except Exception as error:  # the rest is still to be shown
+            yield f"\nNo script for {target.name}: {plain(f'{type(error).__name__}: {error}')}"
+            continue
+        try:
             findings = compare(target.run(case), truths)
         except Unsupported:
             continue

@@ -19,6 +19,8 @@ __all__ = ["LIMIT", "block", "code", "defects_page", "render"]
 
 LIMIT = 60_000  #: characters of a page
 
+_LONGEST_SCRIPT = LIMIT // 8
+
 
 def render(digest: Digest) -> str:
     """The page of a run."""
@@ -84,7 +86,7 @@ def _failures(digest: Digest) -> Iterator[str]:
     yield "\n## Disagreements that no waiver accepts\n"
     device = str(digest.head.get("device", "cpu"))
     for group in digest.failures:
-        shown = "\n".join(_example(e) for e in examples(group, 1, device))
+        shown = "\n".join(map(_example, examples(group, 1, device)))
         yield f"### {code(group.name)}: {len(group.records):,}\n\n{shown}"
 
 
@@ -92,7 +94,9 @@ def _example(e: Example) -> str:
     parts = [block("\n".join(three_lines(e.record)))]
     if e.reference is not None and e.truth is not None:
         parts.append(f"The reference gives {code(f'{e.reference:.9g}')}, exact is {code(f'{e.truth:.9g}')}.")
-    if e.script:
+    if e.script and len(e.script) > _LONGEST_SCRIPT:
+        parts.append(f"The script has {len(e.script):,} characters: {code(e.command)} prints it.")
+    elif e.script:
         parts.append(f"<details><summary>Script</summary>\n\n{block(e.script, 'python')}\n\n</details>")
     return "\n\n".join(parts) + "\n"
 

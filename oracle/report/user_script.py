@@ -13,6 +13,7 @@ from ..cases import Case
 from ..distribution import CLAIMS
 from ..evaluate import empty_tensor, take_seeds
 from ..isolation import Named
+from ..plain import plain
 from ..records import Record
 from ..targets import Unsupported
 from ..targets.user import Implementation, split_arguments, takes_params
@@ -53,7 +54,7 @@ def _imported(name: str, code: Any) -> str:
     """Lines that bind a name to what was handed in, or say what to put there."""
     place = code.place if isinstance(code, Named) else _place(code)
     if place is None:
-        return f"{name} = ...  # put {getattr(code, '__qualname__', type(code).__qualname__)} here\n\n"
+        return f"{name} = ...  # put {plain(getattr(code, '__qualname__', type(code).__qualname__))} here\n\n"
     source, _, attribute = place.rpartition(":")
     if source.endswith(".py"):
         return f"import runpy\n\n{name} = runpy.run_path({source!r})[{attribute!r}]\n\n"
@@ -63,7 +64,8 @@ def _imported(name: str, code: Any) -> str:
 
 def _place(code: Any) -> str | None:
     module, name = getattr(code, "__module__", None), getattr(code, "__qualname__", "<")
-    return None if module in (None, "__main__") or "<" in name else f"{module}:{name}"
+    found = module not in (None, "__main__") and all(part.isidentifier() for part in name.split("."))
+    return f"{module}:{name}" if found else None
 
 
 def _tail(record: Record) -> str:

@@ -18,8 +18,8 @@ from reference.spec import Spec
 from ..cases import Case
 from ..evaluate import Outputs
 
-__all__ = ["FRAMEWORKS", "Target", "TargetError", "Unsupported", "follows_from", "load", "modules", "paths",
-           "unasked"]
+__all__ = ["FRAMEWORKS", "Target", "TargetError", "Unsupported", "follows_from", "frameworks", "load", "modules",
+           "paths", "unasked"]
 
 #: Framework -> module of this package.
 FRAMEWORKS = {"reference": "numpy_reference", "torch": "pytorch", "optax": "optax_jax", "keras": "keras3"}
@@ -48,17 +48,28 @@ class Target(Protocol):
         """Python source that computes ``got`` (a dict like the outputs) without this project."""
 
 
+def frameworks(names: Sequence[str]) -> list[str]:
+    """The frameworks of these targets; nothing is imported for it.
+
+    Raises:
+        TargetError: an unknown name.
+    """
+    for name in names:
+        if name.partition(":")[0] not in FRAMEWORKS:
+            raise TargetError(f"unknown target {name!r}; frameworks are {', '.join(FRAMEWORKS)}")
+    return list(dict.fromkeys(name.partition(":")[0] for name in names))
+
+
 def load(names: Sequence[str], device: str = "cpu") -> list[Target]:
     """The targets of these names, in order, each once.
 
     Raises:
         TargetError: an unknown name, or a framework that is not installed.
     """
+    frameworks(names)
     targets: dict[str, Target] = {}
     for name in names:
         framework, _, variant = name.partition(":")
-        if framework not in FRAMEWORKS:
-            raise TargetError(f"unknown target {name!r}; frameworks are {', '.join(FRAMEWORKS)}")
         try:
             module = importlib.import_module(f"{__name__}.{FRAMEWORKS[framework]}")
         except ModuleNotFoundError as error:

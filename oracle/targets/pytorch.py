@@ -59,10 +59,18 @@ def path() -> str:
 
 @cache
 def resolve(dotted: str) -> Any:
-    """The public torch object of a dotted name."""
-    found: Any = torch
+    """The public torch object of a dotted name.
+
+    Raises:
+        Unsupported: the installed torch has none.
+    """
+    found, known = torch, "torch"
     for part in dotted.split(".")[1:]:
-        found = getattr(found, part)
+        known += f".{part}"
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise Unsupported(f"torch {torch.__version__} has no {known}") from None
     return found
 
 
@@ -147,6 +155,7 @@ class _Torch:
     def script(self, case: Case) -> str:
         from ..report.script import torch_script
 
+        resolve(_name(case.spec, self.variant))
         return torch_script(case, self.variant, self.device)
 
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -269,6 +278,13 @@ def loss_call(spec: LossSpec, variant: str, inputs: Mapping[str, Any], arguments
         settings, call_arguments = split_module_arguments(spec, arguments)
         return partial(resolve(f"torch.nn.{spec.module}")(**settings), **call_arguments)
     return partial(resolve(spec.torch_names[0]), **arguments)
+
+
+def _name(spec: Spec, variant: str) -> str:
+    """Of what a variant calls."""
+    if isinstance(spec, LossSpec) and (variant == "module" or not has_function(spec)):
+        return f"torch.nn.{spec.module}"
+    return spec.torch_names[0]
 
 
 def has_function(spec: Spec) -> bool:

@@ -27,6 +27,8 @@ def calculate_fan_in_and_fan_out(tensor: Array) -> tuple[int, int]:
     >>> calculate_fan_in_and_fan_out(np.zeros((8, 3, 2, 2)))
     (12, 32)
     """
+    if not isinstance(tensor, np.ndarray):
+        raise TypeError(f"tensor must be a NumPy array, not {type(tensor).__name__}")
     if tensor.ndim < 2:
         raise ValueError(f"tensor needs at least 2 dimensions to have fans, got {tensor.ndim}")
     outputs, inputs, *kernel = tensor.shape

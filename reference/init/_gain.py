@@ -39,6 +39,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> Any:
     Deviations: torch's sigmoid has 1, though its slope of 1/4 at 0 would ask for 4; self-normalizing
     networks (G. Klambauer et al., 2017) need "linear", not "selu".
     """
+    if not isinstance(nonlinearity, str):
+        raise ValueError(f"nonlinearity must be one that torch has a gain for, got {nonlinearity!r}")
     if nonlinearity in _LINEAR:
         return as_exact_as(param, 1.0)
     if nonlinearity == "tanh":

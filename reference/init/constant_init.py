@@ -10,6 +10,7 @@ import numpy as np
 from .._storage import LARGEST, name_of
 from ..spec import Axis, InitSpec, Refusal
 from ._cases import LAYOUT, WEIGHTS, draw
+from ._checks import check_tensor
 
 __all__ = ["constant_"]
 
@@ -38,6 +39,9 @@ def constant_(tensor: Array, val: float) -> Array:
 
     Deviations: NumPy's ``fill`` gives infinity where the number is beyond the dtype's range.
     """
+    check_tensor(tensor)
+    if isinstance(val, np.ndarray) and val.ndim:
+        raise TypeError(f"val must be a number, got an array of shape {val.shape}")
     if isinstance(val, complex):
         if tensor.dtype.kind != "c" and val.imag != 0:
             raise RuntimeError(f"val must be real for {tensor.dtype.name}, got {val}")

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..spec import Axis, InitSpec, Options, Refusal
 from ._cases import LAYOUT, draw, parse_shape
+from ._checks import check_tensor
 
 __all__ = ["dirac_"]
 
@@ -43,6 +44,7 @@ def dirac_(tensor: Array, groups: int = 1) -> Array:
     Deviations: kernels of even size have no middle; torch takes the later one. A negative number of
     groups gives zeros in torch, as here.
     """
+    check_tensor(tensor)
     if tensor.ndim not in (3, 4, 5):
         raise ValueError(f"tensor must have 3, 4 or 5 dimensions, got {tensor.ndim}")
     if not isinstance(groups, int | np.integer):

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..spec import Axis, InitSpec, Refusal
 from ._cases import LAYOUT, draw, matrix
+from ._checks import check_tensor
 
 __all__ = ["eye_"]
 
@@ -35,6 +36,7 @@ def eye_(tensor: Array) -> Array:
     Source: Q. Le, N. Jaitly, G. Hinton, A simple way to initialize recurrent networks of rectified linear
     units, arXiv:1504.00941.
     """
+    check_tensor(tensor)
     if tensor.ndim != 2:
         raise ValueError(f"tensor must have 2 dimensions, got {tensor.ndim}")
     tensor[...] = 0

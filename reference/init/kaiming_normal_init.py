@@ -10,6 +10,7 @@ import numpy as np
 from .. import random
 from ..spec import Axis, InitSpec, Refusal
 from ._cases import GENERATOR, LAYOUT, NORMALS, SEED, draw, matrix
+from ._checks import check_tensor
 from ._fans import calculate_correct_fan
 from ._gain import as_exact_as, calculate_gain, root
 
@@ -51,6 +52,7 @@ def kaiming_normal_(tensor: Array, a: float = 0, mode: str = "fan_in", nonlinear
     Deviations: Keras and JAX keep weights as (*kernel, in, out), and truncate.
     ``nn.Linear`` and ``nn.Conv2d`` start with a = √5, which is a gain of √(1/3).
     """
+    check_tensor(tensor)
     generator = random.check_generator(generator)
     if 0 in tensor.shape:
         warnings.warn("an array without elements is left as it is", UserWarning, stacklevel=2)

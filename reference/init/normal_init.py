@@ -9,6 +9,7 @@ import numpy as np
 from .. import random
 from ..spec import Axis, InitSpec, Refusal
 from ._cases import GENERATOR, LAYOUT, NORMALS, SEED, draw, two_axes_where_transposed
+from ._checks import check_tensor
 
 __all__ = ["normal_"]
 
@@ -46,6 +47,7 @@ def normal_(tensor: Array, mean: float = 0.0, std: float = 1.0,
     inverse error function). In torch they also depend on dtype and contiguity, and a complex array gets
     its mean in the imaginary parts as well.
     """
+    check_tensor(tensor)
     return random.check_generator(generator).normal_(tensor, mean, std)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..spec import InitSpec
 from ._cases import LAYOUT, WEIGHTS, draw
+from ._checks import check_tensor
 
 __all__ = ["ones_"]
 
@@ -28,6 +29,7 @@ def ones_(tensor: Array) -> Array:
 
     Source: documentation of torch.nn.init.
     """
+    check_tensor(tensor)
     tensor[...] = 1
     return tensor
 

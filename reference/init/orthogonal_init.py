@@ -10,6 +10,7 @@ from .. import random
 from .._storage import HALF, check_numbers, storage_of
 from ..spec import Axis, InitSpec, Refusal
 from ._cases import GENERATOR, SEED, draw, matrix
+from ._checks import check_tensor
 from ._orthonormal import orthonormal_columns
 
 __all__ = ["orthogonal_"]
@@ -50,6 +51,7 @@ def orthogonal_(tensor: Array, gain: float = 1, generator: random.Generator | No
 
     Deviations: without the signs (older Keras and many ports) the distribution depends on the QR routine.
     """
+    check_tensor(tensor)
     generator = random.check_generator(generator)
     if tensor.ndim < 2:
         raise ValueError(f"tensor must have at least 2 dimensions, got {tensor.ndim}")

@@ -11,6 +11,7 @@ from .. import random
 from .._storage import check_numbers
 from ..spec import Axis, InitSpec, Refusal
 from ._cases import GENERATOR, LAYOUT, NORMALS, SEED, draw, matrix
+from ._checks import check_tensor
 
 __all__ = ["sparse_"]
 
@@ -47,10 +48,13 @@ def sparse_(tensor: Array, sparsity: float, std: float = 0.01, generator: random
     Deviations: the rows come from the default generator, in torch as here, even where another is given.
     A sparsity above 1 gives zeros only, one below 0 is counted from the other end: as a slice takes it.
     """
+    check_tensor(tensor)
     generator = random.check_generator(generator)
     if tensor.ndim != 2:
         raise ValueError(f"tensor must have 2 dimensions, got {tensor.ndim}")
     check_numbers(sparsity=sparsity, std=std)
+    if not math.isfinite(sparsity):
+        raise ValueError(f"sparsity must be finite, got {sparsity}")
     rows, columns = tensor.shape
     zeros = math.ceil(float(sparsity) * rows)
     generator.normal_(tensor, 0.0, std)

@@ -13,6 +13,7 @@ from .._storage import HALF, check_numbers, storage_of
 from ..numerics import cast, widen
 from ..spec import Axis, InitSpec, Options, Refusal
 from ._cases import GENERATOR, LAYOUT, NORMALS, SEED, draw, two_axes_where_transposed
+from ._checks import check_tensor
 
 __all__ = ["trunc_normal_"]
 
@@ -53,6 +54,7 @@ def trunc_normal_(tensor: Array, mean: float = 0.0, std: float = 1.0, a: float =
     variance scaling widens std by what truncation takes off. torch accepts a negative std as
     its magnitude where a is below b, and a NaN as mean or std gives uniform numbers on [a, b), as here.
     """
+    check_tensor(tensor)
     generator = random.check_generator(generator)
     check_numbers(mean=mean, std=std, a=a, b=b)
     if tensor.dtype.kind == "c":

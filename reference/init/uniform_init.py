@@ -9,6 +9,7 @@ import numpy as np
 from .. import random
 from ..spec import Axis, InitSpec, Refusal
 from ._cases import GENERATOR, LAYOUT, SEED, draw, two_axes_where_transposed
+from ._checks import check_tensor
 
 __all__ = ["uniform_"]
 
@@ -41,6 +42,7 @@ def uniform_(tensor: Array, a: float = 0.0, b: float = 1.0, generator: random.Ge
     Deviations: torch turns a number that rounding lifts to b into a, so that b never occurs. NumPy and
     JAX take other bits of the words.
     """
+    check_tensor(tensor)
     return random.check_generator(generator).uniform_(tensor, a, b)
 
 

@@ -10,6 +10,7 @@ from .. import random
 from .._storage import check_numbers
 from ..spec import Axis, InitSpec, Refusal
 from ._cases import GENERATOR, LAYOUT, NORMALS, SEED, WEIGHTS, draw, matrix
+from ._checks import check_tensor
 from ._fans import calculate_fan_in_and_fan_out
 from ._gain import as_exact_as, root
 
@@ -48,6 +49,7 @@ def xavier_normal_(tensor: Array, gain: float = 1.0, generator: random.Generator
 
     Deviations: Keras and JAX keep weights as (*kernel, in, out), and truncate at two standard deviations.
     """
+    check_tensor(tensor)
     generator = random.check_generator(generator)
     fan_in, fan_out = calculate_fan_in_and_fan_out(tensor)
     if fan_in + fan_out == 0:

@@ -10,6 +10,7 @@ from .. import random
 from .._storage import check_numbers
 from ..spec import Axis, InitSpec, Refusal
 from ._cases import GENERATOR, LAYOUT, SEED, draw, matrix
+from ._checks import check_tensor
 from ._fans import calculate_fan_in_and_fan_out
 from ._gain import as_exact_as, root
 
@@ -51,6 +52,7 @@ def xavier_uniform_(tensor: Array, gain: float = 1.0, generator: random.Generato
     Deviations: Keras and JAX keep weights as (*kernel, in, out). The paper's interval is closed; torch
     turns a number that rounding lifts to a into -a, in bfloat16 about one number in 500.
     """
+    check_tensor(tensor)
     generator = random.check_generator(generator)
     fan_in, fan_out = calculate_fan_in_and_fan_out(tensor)
     if fan_in + fan_out == 0:

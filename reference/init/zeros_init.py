@@ -8,6 +8,7 @@ import numpy as np
 
 from ..spec import InitSpec
 from ._cases import LAYOUT, WEIGHTS, draw
+from ._checks import check_tensor
 
 __all__ = ["zeros_"]
 
@@ -28,6 +29,7 @@ def zeros_(tensor: Array) -> Array:
 
     Source: documentation of torch.nn.init.
     """
+    check_tensor(tensor)
     tensor[...] = 0
     return tensor
 

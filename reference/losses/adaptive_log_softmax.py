@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -147,6 +147,8 @@ def _check_parameters(x: Array, bounds: list[int], head_weight: Array, tail: Tai
     features = x.shape[-1]
     named: dict[str, tuple[Array, tuple[int, ...]]] = {
         "head_weight": (head_weight, (bounds[0] + len(bounds), features))}
+    if not isinstance(tail, list | tuple) or not all(isinstance(one, list | tuple) and len(one) == 2 for one in tail):
+        raise TypeError(f"tail must be a sequence of pairs of matrices, not {type(tail).__name__}")
     if len(tail) != len(bounds):
         raise RuntimeError(f"tail must have a pair for each of {len(bounds)} clusters, not {len(tail)}")
     for i, (projection, weight) in enumerate(tail):
@@ -170,6 +172,8 @@ def check_cutoffs(cutoffs: Sequence[int]) -> list[int]:
     Raises:
         ValueError: there are none, or they are not positive, increasing integers.
     """
+    if not isinstance(cutoffs, Iterable):
+        raise TypeError(f"cutoffs must be a sequence of integers, not {type(cutoffs).__name__}")
     given = list(cutoffs)
     if not given or any(int(c) != c or c <= 0 for c in given) or given != sorted(set(given)):
         raise ValueError(f"cutoffs must be increasing, positive integers, at least one, not {given}")

@@ -142,7 +142,7 @@ def _variances(input: Array, var: Array | float) -> Array:
         if input.dtype.kind == "c":
             raise NotImplementedError("var must be an array beside complex input, not a float")
         return lift(input if is_floating(input) else np.empty((), np.float32), var)
-    if var.dtype.kind == "c":
+    if array("var", var).dtype.kind == "c":
         raise NotImplementedError(f"var must be real, not {var.dtype}")
     if np.any(var < 0):
         raise ValueError(f"var must not be negative, not {var[var < 0][0]}")

@@ -120,7 +120,7 @@ def _prepare(input: Array, target: Array, p: int, margin: float,
              weight: Array | None) -> tuple[Array, Array, Array | None]:
     """The checked scores as rows, their classes, and the weight of each row, or None for ones."""
     input, target = array("input", input), array("target", target)
-    if p not in (1, 2):
+    if isinstance(p, np.ndarray) or p not in (1, 2):
         raise ValueError(f"p must be 1 or 2, not {p!r}")
     if not isinstance(margin, numbers.Real):
         raise TypeError(f"margin must be a number, not {type(margin).__name__}")

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._blocks import Rule, Update, run_updates
+from ._checks import check_nonnegative, check_one
 from ._sparse import SparseGrad
 
 __all__ = ["Optimizer", "Parameter", "check_nonnegative", "filled_like", "number", "scalar"]
@@ -44,7 +45,8 @@ class Parameter:
 
     def __init__(self, data: Any) -> None:
         self.data: Array = np.asanyarray(data)
-        if self.data.dtype.kind in "biuSUMm":
+        if self.data.dtype.kind in "biuSUMm" or self.data.dtype.names is not None or (
+                self.data.dtype.kind == "O" and type(self.data) is np.ndarray):
             raise RuntimeError(f"data needs a floating or complex dtype, got {self.data.dtype}")
         self._grad: Any = None
 
@@ -74,16 +76,6 @@ def scalar(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(scalar, value))
     return value.item() if isinstance(value, _ARRAYS) else value
-
-
-def check_nonnegative(**arguments: Any) -> None:
-    """Refuse hyperparameters below zero, and NaN, with a ``ValueError`` that names them."""
-    for name, value in arguments.items():
-        if isinstance(value, np.ndarray) and value.size != 1:
-            raise ValueError(f"{name} needs to be a number or an array of one element, "
-                             f"got an array of shape {value.shape}")
-        if not value >= 0:
-            raise ValueError(f"{name} needs to be at least 0, got {value}")
 
 
 def number(like: Array, value: float) -> Any:
@@ -128,6 +120,8 @@ class Optimizer:
         groups = list(params)
         if not groups:
             raise ValueError("params needs at least one parameter, got an empty iterable")
+        for name, value in defaults.items():
+            check_one(name, value)
         self.defaults = defaults
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []

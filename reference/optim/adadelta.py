@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
+from ._checks import check_numbers
 from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, BESIDE, DECAYS, VERY_LONG, cancels, short_enough, trajectory
 
@@ -69,6 +70,7 @@ class Adadelta(Optimizer):
     def __init__(self, params: Iterable[Any], lr: float | Array = 1.0, rho: float = 0.9, eps: float = 1e-6,
                  weight_decay: float = 0, *, maximize: bool = False) -> None:
         check_nonnegative(lr=lr, eps=eps, weight_decay=weight_decay)
+        check_numbers(rho=rho)
         if not 0 <= rho <= 1:
             raise ValueError(f"rho needs to be in [0, 1], got {rho}")
         super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay,

@@ -15,6 +15,7 @@ from .._storage import storage_of
 from ..blocks import blocks
 from ..numerics import maximum, widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
+from ._checks import check_numbers, check_tuple
 from ._optimizer import Optimizer, Parameter, check_nonnegative, number
 from ._trajectories import AXES, BESIDE, VERY_LONG, cancels, short_enough, trajectory
 
@@ -129,6 +130,8 @@ class Adafactor(Optimizer):
     def __init__(self, params: Iterable[Any], lr: float | Array = 1e-2, beta2_decay: float = -0.8,
                  eps: tuple[float | None, float] = (None, 1e-3), d: float = 1.0, weight_decay: float = 0.0, *,
                  maximize: bool = False) -> None:
+        check_tuple("eps", eps, 2)
+        check_numbers(beta2_decay=beta2_decay, d=d)
         check_nonnegative(lr=lr, eps2=eps[1], weight_decay=weight_decay)
         if eps[0] is not None:
             check_nonnegative(eps1=eps[0])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
+from ._checks import check_betas
 from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, BESIDE, DECAYS, VERY_LONG, cancels, short_enough, trajectory
 
@@ -72,10 +73,8 @@ class Adamax(Optimizer):
                  betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0, *,
                  maximize: bool = False) -> None:
         check_nonnegative(lr=lr, eps=eps, weight_decay=weight_decay)
+        check_betas(betas)
         beta1, beta2 = betas
-        for i, beta in enumerate((beta1, beta2)):
-            if not 0 <= beta < 1:
-                raise ValueError(f"betas[{i}] needs to be in [0, 1), got {beta}")
         super().__init__(params, {"lr": lr, "betas": (beta1, beta2), "eps": eps, "weight_decay": weight_decay,
                                   "maximize": maximize})
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
+from ._checks import check_numbers
 from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, BESIDE, FULL_DECAY, VERY_LONG, short_enough, trajectory
 
@@ -89,6 +90,7 @@ class ASGD(Optimizer):
     def __init__(self, params: Iterable[Any], lr: float | Array = 1e-2, lambd: float = 1e-4, alpha: float = 0.75,
                  t0: float = 1e6, weight_decay: float = 0, *, maximize: bool = False) -> None:
         check_nonnegative(lr=lr, weight_decay=weight_decay)
+        check_numbers(lambd=lambd, alpha=alpha, t0=t0)
         super().__init__(params, {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0,
                                   "weight_decay": weight_decay, "maximize": maximize})
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..numerics import cast, widen
 from ..spec import Axis, Limits, Objective, OptimSpec, Options, Refusal, Trajectory
+from ._checks import check_count, check_numbers
 from ._optimizer import Closure, Optimizer, Parameter, check_nonnegative, scalar
 from ._sparse import SparseGrad
 from ._trajectories import AXES, LONGEST, STACK, trajectory
@@ -175,6 +176,9 @@ class LBFGS(Optimizer):
                  max_eval: int | None = None, tolerance_grad: float = 1e-7, tolerance_change: float = 1e-9,
                  history_size: int = 100, line_search_fn: str | None = None) -> None:
         check_nonnegative(lr=lr)
+        check_count(max_iter=max_iter)
+        check_numbers(tolerance_grad=tolerance_grad, tolerance_change=tolerance_change, history_size=history_size,
+                      **({} if max_eval is None else {"max_eval": max_eval}))
         super().__init__(params, {"lr": lr, "max_iter": max_iter,
                                   "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
                                   "tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change,

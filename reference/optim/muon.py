@@ -13,6 +13,7 @@ from .._storage import storage_of
 from ..numerics import cast, widen
 from ..precision import outcomes, rounded
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
+from ._checks import check_count, check_numbers, check_tuple
 from ._optimizer import Optimizer, Parameter, check_nonnegative, number
 from ._trajectories import AXES, VERY_LONG, cancels, short_enough, trajectory
 
@@ -123,7 +124,11 @@ class Muon(Optimizer):
                  ns_coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315), eps: float = 1e-7,
                  ns_steps: int = 5, adjust_lr_fn: str | None = None) -> None:
         check_nonnegative(lr=lr, momentum=momentum, weight_decay=weight_decay)
-        if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
+        check_numbers(eps=eps)
+        check_count(ns_steps=ns_steps)
+        check_tuple("ns_coefficients", ns_coefficients, 3)
+        check_numbers(**{f"ns_coefficients[{i}]": one for i, one in enumerate(ns_coefficients)})
+        if not isinstance(adjust_lr_fn, str | None) or adjust_lr_fn not in (None, "original", "match_rms_adamw"):
             raise ValueError("adjust_lr_fn needs to be None, 'original' or 'match_rms_adamw', "
                              f"got {adjust_lr_fn!r}")
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
+from ._checks import check_betas
 from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._trajectories import AXES, BESIDE, DECAYS, VERY_LONG, cancels, short_enough, trajectory
 
@@ -98,9 +99,7 @@ class NAdam(Optimizer):
                  momentum_decay: float = 4e-3, decoupled_weight_decay: bool = False, *,
                  maximize: bool = False) -> None:
         check_nonnegative(lr=lr, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay)
-        for i, beta in enumerate(betas):
-            if not 0 <= beta < 1:
-                raise ValueError(f"betas[{i}] needs to be in [0, 1), got {beta}")
+        check_betas(betas)
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
                                   "momentum_decay": momentum_decay,
                                   "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize})

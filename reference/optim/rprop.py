@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
+from ._checks import check_numbers, check_tuple
 from ._optimizer import Optimizer, Parameter, check_nonnegative, filled_like
 from ._trajectories import AXES, BESIDE, VERY_LONG, short_enough, trajectory
 
@@ -79,6 +80,9 @@ class Rprop(Optimizer):
     def __init__(self, params: Iterable[Any], lr: float | Array = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
                  step_sizes: tuple[float, float] = (1e-6, 50), *, maximize: bool = False) -> None:
         check_nonnegative(lr=lr)
+        for name, pair in (("etas", etas), ("step_sizes", step_sizes)):
+            check_tuple(name, pair, 2)
+            check_numbers(**{f"{name}[{i}]": one for i, one in enumerate(pair)})
         if not 0 < etas[0] < 1 < etas[1]:
             raise ValueError(f"etas needs 0 < etas[0] < 1 < etas[1], got {etas}")
         super().__init__(params, {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize})

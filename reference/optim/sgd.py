@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..numerics import cast, widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
+from ._checks import check_numbers, check_one
 from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._sparse import SparseGrad, update_touched
 from ._trajectories import AXES, BESIDE, DECAYS, SPARSITY, VERY_LONG, short_enough, sparsified, trajectory
@@ -86,6 +87,8 @@ class SGD(Optimizer):
                  dampening: float = 0, weight_decay: float | Array = 0, nesterov: bool = False, *,
                  maximize: bool = False) -> None:
         check_nonnegative(lr=lr, momentum=momentum, weight_decay=weight_decay)
+        check_numbers(dampening=dampening)
+        check_one("nesterov", nesterov)
         if nesterov and not (momentum > 0 and dampening == 0):
             raise ValueError("nesterov needs a momentum above 0 and a dampening of 0, "
                              f"got {momentum} and {dampening}")

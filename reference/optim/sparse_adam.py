@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..numerics import widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
+from ._checks import check_betas
 from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._sparse import SparseGrad, update_touched
 from ._trajectories import AXES, BESIDE, SPARSITY, VERY_LONG, cancels, short_enough, sparsified, trajectory
@@ -82,9 +83,7 @@ class SparseAdam(Optimizer):
         check_nonnegative(lr=lr, eps=eps)
         if lr == 0 or eps == 0:
             raise ValueError(f"lr and eps need to be above 0, got {lr} and {eps}")
-        for i, beta in enumerate(betas):
-            if not 0 <= beta < 1:
-                raise ValueError(f"betas[{i}] needs to be in [0, 1), got {beta}")
+        check_betas(betas)
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
