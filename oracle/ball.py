@@ -29,6 +29,8 @@ import flint
 import numpy as np
 from flint import arb
 
+from .orders import Products
+
 __all__ = ["FORMATS", "Arithmetic", "BallArray", "Double", "Format", "Undecided", "arithmetic", "balls",
            "centre", "flushed_balls", "radius", "split"]
 
@@ -129,17 +131,21 @@ class Arithmetic:
 
 _active = Arithmetic.exact(200)
 
+#: The factors of products, where range is charged for: see :mod:`oracle.orders`.
+_products: Products | None = None
+
 
 @contextmanager
 def arithmetic(active: Arithmetic) -> Iterator[None]:
     """Compute with balls in this arithmetic for the length of a ``with`` block."""
-    global _active
-    before, precision = _active, flint.ctx.prec
+    global _active, _products
+    before, precision, products = _active, flint.ctx.prec, _products
     _active, flint.ctx.prec = active, active.bits
+    _products = Products(active.limits.low) if active.unit and active.limits is not None else None
     try:
         yield
     finally:
-        _active, flint.ctx.prec = before, precision
+        _active, flint.ctx.prec, _products = before, precision, products
 
 
 # --- elementwise operations that arb spells otherwise than NumPy ---------------------------------
@@ -229,6 +235,10 @@ _ROUNDS = _NATIVE - {np.negative, np.positive, np.absolute} | {np.power, np.sqrt
 _MAY_UNDERFLOW = _ROUNDS - {np.add, np.subtract, np.sqrt, np.log, np.cos}
 
 
+_SIGNS = {np.negative, np.positive, np.absolute}
+#: These make products, or keep them but for their sign.
+_MULTIPLIES = {np.multiply, np.divide, np.square, np.reciprocal, np.power} | _SIGNS
+
 #: What runs a ufunc on balls, whether its results are charged a unit, and whether they can underflow.
 _PLANS = {ufunc: (_ELEMENTWISE.get(ufunc, ufunc), ufunc in _ROUNDS, ufunc in _MAY_UNDERFLOW)
           for ufunc in _NATIVE | _ELEMENTWISE.keys()}
@@ -263,6 +273,48 @@ def _settle(elements: Array, rounds: bool, underflows: bool) -> None:
                 flat[i] = arb(0, "inf")
         elif underflows and not x.is_zero():
             flat[i] = x + half_quantum
+
+
+def _charge_orders(ufunc: np.ufunc, result: Array, operands: list[Any], products: Products) -> None:
+    """Charge each product with what the worst order of its factors loses below the normal numbers."""
+    tiny, _, half_quantum = _limits(_active.limits)
+    flat = result.reshape(-1)
+    columns = [np.broadcast_to(np.asarray(x, dtype=object), result.shape).reshape(-1) for x in operands]
+    exponent = operands[1] if ufunc is np.power else 2
+    if ufunc is np.reciprocal:
+        columns.insert(0, np.broadcast_to(np.asarray(1, dtype=object), flat.shape))
+    for i, x in enumerate(flat):
+        if ufunc in _SIGNS:
+            products.same(x, columns[0][i])
+        elif x.is_finite() and not x.is_zero():
+            charged = not tiny < abs(x)
+            if ufunc is np.power or ufunc is np.square:
+                more = products.power(x, columns[0][i], int(exponent), charged)
+            else:
+                more = products.multiply(x, columns[0][i], columns[1][i], charged, ufunc is not np.multiply)
+            if more:
+                flat[i] = charged_more = x + half_quantum * more
+                products.same(charged_more, x)
+
+
+def _whole_power(ufunc: np.ufunc, operands: list[Any]) -> bool:
+    """Is it no power, or one that is a product?"""
+    return ufunc is not np.power or (isinstance(operands[1], int | float) and operands[1] in (2, 3, 4))
+
+
+def _note_terms(total: Array, operand: Any, kwargs: dict[str, Any], products: Products) -> None:
+    """Tell of each sum what its terms are; they are sorted out when that is asked."""
+    kept = operand.copy()  # what is added up may be overwritten before anybody asks
+    found: list[Array] = []
+
+    def terms(i: int) -> Any:
+        if not found:
+            each = np.frompyfunc(lambda x: (x,), 1, 1)(kept.reshape(kept.shape or 1))
+            found.append(np.add.reduce(each, **{**kwargs, "keepdims": True}).reshape(-1))
+        return found[0][i]
+
+    for i, x in enumerate(total.reshape(-1)):
+        products.add(x, partial(terms, i))
 
 
 def _charge_sum(total: Array, run: Any, operands: list[Any], kwargs: dict[str, Any]) -> Array:
@@ -334,6 +386,11 @@ class BallArray(np.ndarray[Any, Any]):
                 result = _charge_sum(result, run, operands, kwargs)
                 rounds = _active.sum_unit != _active.unit
             _settle(result, rounds, underflows)
+        if _products is not None:
+            if ufunc in _MULTIPLIES and method == "__call__" and _whole_power(ufunc, operands):
+                _charge_orders(ufunc, result, operands, _products)
+            elif ufunc is np.add and method == "reduce":
+                _note_terms(result, operands[0], kwargs, _products)
         if out is not None:
             (target,) = out
             target[...] = result
@@ -503,7 +560,8 @@ def _where(condition: Any, x: Any, y: Any) -> BallArray:
     """``numpy.where``; an undecided condition gives NaN, which makes the element undecided."""
 
     def choose(c: Any, a: Any, b: Any) -> arb:
-        return arb(a if c == 1 else b if c == 0 else "nan")
+        chosen = a if c == 1 else b if c == 0 else "nan"
+        return chosen if chosen.__class__ is arb else arb(chosen)  # a product stays known as one
 
     stands_for = next((a.stands_for for a in (x, y, condition) if isinstance(a, BallArray)), None)
     return _wrap(np.frompyfunc(choose, 3, 1)(*map(_plain, (condition, x, y))), stands_for)
@@ -553,7 +611,14 @@ class Double:
             return NotImplemented
         operand = other.value if isinstance(other, Double) else other if isinstance(other, int) else float(other)
         result = op(arb(operand), self.value) if swapped else op(self.value, operand)
-        return Double(result * arb(1, _active.scalar_unit) if _active.scalar_unit else result)
+        result = Double(result * arb(1, _active.scalar_unit) if _active.scalar_unit else result)
+        if _products is not None and result.value.is_finite():
+            if op in (operator.mul, operator.truediv):
+                a, b = (operand, self.value) if swapped else (self.value, operand)
+                _products.multiply(result.value, a, b, charged=False, inverse=op is operator.truediv)
+            else:
+                _products.give(result.value)
+        return result
 
     __add__ = __radd__ = _binary(operator.add)
     __sub__, __rsub__ = _binary(operator.sub), _binary(operator.sub, swapped=True)
