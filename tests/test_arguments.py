@@ -133,5 +133,5 @@ def test_a_fault_of_its_own_is_no_verdict(monkeypatch: pytest.MonkeyPatch, capsy
         main()
     assert end.value.code == 2
     err = capsys.readouterr().err
-    assert err.startswith("oracle: not judged: fault of the oracle: ZeroDivisionError: by mistake in test_arguments.py, ")
+    assert err.startswith("oracle: not judged: fault of the oracle: ZeroDivisionError: by mistake in test_")
     assert err.count("\n") == 1
