@@ -59,10 +59,10 @@ class Truth:
     dtype: str
     discrete: bool = False
 
-    def last(self, steps: int) -> Truth:
-        """Of a trajectory the last steps alone."""
-        first = len(self.hi) - steps
-        return replace(self, **{name: getattr(self, name)[first:] for name in _ARRAYS})
+    def at_steps_of(self, got: Any) -> Truth:
+        """Of an optimizer's state its last steps, as many as there are of one that was made later."""
+        first = len(self.hi) - len(got) if np.ndim(got) else 0
+        return self if first <= 0 else replace(self, **{name: getattr(self, name)[first:] for name in _ARRAYS})
 
     @property
     def vacuous(self) -> Array:

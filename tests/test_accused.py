@@ -169,3 +169,25 @@ def test_another_default_is_said_first_and_explains_what_it_touches() -> None:
     assert lines[0].startswith("has another default: weight_decay is 0.0, torch's is 0.01 (")
     assert lines[1].startswith("smallest failing case: "), "and nothing else is wrong"
     assert oracle.check("AdamW", _AdamW, dtypes=["float32"], modes={"weight_decay": ["0.5"]}).passed
+
+
+class _AdagradInside(_Adagrad):
+    """Another rule, and a state that comes late."""
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                if p.grad.is_sparse:
+                    raise NotImplementedError("dense gradients alone")
+                s = self.state[p].setdefault("sum", torch.zeros_like(p))
+                s += p.grad * p.grad
+                p -= group["lr"] * p.grad / (s + group["eps"]).sqrt()
+
+
+def test_a_rule_is_named_though_its_state_comes_late() -> None:
+    report = oracle.check("Adagrad", _AdagradInside, dtypes=["float32"])
+    assert any("later in" in note for note in report.notes)
+    assert [match.dialect.name for match in report.diagnosis.matches] == ["adagrad-eps-inside"]
