@@ -185,7 +185,7 @@ def _evidence(dialect: Dialect, seen: Observation) -> tuple[_Evidence, float]:
         except Undecided:
             return _Evidence.SILENT, 0.0
         findings = compare(seen.outputs, {
-            name: truth.at_steps_of(seen.outputs[name]) if case.spec.stacked and not name.startswith("param[") else truth
+            name: truth.at_steps_of(seen.outputs[name]) if case.spec.stacked and "param[" not in name else truth
             for name, truth in truths.items() if name in seen.outputs})
     if any(f.verdict.disagrees and f.verdict is not Verdict.RANGE for f in findings):
         return _Evidence.AGAINST, math.inf
