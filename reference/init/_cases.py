@@ -12,7 +12,7 @@ from ..spec import Axis, Limits, Options
 __all__ = ["GENERATOR", "LAYOUT", "NORMALS", "SEED", "WEIGHTS", "draw", "matrix", "parse_shape",
            "two_axes_where_transposed"]
 
-WEIGHTS = Axis("shape", ("3x5", "1x1", "4x4", "16x4", "7x9", "2x3x4", "8x3x3x2", "2x1x1x2x3"),
+WEIGHTS = Axis("shape", ("3x5", "1x1", "4x4", "16x4", "7x9", "2x3x4", "5x4x3x2", "2x1x1x2x3"),
                "of the weights: (out, in, *kernel)")
 LAYOUT = Axis("layout", ("contiguous", "transposed"), "order of memory, in which numbers are drawn")
 SEED = Axis("seed", (0, 1, 2**31, 2**63 + 5, -7), "of the generator")

@@ -73,7 +73,7 @@ SPEC = InitSpec(
     name="dirac_",
     torch_names=("torch.nn.init.dirac_", "torch.nn.init.dirac"),
     axes=(
-        Axis("shape", ("4x4x3", "6x2x3", "2x5x2x3", "12x3x1x1", "4x4x2x2x2", "6x3x3x3x3", "0x2x3"),
+        Axis("shape", ("4x4x3", "6x2x5", "3x5x2x4", "12x3x1x1", "4x4x2x2x2", "6x3x1x2x4", "0x2x3"),
              "(out, in, *kernel)"),
         LAYOUT,
         Axis("groups", (1, 2, 3, 4), "of the convolution"),

@@ -65,7 +65,7 @@ SPEC = InitSpec(
     name="kaiming_normal_",
     torch_names=("torch.nn.init.kaiming_normal_", "torch.nn.init.kaiming_normal"),
     axes=(
-        Axis("shape", ("3x5", "1x1", "0x3", "4x4", "16x4", "2x3x4", "8x3x3x2", "2x1x1x2x3"), "(out, in, *kernel)"),
+        Axis("shape", ("3x5", "1x1", "0x3", "4x4", "16x4", "2x3x4", "5x4x3x2", "2x1x1x2x3"), "(out, in, *kernel)"),
         LAYOUT,
         Axis("a", (0.0, 5**0.5, 0.2, -1.0), "slope of the leaky rectifier"),
         Axis("mode", ("fan_in", "fan_out", "FAN_OUT"), "whose variance is kept"),

@@ -58,7 +58,7 @@ SPEC = InitSpec(
     torch_names=("torch.nn.init.normal_", "torch.nn.init.normal"),
     axes=(
         Axis("shape", ("3x5", "()", "0", "1", "2", "7", "15", "16", "17", "31", "40", "4x4", "16x4",
-                       "8x3x3x2"),
+                       "5x4x3x2"),
              "below 16 elements, and above"),
         LAYOUT,
         Axis("mean", (0.0, 1.0, -3.5, 1e4), "location"),

@@ -74,7 +74,7 @@ SPEC = InitSpec(
     name="orthogonal_",
     torch_names=("torch.nn.init.orthogonal_", "torch.nn.init.orthogonal"),
     axes=(
-        Axis("shape", ("3x5", "5x3", "4x4", "1x1", "1x6", "6x1", "2x3x2", "6x2x2", "0x3", "16x4"),
+        Axis("shape", ("3x5", "5x3", "4x4", "1x1", "1x6", "6x1", "2x3x4", "6x2x2", "0x3", "16x4"),
              "(out, in, *kernel)"),
         Axis("layout", ("contiguous", "transposed"), "order of memory; the numbers are drawn in reading order"),
         Axis("gain", (1.0, 2**0.5, 0.0, -2.0), "factor of the matrix"),

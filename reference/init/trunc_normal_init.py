@@ -155,6 +155,7 @@ SPEC = InitSpec(
     ),
     allowed=_allowed,
     extra=(
+        {"shape": "2x3x4"},
         {"a": -0.3854, "b": 0.3854}, {"a": -0.385, "b": 0.385},  # with 0.30006 and 0.29976 of the mass
         {"shape": "16x4", "mean": 20.0, "a": -0.04, "b": 0.04},  # where densities differ by a factor of 5
         {"std": 3e38, "a": float("-inf")}, {"std": 3e38, "b": float("inf")},  # infinite numbers, within the bounds

@@ -52,7 +52,7 @@ SPEC = InitSpec(
     name="uniform_",
     torch_names=("torch.nn.init.uniform_", "torch.nn.init.uniform"),
     axes=(
-        Axis("shape", ("3x5", "()", "0", "1", "7", "16", "40", "16x4", "8x3x3x2"), "any"),
+        Axis("shape", ("3x5", "()", "0", "1", "7", "16", "40", "16x4", "5x4x3x2"), "any"),
         LAYOUT,
         Axis("a", (0.0, -1.0, 0.1, -1000.0), "lower bound"),
         Axis("b", (1.0, 0.1, 0.2, 1000.0), "upper bound"),

@@ -65,7 +65,7 @@ SPEC = InitSpec(
     name="xavier_uniform_",
     torch_names=("torch.nn.init.xavier_uniform_", "torch.nn.init.xavier_uniform"),
     axes=(
-        Axis("shape", ("3x5", "1x1", "0x3", "3x0", "4x4", "16x4", "7x9", "2x3x4", "8x3x3x2", "2x1x1x2x3"),
+        Axis("shape", ("3x5", "1x1", "0x3", "3x0", "4x4", "16x4", "7x9", "2x3x4", "5x4x3x2", "2x1x1x2x3"),
              "of the weights: (out, in, *kernel)"),
         LAYOUT,
         Axis("gain", (1.0, 5 / 3, 2**0.5, 0.01, 1e4, 0.0), "factor of the interval"),

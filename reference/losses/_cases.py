@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from ..spec import Refusal
+from ..spec import Options, Refusal
 
-__all__ = ["REDUCTIONS", "decided", "poison", "refuser"]
+__all__ = ["REDUCTIONS", "UNEVEN", "UNEVEN_PICTURES", "UNEVEN_TRIPLES", "decided", "poison", "refuser", "uneven"]
 
 #: Values of the axis "reduction", and the arguments that they stand for: the older ones are two more ways to reduce.
 REDUCTIONS: Mapping[str, Mapping[str, Any]] = {
     "mean": {"reduction": "mean"}, "none": {"reduction": "none"}, "sum": {"reduction": "sum"},
     "size_average=False": {"size_average": False}, "reduce=False": {"reduce": False}}
+
+#: Beside the shapes of an axis: no two of its lengths are equal, and none is 1, so that none can stand for another.
+UNEVEN = {"2x3x4": (2, 3, 4)}
+
+#: The same of pictures: (examples, classes, height, width).
+UNEVEN_PICTURES = {"2x3x4x5": (2, 3, 4, 5)}
+
+#: The same, of losses of three arrays.
+UNEVEN_TRIPLES = {name: (shape,) * 3 for name, shape in UNEVEN.items()}
+
+
+def uneven(*rows: Options, shapes: Iterable[str] = UNEVEN) -> tuple[Options, ...]:
+    """Rows of cases of such a shape: all else at its default, and then with each of these changes."""
+    return tuple({"shape": shape, **row} for shape in shapes for row in ({}, *rows))
 
 
 def poison(x: np.ndarray[Any, Any], regime: str, *values: float) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..numerics import REAL, Array, array, common_shape
 from ..spec import Limits, Options
-from ._cases import poison
+from ._cases import UNEVEN, poison
 
 __all__ = ["PAIR_SHAPES", "broadcast_pair", "check_weight", "draw_pair", "number", "pair_allowed", "sign"]
 
@@ -64,7 +64,7 @@ PAIR_SHAPES = {"3x4": (3, 4), "scalar": (), "2x1x3": (2, 1, 3), "0": (0,)}
 
 def pair_allowed(options: Options) -> bool:
     """Targets of other shapes stand beside inputs with axes; where there is nothing, size does not matter."""
-    return ((options["target"] == "same" or options["shape"] in ("3x4", "2x1x3"))
+    return ((options["target"] == "same" or options["shape"] in ("3x4", "2x1x3", *UNEVEN))
             and (options["regime"] not in ("close", "tie", "kink") or options["target"] == "same")
             and (options["regime"] == "moderate" or options["shape"] != "0"))
 
@@ -74,7 +74,7 @@ def draw_pair(options: Options, rng: np.random.Generator, limits: Limits) -> tup
 
     "close": a few units apart; "tie": every second pair is equal; "inf": also inf - inf, which is NaN.
     """
-    shape, regime = PAIR_SHAPES[options["shape"]], options["regime"]
+    shape, regime = (PAIR_SHAPES | UNEVEN)[options["shape"]], options["regime"]
     scale = {"huge": limits.max / 256, "tiny": 8 * limits.tiny}.get(regime, 3.0)
     target_shape = {"row": shape[-1:], "larger": (2, *shape)}.get(options["target"], shape)
     x, y = (np.asarray(rng.uniform(-scale, scale, s)) for s in (shape, target_shape))

@@ -298,6 +298,7 @@ SPEC = LossSpec(
         _refuse("a negative class", RuntimeError, "target must be in 0..4, not -1", target=_Y - 1),
         _refuse("targets in two dimensions", RuntimeError, r"target must have shape \(N\) or \(\)",
                 target=_Y[:, None]),
+        _refuse("a third dimension", RuntimeError, r"input must have shape \(3, F\)", input=_X[:, None]),
         _refuse("another batch", RuntimeError, r"input must have shape \(3, F\)", input=_X[:2]),
         _refuse("one target for a batch", RuntimeError, r"input must have shape \(F\) for target of",
                 target=np.array(1)),

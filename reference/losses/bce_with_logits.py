@@ -10,7 +10,7 @@ from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, ieee, is_floating, result_type, softplus, unbroadcast
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, poison, refuser
+from ._cases import REDUCTIONS, UNEVEN, poison, refuser, uneven
 from ._logits import logit_losses, logit_slopes
 from ._module import module_class
 
@@ -144,7 +144,7 @@ def _allowed(options: Options, dtype: str) -> bool:
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    shape = _SHAPES[options["shape"]]
+    shape = (_SHAPES | UNEVEN)[options["shape"]]
     low, high = {"tails": (8.0, 40.0), "huge": (900.0, 1000.0), "zero": (0.0, 0.0),
                  "tiny": (limits.tiny, 8 * limits.tiny)}.get(options["regime"], (0.0, 3.0))
     x = np.asarray(rng.uniform(low, high, shape) * rng.choice([-1.0, 1.0], shape))
@@ -181,6 +181,8 @@ SPEC = LossSpec(
           Axis("weight", ("none", "column", "full")), Axis("pos_weight", ("none", "row", "full")),
           Axis("regime", ("moderate", "tails", "huge", "zero", "tiny", "inf", "nan"), "of the logits")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    extra=uneven({"weight": "column", "pos_weight": "row"},
+                 {"weight": "full", "pos_weight": "full", "reduction": "none"}),
     arrays=("input", "target", "weight", "pos_weight"),
     elementwise={**{t: {"target": float(t)} for t in ("0", "1", "0.3")},
                  "pos_weight": {"target": 1.0, "pos_weight": 3.0}},

@@ -21,7 +21,7 @@ from ..numerics import (
 )
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, refuser
+from ._cases import REDUCTIONS, UNEVEN, refuser, uneven
 from ._module import module_class
 
 __all__ = ["SPEC", "BCELoss", "binary_cross_entropy", "binary_cross_entropy_backward"]
@@ -160,7 +160,7 @@ def _allowed(options: Options, dtype: str) -> bool:
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    shape = _SHAPES[options["shape"]]
+    shape = (_SHAPES | UNEVEN)[options["shape"]]
     x = np.asarray(rng.uniform(0.05, 0.95, shape))
     if options["regime"] == "near-0":
         x = x * 0.01
@@ -206,6 +206,7 @@ SPEC = LossSpec(
           Axis("regime", ("moderate", "near-0", "near-1", "ends", "clamped", "tiny", "floor"),
                "of the input; ends: 0 and 1; clamped: log x is about -100; floor: x (1-x) is about 1e-12")),
     allowed=_allowed, draw=_draw, sized=_sized, strength=3,
+    extra=uneven({"weight": "row", "reduction": "none"}, {"weight": "full"}),
     kinks=lambda options: options["regime"] in ("ends", "clamped", "tiny", "floor"),
     arrays=("input", "target", "weight"),
     elementwise={t: {"target": float(t)} for t in ("0", "1", "0.3")}, domain=(0.0, 1.0),

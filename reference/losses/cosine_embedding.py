@@ -247,6 +247,8 @@ SPEC = LossSpec(
                 input2=_X[0]),
         _refuse("one vector for a batch", RuntimeError, r"input2 must have shape .*, not \(4,\)", input2=_X[0]),
         _refuse("vectors of other lengths", RuntimeError, "must broadcast", input2=_X[:, :3]),
+        _refuse("a third dimension", RuntimeError, r"input1 must have shape \(N, D\) .* not \(3, 1, 4\)",
+                input1=_X[:, None], input2=_X[:, None]),
         _refuse("complex vectors", NotImplementedError, "input1 must be real", input1=_X.astype(np.complex64)),
         _refuse("no number", TypeError, "margin must be a number, not str", margin="wide"),
         _refuse("no such reduction", ValueError, "'batchmean'", reduction="batchmean"),

@@ -11,7 +11,7 @@ import numpy as np
 from ..numerics import Array, array, cast, ieee, is_floating, log_softmax, result_type, total, unbroadcast
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, poison, refuser
+from ._cases import REDUCTIONS, UNEVEN_PICTURES, poison, refuser, uneven
 from ._classes import (
     check_indices,
     check_weights,
@@ -205,7 +205,7 @@ def _allowed(options: Options, dtype: str) -> bool:
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    shape = _SHAPES[options["shape"]]
+    shape = (_SHAPES | UNEVEN_PICTURES)[options["shape"]]
     axis = min(len(shape) - 1, 1)
     classes, rows = shape[axis], shape[:axis] + shape[axis + 1:]
     scale = {"huge": min(1e4, limits.max / 256), "tiny": 8 * limits.tiny}.get(options["regime"], 3.0)
@@ -257,7 +257,8 @@ SPEC = LossSpec(
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     extra=({"label_smoothing": -0.5}, {"label_smoothing": -0.5, "target": "soft"},
            {"target": "first", "weight": "zero", "label_smoothing": 0.1},
-           {"target": "first", "weight": "zero", "label_smoothing": 0.1, "reduction": "sum"}),
+           {"target": "first", "weight": "zero", "label_smoothing": 0.1, "reduction": "sum"},
+           *uneven({"reduction": "none"}, shapes=UNEVEN_PICTURES)),
     arrays=("input", "target", "weight"),
     slower="torch has maximum, exponentials and sum of a row in one pass at 0.7 ns an element; NumPy's four passes "
            "over a cached block take 1.4 ns, and checks, choice and reduction 10 µs a call.",

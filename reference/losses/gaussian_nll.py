@@ -13,7 +13,7 @@ from ..numerics import Array, array, cast, common_shape, conj, ieee, is_floating
 from ..precision import lift, pi_like
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import refuser
+from ._cases import UNEVEN, refuser, uneven
 from ._module import module_class
 from ._pairs import number
 
@@ -165,7 +165,7 @@ _VARS = ("same", "short", "row-of-1", "column", "float")
 def _allowed(options: Options, dtype: str) -> bool:
     return ((options["var"] in ("same", "float") or options["shape"] not in ("scalar", "0"))
             and (options["var"] != "row-of-1" or options["shape"] in ("3x4", "3x3"))
-            and (options["target"] == "same" or options["shape"] in ("3x4", "2x1x3"))
+            and (options["target"] == "same" or options["shape"] in ("3x4", "2x1x3", *UNEVEN))
             and (options["regime"] == "moderate" or options["shape"] != "0")
             and (options["var"] != "float" or options["regime"] not in ("inf-var", "nan-var"))
             and (options["target"] != "integer-input" or dtype in ("float32", "float64"))
@@ -176,7 +176,7 @@ def _allowed(options: Options, dtype: str) -> bool:
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     """Variances above 1.5 or far below the squares, so that no loss cancels."""
-    shape, regime, eps = _SHAPES[options["shape"]], options["regime"], options["eps"]
+    shape, regime, eps = (_SHAPES | UNEVEN)[options["shape"]], options["regime"], options["eps"]
     target_shape = {"row": shape[-1:], "larger": (2, *shape)}.get(options["target"], shape)
     var_shape = {"short": shape[:-1], "row-of-1": (1, *shape[1:]), "column": (*shape[:-1], 1),
                  "float": ()}.get(options["var"], shape)
@@ -226,7 +226,8 @@ SPEC = LossSpec(
                           "inf-var", "nan", "nan-var"), "exact: x = y; clamped: var is below eps")),
     allowed=_allowed, draw=_draw, sized=_sized,
     extra=({"var": "float", "target": "integer-input"},
-           {"var": "float", "target": "integer-input", "reduction": "none"}),
+           {"var": "float", "target": "integer-input", "reduction": "none"},
+           *uneven({"var": "short"}, {"var": "column", "reduction": "none"}, {"target": "row"})),
     # the clamp is straight-through; under "narrow" it may be in force
     kinks=lambda options: options["regime"] in ("clamped", "zero-var") or (
         options["regime"] == "narrow" and options["eps"] == 0.25),

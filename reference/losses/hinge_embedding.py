@@ -11,7 +11,7 @@ from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, ieee, indicator, is_floating, relu, unbroadcast, where
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, poison, refuser
+from ._cases import REDUCTIONS, UNEVEN, poison, refuser, uneven
 from ._module import module_class
 from ._pairs import PAIR_SHAPES, broadcast_pair, number
 
@@ -113,12 +113,12 @@ def _check(input: Array, target: Array, margin: Any) -> Any:
 # --- cases ---------------------------------------------------------------------------------------
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return ((options["broadcast"] == "same" or options["shape"] in ("3x4", "2x1x3"))
+    return ((options["broadcast"] == "same" or options["shape"] in ("3x4", "2x1x3", *UNEVEN))
             and (options["regime"] == "moderate" or options["shape"] != "0"))
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    shape, regime, margin = PAIR_SHAPES[options["shape"]], options["regime"], options["margin"]
+    shape, regime, margin = (PAIR_SHAPES | UNEVEN)[options["shape"]], options["regime"], options["margin"]
     scale = {"huge": limits.max / 256, "tiny": 8 * limits.tiny}.get(regime, 3.0)
     x = np.asarray(rng.uniform(-scale, scale, shape))
     if x.ndim == 0:  # so that x + max(0, m - x) is not m by cancellation, with nothing beside it
@@ -157,6 +157,7 @@ SPEC = LossSpec(
           Axis("regime", ("moderate", "kink", "near", "huge", "tiny", "inf", "nan"),
                "kink: x = m in places, near: a few units from it")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    extra=uneven({"broadcast": "row", "reduction": "none"}),
     arrays=("input", "target"),
     elementwise={t: {"target": float(t)} for t in ("1", "-1")},
     # Where m = 0 a tiny x is nearer to it than the step of a difference quotient.

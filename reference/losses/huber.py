@@ -11,7 +11,7 @@ from ..blocks import map_blocks
 from ..numerics import Array, cast, clip, conj, ieee, is_floating, result_type, unbroadcast
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import refuser
+from ._cases import refuser, uneven
 from ._module import module_class
 from ._pairs import PAIR_SHAPES, broadcast_pair, check_weight, draw_pair, number, pair_allowed
 
@@ -175,6 +175,7 @@ SPEC = LossSpec(
     slower="torch takes one pass over both arrays and one sum, 0.7 ns an element; NumPy's six passes take 0.1 to "
            "0.25 ns each even in a cache, 1.3 ns together.",
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    extra=uneven({"weight": "random", "reduction": "none"}, {"target": "row"}),
     arrays=("input", "target", "weight"),
     elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "delta": {"target": -1.0, "delta": 0.3}},
     refusals=(

@@ -11,7 +11,7 @@ from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, ieee, is_floating, result_type, unbroadcast, where
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, refuser
+from ._cases import REDUCTIONS, UNEVEN, refuser, uneven
 from ._module import module_class
 
 __all__ = ["SPEC", "KLDivLoss", "kl_div", "kl_div_backward"]
@@ -144,7 +144,7 @@ _REDUCTIONS = {**REDUCTIONS, "batchmean": {"reduction": "batchmean"}, "reduce=Tr
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return ((options["target"] == "same" or options["shape"] in ("3x4", "2x1x3"))
+    return ((options["target"] == "same" or options["shape"] in ("3x4", "2x1x3", *UNEVEN))
             and (options["regime"] == "moderate" or options["shape"] != "0x3")
             # a log-probability may have any sign
             and (options["regime"] != "negative" or not options["log_target"]))
@@ -152,7 +152,7 @@ def _allowed(options: Options, dtype: str) -> bool:
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     """log t - x is above 1.6 (below -1.6 where t is tiny, or x positive), so that no sum cancels."""
-    shape, regime, log_target = _SHAPES[options["shape"]], options["regime"], options["log_target"]
+    shape, regime, log_target = (_SHAPES | UNEVEN)[options["shape"]], options["regime"], options["log_target"]
     low, high = {"huge": (limits.max / 512, limits.max / 256), "tiny": (0.125, 1.0)}.get(regime, (4.0, 8.0))
     x = np.asarray(-rng.uniform(low, high, shape))
     target_shape = {"row": shape[-1:], "larger": (2, *shape)}.get(options["target"], shape)
@@ -189,7 +189,8 @@ SPEC = LossSpec(
           Axis("target", ("same", "row", "larger"), "its shape beside that of input"),
           Axis("regime", ("moderate", "positive", "huge", "tiny", "zero", "certain", "negative", "inf",
                           "inf-target", "nan", "nan-target"), "zero: of probability 0; certain: of probability 1")),
-    extra=({"reduction": "reduce=True"},), allowed=_allowed, draw=_draw, sized=_sized, strength=3,
+    extra=({"reduction": "reduce=True"}, *uneven({"reduction": "batchmean"}, {"reduction": "none"}, {"target": "row"})),
+    allowed=_allowed, draw=_draw, sized=_sized, strength=3,
     kinks=lambda options: options["regime"] == "zero",  # log t has no value below
     arrays=("input", "target"),
     elementwise={**{t: {"target": float(t)} for t in ("0", "0.3", "1")}, "log": {"target": -1.5, "log_target": True}},

@@ -11,7 +11,7 @@ from ..blocks import map_blocks
 from ..numerics import Array, cast, conj, ieee, result_type, sum_to, total, unbroadcast
 from ..reduction import reduce_blocks, reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, refuser
+from ._cases import REDUCTIONS, refuser, uneven
 from ._module import module_class
 from ._pairs import PAIR_SHAPES, broadcast_pair, check_weight, draw_pair, pair_allowed, sign
 
@@ -170,7 +170,8 @@ SPEC = LossSpec(
           Axis("weight", ("none", "random", "one-zero", "zeros")),
           Axis("regime", ("moderate", "huge", "tiny", "close", "tie", "inf", "nan"), "tie: x = y in places")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
-    extra=tuple({"weight": "integers", "reduction": reduction} for reduction in ("mean", "none", "sum")),
+    extra=(*({"weight": "integers", "reduction": reduction} for reduction in ("mean", "none", "sum")),
+           *uneven({"weight": "random", "reduction": "none"}, {"target": "row"})),
     arrays=("input", "target", "weight"),
     elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
     # A tiny difference is nearer to 0 than the step of a difference quotient.

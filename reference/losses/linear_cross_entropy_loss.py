@@ -10,7 +10,7 @@ import numpy as np
 
 from ..numerics import Array, array, cast, ieee, total, widen
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import refuser
+from ._cases import refuser, uneven
 from ._linear import Linear
 from ._module import LossModule
 from .cross_entropy_loss import cross_entropy, cross_entropy_backward
@@ -143,6 +143,9 @@ def _logits(input: Array, linear_weight: Array, target: Array, linear_bias: Arra
 _SHAPES = {"4x3": ((4,), (5,), 3), "3": ((), (4,), 3), "1x1": ((1,), (3,), 1), "0x3": ((0,), (4,), 3),
            "2x2-places": ((2,), (3, 2), 2), "2x2-places2": ((2,), (4, 2, 1), 2)}
 
+#: Beside these: as many rows, classes, places and features as nothing else.
+_UNEVEN = {"4x2-places": ((4,), (5, 3), 2)}
+
 
 def _allowed(options: Options, dtype: str) -> bool:
     regime, index = options["regime"], options["target"] != "probs"
@@ -164,7 +167,7 @@ def _allowed(options: Options, dtype: str) -> bool:
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    batch, outputs, features = _SHAPES[options["shape"]]
+    batch, outputs, features = (_SHAPES | _UNEVEN)[options["shape"]]
     half = limits.eps > 1e-4
     largest = {"huge": 20.0, "tiny": 8 * limits.tiny**0.5}.get(options["regime"], 1.0)
     x = rng.uniform(0.5, 1.0, (*batch, features)) * rng.choice([-largest, largest], (*batch, features))
@@ -234,6 +237,7 @@ SPEC = LossSpec(
           Axis("regime", ("moderate", "huge", "equal", "tiny", "masked", "nan"),
                "of the logits; masked: one is -inf")),
     allowed=_allowed, draw=_draw, sized=_sized, strength=3,
+    extra=uneven({"linear_bias": "random", "reduction": "none"}, {"target": "probs"}, shapes=_UNEVEN),
     arrays=("input", "linear_weight", "target", "linear_bias", "weight"), held=_held,
     slower="of 20,000 logits and fewer it is cross_entropy that counts, and the reasons are those that stand there.",
     omitted=("options", "device"),

@@ -11,7 +11,7 @@ from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, ieee, relu, result_type, unbroadcast, where
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, decided, poison, refuser
+from ._cases import REDUCTIONS, UNEVEN_TRIPLES, decided, poison, refuser, uneven
 from ._module import module_class
 from ._pairs import number
 
@@ -130,6 +130,9 @@ _SHAPES = {"8": ((8,), (8,), (8,)), "scalar": ((), (), ()), "2x3x2": ((2, 3, 2),
            "column-row": ((3, 1), (1, 4), (3, 4)), "larger-target": ((1, 4), (1, 4), (3, 1)),
            "0": ((0,), (0,), (0,))}
 
+#: Beside these: three arrays of one shape with several axes.
+_ALIKE = {"3x4": ((3, 4),) * 3, **UNEVEN_TRIPLES}
+
 
 def _allowed(options: Options, dtype: str) -> bool:
     if options["regime"] == "kink" and options["margin"] != 0.0:
@@ -138,7 +141,7 @@ def _allowed(options: Options, dtype: str) -> bool:
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    shapes = _SHAPES[options["shape"]]
+    shapes = (_SHAPES | _ALIKE)[options["shape"]]
     scale = {"huge": limits.max / 256, "tiny": max(4096 * limits.tiny, 1e-24)}.get(options["regime"], 3.0)
     margin = options["margin"]
     zero = (0.0,) if margin and options["regime"] != "huge" else ()  # else it sits on a kink, or too near to one
@@ -186,7 +189,8 @@ SPEC = LossSpec(
           Axis("target", ("sign", "any"), "any: also 0 and others than ±1"),
           Axis("regime", ("moderate", "huge", "tiny", "kink", "inf", "nan"), "kink: equal inputs, no margin")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
-    extra=({"target": "integers", "margin": 1}, {"target": "integers", "margin": 1, "reduction": "none"}),
+    extra=({"target": "integers", "margin": 1}, {"target": "integers", "margin": 1, "reduction": "none"},
+           *uneven({"reduction": "none"}, shapes=_ALIKE)),
     kinks=lambda o: o["regime"] == "kink",
     arrays=("input1", "input2", "target"),
     elementwise={"1": {"input2": 0.0, "target": 1.0}, "-1": {"input2": 0.7, "target": -1.0},

@@ -12,7 +12,7 @@ from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, conj, ieee, result_type, sum_to, total, unbroadcast
 from ..reduction import reduce_blocks, reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, poison, refuser
+from ._cases import REDUCTIONS, UNEVEN, poison, refuser, uneven
 from ._module import module_class
 
 __all__ = ["SPEC", "MSELoss", "mse_loss", "mse_loss_backward"]
@@ -147,13 +147,13 @@ _SHAPES = {"3x4": (3, 4), "scalar": (), "2x1x3": (2, 1, 3), "0": (0,)}
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return ((options["target"] == "same" or options["shape"] in ("3x4", "2x1x3"))
+    return ((options["target"] == "same" or options["shape"] in ("3x4", "2x1x3", *UNEVEN))
             and (options["regime"] != "close" or options["target"] == "same")
             and (options["regime"] == "moderate" or options["shape"] != "0"))
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    shape = _SHAPES[options["shape"]]
+    shape = (_SHAPES | UNEVEN)[options["shape"]]
     scale = {"huge": limits.max**0.5 / 8, "tiny": 8 * limits.tiny**0.5}.get(options["regime"], 3.0)
     target_shape = {"row": shape[-1:], "larger": (2, *shape)}.get(options["target"], shape)
     x, y = (np.asarray(rng.uniform(-scale, scale, s)) for s in (shape, target_shape))
@@ -189,7 +189,8 @@ SPEC = LossSpec(
           Axis("weight", ("none", "random", "one-zero", "zeros")),
           Axis("regime", ("moderate", "huge", "tiny", "close", "inf", "nan"), "close: a few ulp apart")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
-    extra=tuple({"weight": "integers", "reduction": reduction} for reduction in ("mean", "none", "sum")),
+    extra=(*({"weight": "integers", "reduction": reduction} for reduction in ("mean", "none", "sum")),
+           *uneven({"weight": "random", "reduction": "none"}, {"target": "row"})),
     arrays=("input", "target", "weight"),
     elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
     refusals=(

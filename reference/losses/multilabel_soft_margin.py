@@ -11,7 +11,7 @@ from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, ieee, is_floating, result_type, total, unbroadcast, widen
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, poison, refuser
+from ._cases import REDUCTIONS, UNEVEN, poison, refuser, uneven
 from ._logits import logit_losses, logit_slopes
 from ._module import module_class
 
@@ -150,7 +150,7 @@ def _allowed(options: Options, dtype: str) -> bool:
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    shape = _SHAPES[options["shape"]]
+    shape = (_SHAPES | UNEVEN)[options["shape"]]
     low, high = {"tails": (8.0, 40.0), "huge": (900.0, 1000.0),
                  "tiny": (256 * limits.tiny, 1024 * limits.tiny)}.get(options["regime"], (0.5, 3.0))
     x = np.asarray(rng.uniform(low, high, shape) * rng.choice([-1.0, 1.0], shape))
@@ -185,7 +185,8 @@ SPEC = LossSpec(
           Axis("regime", ("moderate", "tails", "huge", "tiny", "inf", "nan"), "of the logits")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     extra=({"target_shape": "deeper"}, {"target_shape": "deeper", "shape": "5"},  # one more dimension than the logits
-           {"target_shape": "deeper", "shape": "5", "weight": "row", "reduction": "none"}),
+           {"target_shape": "deeper", "shape": "5", "weight": "row", "reduction": "none"},
+           *uneven({"weight": "column", "reduction": "none"})),
     arrays=("input", "target", "weight"),
     refusals=(
         _refuse("targets that do not broadcast", RuntimeError, r"must broadcast.*\(3, 2\)", target=_X[:, :2]),

@@ -11,7 +11,7 @@ import numpy as np
 from ..numerics import Array, array, cast, ieee, is_floating, total
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, refuser
+from ._cases import REDUCTIONS, UNEVEN_PICTURES, refuser, uneven
 from ._classes import check_indices, check_weights, class_axis, pick, places, split_ignored
 from ._module import module_class
 
@@ -128,7 +128,7 @@ def _allowed(options: Options, dtype: str) -> bool:
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    shape = _SHAPES[options["shape"]]
+    shape = (_SHAPES | UNEVEN_PICTURES)[options["shape"]]
     axis = min(len(shape) - 1, 1)
     classes, rows = shape[axis], shape[:axis] + shape[axis + 1:]
     scale = {"huge": limits.max / 256, "tiny": 8 * limits.tiny}.get(options["regime"], 4.0)
@@ -173,7 +173,7 @@ SPEC = LossSpec(
           Axis("ignore_index", ("none", "used", "negative", "all"), "all: no row is left"),
           Axis("regime", ("moderate", "positive", "huge", "tiny", "inf", "nan", "ignored-nan"),
                "inf, nan: in the last row; ignored-nan: in the first, which is ignored")),
-    allowed=_allowed, draw=_draw, sized=_sized,
+    allowed=_allowed, draw=_draw, sized=_sized, extra=uneven({"reduction": "none"}, shapes=UNEVEN_PICTURES),
     arrays=("input", "target", "weight"),
     slower="torch reads one element a row, in 2 µs a call and 1.4 ns a row; NumPy takes 12 µs a call and 4 ns a row: "
            "the indices are checked and made places, the elements chosen, masked and summed one after the other.",

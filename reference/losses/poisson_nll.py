@@ -25,7 +25,7 @@ from ..numerics import (
 from ..precision import pi_like
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, refuser
+from ._cases import REDUCTIONS, UNEVEN, refuser, uneven
 from ._module import module_class
 from ._pairs import number
 
@@ -194,7 +194,7 @@ def _allowed(options: Options, dtype: str) -> bool:
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     """Means are above 2.5 times the counts but where a regime has it otherwise, so that no loss cancels."""
-    shape, regime, log_input = _SHAPES[options["shape"]], options["regime"], options["log_input"]
+    shape, regime, log_input = (_SHAPES | UNEVEN)[options["shape"]], options["regime"], options["log_input"]
     target_shape = (2, *shape) if options["target"] == "larger" else shape
     t = np.asarray(rng.uniform(1.5, 4.0, target_shape))
     t = np.where(rng.random(target_shape) < 0.4, t / 8, t)  # some below 1, without Stirling's term
@@ -252,7 +252,7 @@ SPEC = LossSpec(
                "and the loss is not")),
     allowed=_allowed, draw=_draw, sized=_sized, strength=3,
     extra=({"target": "both-integer", "regime": "zeros"},
-           {"target": "both-integer", "regime": "zeros", "reduction": "none"}),
+           {"target": "both-integer", "regime": "zeros", "reduction": "none"}, *uneven({"reduction": "none"})),
     kinks=lambda options: options["regime"] == "ones",
     arrays=("input", "target"),
     elementwise={"0": {"target": 0.0}, "3": {"target": 3.0}, "full": {"target": 3.0, "full": True},

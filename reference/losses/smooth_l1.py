@@ -11,7 +11,7 @@ from ..blocks import map_blocks
 from ..numerics import Array, cast, clip, ieee, minimum, relu, result_type, unbroadcast, widen
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, refuser
+from ._cases import REDUCTIONS, refuser, uneven
 from ._module import module_class
 from ._pairs import PAIR_SHAPES, broadcast_pair, draw_pair, number, pair_allowed, sign
 
@@ -151,6 +151,7 @@ SPEC = LossSpec(
     slower="torch takes one pass over both arrays and one sum, 0.7 ns an element; the ten passes that NumPy needs for "
            "the two branches take 0.1 to 0.25 ns each even in a cache, 2 ns together.",
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    extra=uneven({"reduction": "none"}, {"target": "row"}),
     arrays=("input", "target"),
     elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "beta": {"target": -1.0, "beta": 0.3},
                  "no-beta": {"target": 0.7, "beta": 0.0}},

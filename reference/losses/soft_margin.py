@@ -10,7 +10,7 @@ from ..blocks import map_blocks
 from ..numerics import Array, cast, ieee, is_floating, result_type, sigmoid, softplus, unbroadcast
 from ..reduction import reduce_blocks, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, poison, refuser
+from ._cases import REDUCTIONS, UNEVEN, poison, refuser, uneven
 from ._module import module_class
 from ._pairs import PAIR_SHAPES, broadcast_pair
 
@@ -97,12 +97,12 @@ def _prepare(input: Array, target: Array) -> tuple[Array, Array]:
 # --- cases ---------------------------------------------------------------------------------------
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return ((options["broadcast"] == "same" or options["shape"] in ("3x4", "2x1x3"))
+    return ((options["broadcast"] == "same" or options["shape"] in ("3x4", "2x1x3", *UNEVEN))
             and (options["regime"] == "moderate" or options["shape"] != "0"))
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    shape, regime = PAIR_SHAPES[options["shape"]], options["regime"]
+    shape, regime = (PAIR_SHAPES | UNEVEN)[options["shape"]], options["regime"]
     edge = np.log(limits.max)  # where exp overflows
     low, high = {"tails": (0.4 * edge, 0.9 * edge), "huge": (1.5 * edge, 3 * edge), "zero": (0.0, 0.0),
                  "tiny": (limits.tiny, 8 * limits.tiny)}.get(regime, (0.0, 3.0))
@@ -139,6 +139,7 @@ SPEC = LossSpec(
           Axis("regime", ("moderate", "tails", "huge", "zero", "tiny", "inf", "nan"),
                "tails: exp nearly overflows, huge: it does")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    extra=uneven({"broadcast": "row", "reduction": "none"}),
     arrays=("input", "target"),
     elementwise={t: {"target": float(t)} for t in ("1", "-1", "0.3")},
     refusals=(

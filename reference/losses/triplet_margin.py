@@ -11,7 +11,7 @@ import numpy as np
 from ..numerics import Array, ieee, unbroadcast, widen
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, decided, poison, refuser
+from ._cases import REDUCTIONS, UNEVEN_TRIPLES, decided, poison, refuser, uneven
 from ._distance import PairwiseDistance, check_triplet, triplet_gradients, triplet_losses
 from ._module import module_class
 
@@ -138,7 +138,7 @@ def _allowed(options: Options, dtype: str) -> bool:
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    shapes, regime, p = _SHAPES[options["shape"]], options["regime"], options["p"]
+    shapes, regime, p = (_SHAPES | UNEVEN_TRIPLES)[options["shape"]], options["regime"], options["p"]
     margin, eps, swap = options["margin"], options["eps"], options["swap"]
     scale = {"huge": min(limits.max**0.25, 2.0**18), "beyond": limits.max / 64,
              "tiny": max(1e-5, 64 * limits.tiny)}.get(regime, 2.0)
@@ -197,6 +197,7 @@ SPEC = LossSpec(
           Axis("regime", ("moderate", "huge", "beyond", "tiny", "equal", "inf", "nan"),
                "beyond: squares overflow; tiny: about ε; equal: anchor and positive")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    extra=uneven({"reduction": "none"}),
     kinks=lambda o: o["regime"] == "equal" and o["eps"] == 0.0, arrays=("anchor", "positive", "negative"),
     refusals=(
         _refuse("another dimension", RuntimeError, "as many dimensions", positive=_X[0]),

@@ -9,7 +9,7 @@ import numpy as np
 from ..numerics import Array, ieee, unbroadcast, widen
 from ..reduction import reduce_losses, resolve
 from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import decided, poison, refuser
+from ._cases import UNEVEN_TRIPLES, decided, poison, refuser, uneven
 from ._distance import (
     Distance,
     Manhattan,
@@ -151,7 +151,8 @@ def _allowed(options: Options, dtype: str) -> bool:
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    shapes, regime, swap, margin = _SHAPES[options["shape"]], options["regime"], options["swap"], options["margin"]
+    shapes, regime = (_SHAPES | UNEVEN_TRIPLES)[options["shape"]], options["regime"]
+    swap, margin = options["swap"], options["margin"]
     distance = _DISTANCES[options["distance"]] or PairwiseDistance()
     scale = min(limits.max**0.25, 2.0**18) if regime == "huge" else 2.0
 
@@ -198,6 +199,7 @@ SPEC = LossSpec(
           Axis("margin", (1.0, 0.25)),
           Axis("regime", ("moderate", "huge", "equal", "inf", "nan"), "equal: anchor and positive")),
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    extra=uneven({"reduction": "none"}),
     kinks=lambda o: o["regime"] == "equal" and o["distance"] == "manhattan",
     arrays=("anchor", "positive", "negative"),
     refusals=(

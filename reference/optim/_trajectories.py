@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ..spec import Axis, Limits, Options, ParamGroup, Trajectory
 from ._sparse import SparseGrad
 
-__all__ = ["AXES", "DECAYS", "FULL_DECAY", "LONGEST", "SPARSITY", "SUBNORMAL", "VERY_LONG", "cancels", "short_enough",
-           "sparsified", "trajectory"]
+__all__ = ["AXES", "BESIDE", "DECAYS", "FULL_DECAY", "LONGEST", "SPARSITY", "STACK", "VERY_LONG", "cancels",
+           "short_enough", "sparsified", "trajectory"]
 
 AXES = (
     Axis("start", ("one", "zero"), "parameters of about 1; or of 0, so that the first update is the value",
@@ -51,11 +51,14 @@ FULL_DECAY: tuple[Options, ...] = ({"weight_decay": 1.0},)
 #: And one of 0, which an infinite parameter shows to be none at all: 0 times infinity is NaN.
 DECAYS: tuple[Options, ...] = ({"start": "infinite", "steps": 2}, *FULL_DECAY)
 
-#: Beside the axes: gradients whose squares are subnormal numbers, where the update is the value.
-SUBNORMAL: tuple[Options, ...] = ({"start": "zero", "grad": "subnormal", "steps": 2},)
+#: Beside the axes: parameters of three axes, of which no two are equally long.
+STACK: tuple[Options, ...] = ({"layout": "stack", "steps": 2},)
+
+#: And gradients whose squares are subnormal numbers, where the update is the value.
+BESIDE: tuple[Options, ...] = ({"start": "zero", "grad": "subnormal", "steps": 2}, *STACK)
 
 SHAPES = {"vector": ((5,), (3,)), "scalar": ((), ()), "empty": ((3,), (0,)), "matrix": ((2, 3), (3, 1)),
-          "stack": ((2, 3, 2), (1, 2, 3)), "groups": ((3,), (2,))}
+          "stack": ((2, 3, 4), (1, 2, 3)), "groups": ((3,), (2,))}
 
 
 def short_enough(options: Options, dtype: str) -> bool:

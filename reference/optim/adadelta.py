@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative
-from ._trajectories import AXES, DECAYS, SUBNORMAL, VERY_LONG, cancels, short_enough, trajectory
+from ._trajectories import AXES, BESIDE, DECAYS, VERY_LONG, cancels, short_enough, trajectory
 
 __all__ = ["SPEC", "Adadelta", "adadelta"]
 
@@ -105,7 +105,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 SPEC = OptimSpec(
     name="Adadelta", torch_names=("torch.optim.Adadelta",), optimizer=Adadelta, draw=_draw, allowed=_allowed,
     strength=3, long=VERY_LONG,
-    extra=(*DECAYS, *SUBNORMAL, {"start": "zero", "grad": "eps", "steps": 10}),  # squares that float16 cannot hold
+    extra=(*DECAYS, *BESIDE, {"start": "zero", "grad": "eps", "steps": 10}),  # squares that float16 cannot hold
     axes=(*AXES, Axis("lr", (1.0, 1e-2)), Axis("rho", (0.9, 0.5, 0.99)), Axis("eps", (1e-6, 1e-3)),
           Axis("weight_decay", (0, 0.1)), Axis("maximize", (False, True))),
     refusals=(

@@ -16,7 +16,7 @@ from ..blocks import blocks
 from ..numerics import maximum, widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative, number
-from ._trajectories import AXES, SUBNORMAL, VERY_LONG, cancels, short_enough, trajectory
+from ._trajectories import AXES, BESIDE, VERY_LONG, cancels, short_enough, trajectory
 
 __all__ = ["SPEC", "Adafactor", "adafactor", "rms"]
 
@@ -180,7 +180,7 @@ SPEC = OptimSpec(
     name="Adafactor", torch_names=("torch.optim.Adafactor",), optimizer=Adafactor, draw=_draw,
     allowed=_allowed,
     long=VERY_LONG,
-    extra=(*SUBNORMAL, {"layout": "stack", "steps": 2},
+    extra=(*BESIDE,
            {"grad": "spike", "steps": 10, "d": 2.0},  # an update that d has to limit
            {"start": "zero", "grad": "eps", "steps": 10, "layout": "vector", "lr": 0.4,
             "maximize": True}),  # squares that float16 cannot hold, of a vector

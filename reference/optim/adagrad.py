@@ -12,7 +12,7 @@ from ..numerics import widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative, filled_like
 from ._sparse import SparseGrad, update_touched
-from ._trajectories import AXES, DECAYS, SPARSITY, SUBNORMAL, VERY_LONG, cancels, short_enough, sparsified, trajectory
+from ._trajectories import AXES, BESIDE, DECAYS, SPARSITY, VERY_LONG, cancels, short_enough, sparsified, trajectory
 
 __all__ = ["SPEC", "Adagrad", "adagrad"]
 
@@ -129,7 +129,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 SPEC = OptimSpec(
     name="Adagrad", torch_names=("torch.optim.Adagrad",), optimizer=Adagrad, draw=_draw, allowed=_allowed,
     strength=3, long=VERY_LONG,
-    extra=(*DECAYS, *SUBNORMAL, {"grad": "eps", "steps": 10, "layout": "groups"}),  # squares that float16 cannot hold
+    extra=(*DECAYS, *BESIDE, {"grad": "eps", "steps": 10, "layout": "groups"}),  # squares that float16 cannot hold
     axes=(*AXES, Axis("lr", (1e-2, 0.1)), Axis("lr_decay", (0, 0.1)), Axis("weight_decay", (0, 0.1)),
           Axis("initial_accumulator_value", (0, 0.5)), Axis("eps", (1e-10, 1e-3)),
           Axis("maximize", (False, True)), SPARSITY),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative
-from ._trajectories import AXES, DECAYS, SUBNORMAL, VERY_LONG, cancels, short_enough, trajectory
+from ._trajectories import AXES, BESIDE, DECAYS, VERY_LONG, cancels, short_enough, trajectory
 
 __all__ = ["SPEC", "Adamax", "adamax"]
 
@@ -101,7 +101,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="Adamax", torch_names=("torch.optim.Adamax",), optimizer=Adamax, draw=_draw, allowed=_allowed,
-    strength=3, long=VERY_LONG, extra=(*DECAYS, *SUBNORMAL),
+    strength=3, long=VERY_LONG, extra=(*DECAYS, *BESIDE),
     axes=(*AXES, Axis("lr", (2e-3, 0.1)), Axis("beta1", (0.9, 0.8, 0.5)), Axis("beta2", (0.999, 0.5)),
           Axis("eps", (1e-8, 1e-3)), Axis("weight_decay", (0, 0.1)), Axis("maximize", (False, True))),
     refusals=(

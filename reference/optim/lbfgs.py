@@ -15,7 +15,7 @@ from ..numerics import cast, widen
 from ..spec import Axis, Limits, Objective, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Closure, Optimizer, Parameter, check_nonnegative, scalar
 from ._sparse import SparseGrad
-from ._trajectories import AXES, LONGEST, trajectory
+from ._trajectories import AXES, LONGEST, STACK, trajectory
 
 __all__ = ["LBFGS", "SPEC", "Point", "cubic_minimum", "strong_wolfe", "two_loops"]
 
@@ -420,7 +420,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="LBFGS", torch_names=("torch.optim.LBFGS",), optimizer=LBFGS, draw=_draw, allowed=_allowed, axes=_AXES,
-    strength=3, long=({"grad": "constant", "steps": 2000},), extra=(*map(_row, _ANSWERS), *_DRAWN),
+    strength=3, long=({"grad": "constant", "steps": 2000},), extra=(*map(_row, _ANSWERS), *_DRAWN, *STACK),
     sized={"tolerance_grad": 0, "tolerance_change": 0, "max_iter": 4, "history_size": 4},  # no early end
     refusals=(
         Refusal("negative lr", {"lr": -1.0}, ValueError, r"lr .* got -1\.0"),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative
-from ._trajectories import AXES, DECAYS, SUBNORMAL, VERY_LONG, cancels, short_enough, trajectory
+from ._trajectories import AXES, BESIDE, DECAYS, VERY_LONG, cancels, short_enough, trajectory
 
 __all__ = ["SPEC", "NAdam", "momentum", "nadam"]
 
@@ -135,7 +135,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="NAdam", torch_names=("torch.optim.NAdam",), optimizer=NAdam, draw=_draw, allowed=_allowed,
-    long=VERY_LONG, extra=(*DECAYS, *SUBNORMAL),
+    long=VERY_LONG, extra=(*DECAYS, *BESIDE),
     strength=3,  # a mistake in decay shows where decay, its kind and start are all as they need to be
     axes=(*AXES, Axis("lr", (2e-3, 0.1)), Axis("beta1", (0.9, 0.8, 0.0)), Axis("beta2", (0.999, 0.9)),
           Axis("eps", (1e-8, 1e-3)), Axis("weight_decay", (0, 0.1)), Axis("momentum_decay", (4e-3, 0.5, 0)),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative
-from ._trajectories import AXES, DECAYS, SUBNORMAL, VERY_LONG, cancels, short_enough, trajectory
+from ._trajectories import AXES, BESIDE, DECAYS, VERY_LONG, cancels, short_enough, trajectory
 
 __all__ = ["SPEC", "RAdam", "radam"]
 
@@ -124,7 +124,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="RAdam", torch_names=("torch.optim.RAdam",), optimizer=RAdam, draw=_draw, allowed=_allowed,
-    long=VERY_LONG, extra=(*DECAYS, *SUBNORMAL),
+    long=VERY_LONG, extra=(*DECAYS, *BESIDE),
     strength=3,  # a mistake in decay shows where decay, its kind and start are all as they need to be
     axes=(*AXES[:2], Axis("steps", (1, 2, 10, 300, 6, 5), "rectified from the 6th on, or not at all", (300,)), AXES[3],
           Axis("lr", (1e-3, 0.1)), Axis("beta1", (0.9, 0.8, 0.0)),

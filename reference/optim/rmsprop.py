@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative
-from ._trajectories import AXES, DECAYS, SUBNORMAL, VERY_LONG, cancels, short_enough, trajectory
+from ._trajectories import AXES, BESIDE, DECAYS, VERY_LONG, cancels, short_enough, trajectory
 
 __all__ = ["SPEC", "RMSprop", "rmsprop"]
 
@@ -129,7 +129,7 @@ SPEC = OptimSpec(
     name="RMSprop", torch_names=("torch.optim.RMSprop",), optimizer=RMSprop, draw=_draw, allowed=_allowed,
     strength=3,
     long=VERY_LONG,
-    extra=(*DECAYS, *SUBNORMAL,
+    extra=(*DECAYS, *BESIDE,
            {"grad": "subnormal", "steps": 10, "layout": "matrix", "lr": 0.1, "alpha": 0.5, "eps": 0.001,
             "momentum": 0.9, "centered": True}),  # the variance is lost in rounding
     axes=(*AXES, Axis("lr", (1e-2, 0.1)), Axis("alpha", (0.99, 0.9, 0.5)), Axis("eps", (1e-8, 1e-3)),

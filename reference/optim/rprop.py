@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative, filled_like
-from ._trajectories import AXES, SUBNORMAL, VERY_LONG, short_enough, trajectory
+from ._trajectories import AXES, BESIDE, VERY_LONG, short_enough, trajectory
 
 __all__ = ["SPEC", "Rprop", "rprop"]
 
@@ -107,7 +107,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="Rprop", torch_names=("torch.optim.Rprop",), optimizer=Rprop, draw=_draw, allowed=short_enough,
-    strength=3, long=VERY_LONG, extra=SUBNORMAL,
+    strength=3, long=VERY_LONG, extra=BESIDE,
     axes=(*AXES, Axis("turns", (False, True), "gradients keep their sign, or turn it by chance"),
           Axis("lr", (1e-2, 0.5)), Axis("eta_minus", (0.5, 0.3)), Axis("eta_plus", (1.2, 1.5)),
           Axis("smallest", (1e-6, 0.1), "the larger one is above the smaller lr"),

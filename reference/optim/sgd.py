@@ -12,7 +12,7 @@ from ..numerics import cast, widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._sparse import SparseGrad, update_touched
-from ._trajectories import AXES, DECAYS, SPARSITY, SUBNORMAL, VERY_LONG, short_enough, sparsified, trajectory
+from ._trajectories import AXES, BESIDE, DECAYS, SPARSITY, VERY_LONG, short_enough, sparsified, trajectory
 
 __all__ = ["SGD", "SPEC", "sgd"]
 
@@ -140,7 +140,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="SGD", torch_names=("torch.optim.SGD",), optimizer=SGD, draw=_draw, allowed=_allowed,
-    long=VERY_LONG, extra=(*DECAYS, *SUBNORMAL),
+    long=VERY_LONG, extra=(*DECAYS, *BESIDE),
     strength=3,  # a mistake in dampening shows where momentum, dampening and steps are all as they need to be
     axes=(*AXES, Axis("lr", (1e-3, 0.1)), Axis("momentum", (0, 0.9)), Axis("dampening", (0, 0.5)),
           Axis("weight_decay", (0, 0.1)), Axis("nesterov", (False, True)), Axis("maximize", (False, True)),

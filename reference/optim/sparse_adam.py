@@ -13,7 +13,7 @@ from ..numerics import widen
 from ..spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
 from ._optimizer import Optimizer, Parameter, check_nonnegative
 from ._sparse import SparseGrad, update_touched
-from ._trajectories import AXES, SPARSITY, SUBNORMAL, VERY_LONG, cancels, short_enough, sparsified, trajectory
+from ._trajectories import AXES, BESIDE, SPARSITY, VERY_LONG, cancels, short_enough, sparsified, trajectory
 
 __all__ = ["SPEC", "SparseAdam", "sparse_adam"]
 
@@ -124,7 +124,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="SparseAdam", torch_names=("torch.optim.SparseAdam",), optimizer=SparseAdam, draw=_draw, allowed=_allowed,
-    strength=3, long=VERY_LONG, extra=SUBNORMAL,
+    strength=3, long=VERY_LONG, extra=BESIDE,
     axes=(*AXES, replace(SPARSITY, values=SPARSITY.values[1:]), Axis("lr", (1e-3, 0.1)),
           Axis("beta1", (0.9, 0.8, 0.0)), Axis("beta2", (0.999, 0.9)), Axis("eps", (1e-8, 1e-3)),
           Axis("maximize", (False, True))),

@@ -20,12 +20,14 @@ from tests.meta import (
     mutants_optim_classic,
     mutants_pairs,
     mutants_sequences,
+    mutants_shapes,
 )
 from tests.meta.harness import NO_NOTE, Mutant, planted, records, truths
 
 MUTANTS = [*mutants_optim.MUTANTS, *mutants_optim_classic.MUTANTS, *mutants_optim_2.MUTANTS,
            *mutants_losses.MUTANTS, *mutants_margins.MUTANTS, *mutants_likelihoods.MUTANTS,
-           *mutants_pairs.MUTANTS, *mutants_sequences.MUTANTS, *mutants_init.MUTANTS, *mutants_layers.MUTANTS]
+           *mutants_pairs.MUTANTS, *mutants_sequences.MUTANTS, *mutants_init.MUTANTS, *mutants_layers.MUTANTS,
+           *mutants_shapes.MUTANTS]
 
 #: What frameworks are known to differ in, and the planted mistakes that are just that.
 CONFUSIONS = {
