@@ -1,6 +1,6 @@
 """What the trajectories of all optimizers have in common: where they start, gradients, lengths, layouts.
 
-Parameters are two, of six elements at most: every case is proved element by element.
+Parameters are two, of six elements at most but in :data:`STACK`: every case is proved element by element.
 """
 
 from __future__ import annotations
@@ -51,14 +51,15 @@ FULL_DECAY: tuple[Options, ...] = ({"weight_decay": 1.0},)
 #: And one of 0, which an infinite parameter shows to be none at all: 0 times infinity is NaN.
 DECAYS: tuple[Options, ...] = ({"start": "infinite", "steps": 2}, *FULL_DECAY)
 
-#: Beside the axes: parameters of three axes, of which no two are equally long.
-STACK: tuple[Options, ...] = ({"layout": "stack", "steps": 2},)
+#: Beside the axes: a parameter of three axes, of which none can stand for another, with more elements than a processor
+#: takes at a time (32 of half types). It starts at 0, so that what is not updated shows in any type.
+STACK: tuple[Options, ...] = ({"start": "zero", "layout": "stack", "steps": 2},)
 
 #: And gradients whose squares are subnormal numbers, where the update is the value.
 BESIDE: tuple[Options, ...] = ({"start": "zero", "grad": "subnormal", "steps": 2}, *STACK)
 
 SHAPES = {"vector": ((5,), (3,)), "scalar": ((), ()), "empty": ((3,), (0,)), "matrix": ((2, 3), (3, 1)),
-          "stack": ((2, 3, 4), (1, 2, 3)), "groups": ((3,), (2,))}
+          "stack": ((2, 4, 5), (1, 2, 3)), "groups": ((3,), (2,))}
 
 
 def short_enough(options: Options, dtype: str) -> bool:

@@ -180,7 +180,7 @@ SPEC = OptimSpec(
     name="Adafactor", torch_names=("torch.optim.Adafactor",), optimizer=Adafactor, draw=_draw,
     allowed=_allowed,
     long=VERY_LONG,
-    extra=(*BESIDE,
+    extra=(*BESIDE, {"layout": "stack", "steps": 2},
            {"grad": "spike", "steps": 10, "d": 2.0},  # an update that d has to limit
            {"start": "zero", "grad": "eps", "steps": 10, "layout": "vector", "lr": 0.4,
             "maximize": True}),  # squares that float16 cannot hold, of a vector

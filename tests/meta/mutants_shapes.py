@@ -6,6 +6,7 @@ What a class does not say is the reference's. Where the lengths are equal it is 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -28,21 +29,38 @@ def plant(*ops: str) -> Callable[[Any], Any]:
 
     def keep(code: Any) -> Any:
         for op in ops:
-            alone = type(code.__name__, (code,), {"op": op}) if issubclass(code, _Margin) else code
-            planted = alone() if issubclass(code, PlainXavier) else alone
-            MUTANTS.append(Mutant(op, code.__name__, str(code.__doc__), planted))
+            MUTANTS.append(Mutant(op, code.__name__, str(code.__doc__), of(op, code)))
         return code
 
     return keep
 
 
-def strided(a: Array, *strides: int) -> Array:
-    """The array as it is read where its last axes but one have these strides, and what is outside is read again."""
-    places = np.indices(a.shape)[-len(strides) - 1:]
-    before = math.prod(a.shape[:-len(strides) - 1])
-    block = np.tensordot((*strides, 1), places, 1) % math.prod(a.shape[-len(strides) - 1:])
-    rows = np.indices((before, 1))[0].repeat(block.size // max(before, 1)).reshape(a.shape)
-    return np.asarray(a.reshape(-1)[rows * math.prod(a.shape[-len(strides) - 1:]) + block])
+def of(op: str, code: Any) -> Any:
+    """The mistake in this op: in its loss, in its optimizer, or a function that is all of it."""
+    if not isinstance(code, type):
+        return code
+    bases = (code,) if issubclass(code, _Margin) else (code, registry.get(op).implementation)
+    return type(code.__name__, bases, {"op": op})
+
+
+def strided(a: Array, stride: int) -> Array:
+    """The array as it is read where so many elements are from row to row; behind the end it begins again."""
+    rows, columns = np.indices(a.shape[-2:])
+    flat = a.reshape(*a.shape[:-2], -1)
+    return np.asarray(flat[..., (stride * rows + columns) % flat.shape[-1]])
+
+
+class _Misread(_Margin):
+    """An argument that is read in another way."""
+
+    def read(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def forward(self, **arguments: Any) -> Array:
+        return super().forward(**self.read(arguments))
+
+    def backward(self, grad_output: Array, **arguments: Any) -> tuple[Array | None, ...]:
+        return super().backward(grad_output, **self.read(arguments))
 
 
 # --- what a mean divides by ----------------------------------------------------------------------
@@ -95,9 +113,14 @@ class MeanOfASquarePicture(_Mean):
 class RowGradientOfAMatrix(_Margin):
     """The gradient of a target that is a row is summed over the first axis alone, and the rest is cut off."""
 
+    def forward(self, **arguments: Any) -> Array:
+        with warnings.catch_warnings(action="ignore"):  # of targets that are broadcast
+            return super().forward(**arguments)
+
     def backward(self, grad_output: Array, **arguments: Any) -> tuple[Array | None, ...]:
-        by_input, by_target, *others = super().backward(grad_output, **arguments)
         x, y = arguments["input"], arguments["target"]
+        with warnings.catch_warnings(action="ignore"):
+            by_input, by_target, *others = super().backward(grad_output, **arguments)
         if by_target is not None and y.ndim == 1 and x.ndim == 3:
             whole = super().backward(grad_output, **changed(arguments, target=np.broadcast_to(y, x.shape)))[1]
             by_target = None if whole is None else np.asarray(whole.sum(0)[0])
@@ -105,14 +128,8 @@ class RowGradientOfAMatrix(_Margin):
 
 
 @plant("gaussian_nll_loss")
-class VarianceOfAnExample(_Margin):
+class VarianceOfAnExample(_Misread):
     """A variance without the last axis is one number for each example."""
-
-    def forward(self, **arguments: Any) -> Array:
-        return super().forward(**self.read(arguments))
-
-    def backward(self, grad_output: Array, **arguments: Any) -> tuple[Array | None, ...]:
-        return super().backward(grad_output, **self.read(arguments))
 
     def read(self, arguments: dict[str, Any]) -> dict[str, Any]:
         x, v = arguments["input"], arguments["var"]
@@ -124,14 +141,8 @@ class VarianceOfAnExample(_Margin):
 # --- where an element lies -----------------------------------------------------------------------
 
 @plant("binary_cross_entropy_with_logits")
-class WeightsStrideByBatch(_Margin):
+class WeightsStrideByBatch(_Misread):
     """Weights of places are read as if there were as many places as examples."""
-
-    def forward(self, **arguments: Any) -> Array:
-        return super().forward(**self.read(arguments))
-
-    def backward(self, grad_output: Array, **arguments: Any) -> tuple[Array | None, ...]:
-        return super().backward(grad_output, **self.read(arguments))
 
     def read(self, arguments: dict[str, Any]) -> dict[str, Any]:
         w = arguments.get("weight")
@@ -150,14 +161,8 @@ class UpstreamStrideByBatch(_Margin):
 
 
 @plant("nll_loss", "cross_entropy")
-class PictureStrideByHeight(_Margin):
+class PictureStrideByHeight(_Misread):
     """Indices of a picture's points are read as if it were as wide as high."""
-
-    def forward(self, **arguments: Any) -> Array:
-        return super().forward(**self.read(arguments))
-
-    def backward(self, grad_output: Array, **arguments: Any) -> tuple[Array | None, ...]:
-        return super().backward(grad_output, **self.read(arguments))
 
     def read(self, arguments: dict[str, Any]) -> dict[str, Any]:
         x, y = arguments["input"], arguments["target"]
@@ -165,14 +170,8 @@ class PictureStrideByHeight(_Margin):
 
 
 @plant("linear_cross_entropy")
-class BiasStrideByFeatures(_Margin):
+class BiasStrideByFeatures(_Misread):
     """The bias of a class's places is read as if there were as many places as features."""
-
-    def forward(self, **arguments: Any) -> Array:
-        return super().forward(**self.read(arguments))
-
-    def backward(self, grad_output: Array, **arguments: Any) -> tuple[Array | None, ...]:
-        return super().backward(grad_output, **self.read(arguments))
 
     def read(self, arguments: dict[str, Any]) -> dict[str, Any]:
         b, features = arguments.get("linear_bias"), arguments["input"].shape[-1]
@@ -183,7 +182,9 @@ class BiasStrideByFeatures(_Margin):
 
 # --- optimizers ----------------------------------------------------------------------------------
 
-class _RowsByColumns:
+@plant("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "ASGD", "LBFGS", "NAdam", "RAdam", "RMSprop",
+       "Rprop", "SGD", "SparseAdam")
+class RowsByColumns:
     """A step changes as many elements as rows times columns."""
 
     def step(self, closure: Any = None) -> Any:
@@ -196,15 +197,8 @@ class _RowsByColumns:
         return loss
 
 
-MUTANTS.extend(
-    Mutant(spec.name, "RowsByColumns", str(_RowsByColumns.__doc__),
-           type("RowsByColumns", (_RowsByColumns, spec.implementation), {}))
-    for spec in registry.specs().values() if spec.kind == "optim" and spec.name != "Muon")  # which has matrices alone
-
-
 # --- initializers --------------------------------------------------------------------------------
 
-@plant("xavier_uniform_")
 class PictureOffByOne(PlainXavier):
     """Of four axes, fan_out has the second in the place of the third."""
 
@@ -213,28 +207,26 @@ class PictureOffByOne(PlainXavier):
         return fan_in, shape[0] * shape[1] * shape[3] if len(shape) == 4 else fan_out
 
 
-def _centred(tensor: Array, groups: int, centre: Callable[[tuple[int, ...]], tuple[int, ...]]) -> Array:
+MUTANTS.append(Mutant("xavier_uniform_", PictureOffByOne.__name__, str(PictureOffByOne.__doc__), PictureOffByOne()))
+
+
+def _centred(tensor: Array, groups: int, lengths: Callable[[tuple[int, ...]], tuple[int, ...]]) -> Array:
+    """Ones in the centre of a kernel whose axes are taken to have other lengths."""
     dirac_(tensor, groups)
     kernel = tensor.shape[2:]
-    right = (slice(None), slice(None), *(n // 2 for n in kernel))
-    there = tensor[right].copy()
+    ones = tensor[(..., *(n // 2 for n in kernel))].copy()
     tensor[...] = 0
-    tensor[(slice(None), slice(None), *centre(kernel))] = there
+    tensor[(..., *(min(m // 2, n - 1) for m, n in zip(lengths(kernel), kernel, strict=True)))] = ones
     return tensor
 
 
 @plant("dirac_")
-class CentreOfTheFirstAxis:
+def centre_of_the_first_axis(tensor: Array, groups: int) -> Array:
     """The centre of the first axis of a kernel is that of all."""
-
-    def __new__(cls, tensor: Array, groups: int = 1) -> Any:
-        return _centred(tensor, groups, lambda kernel: tuple(min(kernel[0] // 2, n - 1) for n in kernel))
+    return _centred(tensor, groups, lambda kernel: kernel[:1] * len(kernel))
 
 
 @plant("dirac_")
-class CentreReversed:
+def centres_reversed(tensor: Array, groups: int) -> Array:
     """Of three axes the centres are taken from the last to the first."""
-
-    def __new__(cls, tensor: Array, groups: int = 1) -> Any:
-        return _centred(tensor, groups, lambda kernel: tuple(
-            min(m // 2, n - 1) for m, n in zip(kernel[::-1] if len(kernel) == 3 else kernel, kernel, strict=True)))
+    return _centred(tensor, groups, lambda kernel: kernel[::-1] if len(kernel) == 3 else kernel)
