@@ -265,24 +265,24 @@ def _settle(elements: Array, rounds: bool, underflows: bool) -> None:
 
 def _charge_orders(ufunc: np.ufunc, result: Array, operands: list[Any], products: Products) -> None:
     """Charge each product with what the worst order of its factors loses below the normal numbers."""
-    tiny, _, half_quantum = _limits(_active.limits)
+    _, _, half_quantum = _limits(_active.limits)
     flat = result.reshape(-1)
-    columns = [np.broadcast_to(np.asarray(x, dtype=object), result.shape).reshape(-1) for x in operands]
-    exponent = operands[1] if ufunc is np.power else 2
-    if ufunc is np.reciprocal:
-        columns.insert(0, np.broadcast_to(np.asarray(1, dtype=object), flat.shape))
-    for i, x in enumerate(flat):
-        if ufunc in _SIGNS:
-            products.same(x, columns[0][i])
-        elif x.is_finite() and not x.is_zero():
-            charged = not tiny < abs(x)
-            if ufunc is np.power or ufunc is np.square:
-                more = products.power(x, columns[0][i], int(exponent), charged)
-            else:
-                more = products.multiply(x, columns[0][i], columns[1][i], charged, ufunc is not np.multiply)
-            if more:
-                flat[i] = charged_more = x + half_quantum * more
-                products.same(charged_more, x)
+    first, *others = [np.broadcast_to(np.asarray(x, dtype=object), result.shape).reshape(-1) for x in operands]
+    if ufunc in _SIGNS:
+        for x, a in zip(flat, first, strict=True):
+            products.same(x, a)
+        return
+    if ufunc in (np.power, np.square):
+        exponent = int(operands[1]) if ufunc is np.power else 2
+        further = [products.power(x, a, exponent) for x, a in zip(flat, first, strict=True)]
+    else:
+        a, b = (np.full(flat.shape, 1, dtype=object), first) if ufunc is np.reciprocal else (first, others[0])
+        inverse = ufunc is not np.multiply
+        further = [products.multiply(x, p, q, inverse) for x, p, q in zip(flat, a, b, strict=True)]
+    for i, more in enumerate(further):
+        if more:
+            flat[i], x = flat[i] + half_quantum * more, flat[i]
+            products.same(flat[i], x)
 
 
 def _whole_power(ufunc: np.ufunc, operands: list[Any]) -> bool:
@@ -299,7 +299,7 @@ def _note_terms(total: Array, operand: Any, kwargs: dict[str, Any], products: Pr
         if not found:
             each = np.frompyfunc(lambda x: (x,), 1, 1)(kept.reshape(kept.shape or 1))
             found.append(np.add.reduce(each, **{**kwargs, "keepdims": True}).reshape(-1))
-        return found[0][i]
+        return found[0][i] or ()  # a sum of nothing is a plain 0
 
     for i, x in enumerate(total.reshape(-1)):
         products.add(x, partial(terms, i))
@@ -603,7 +603,7 @@ class Double:
         if _products is not None and result.value.is_finite():
             if op in (operator.mul, operator.truediv):
                 a, b = (operand, self.value) if swapped else (self.value, operand)
-                _products.multiply(result.value, a, b, charged=False, inverse=op is operator.truediv)
+                _products.scale(result.value, a, b, inverse=op is operator.truediv)
             else:
                 _products.give(result.value)
         return result

@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 
 #: What each layer of the oracle may import of the oracle. A module that is not here is a view or a target.
 LAYERS = {
-    "orders": set(), "ball": {"orders"}, "ulp": {"ball"}, "sweeps": {"ulp"}, "store": set(), "sources": set(), "packing": {"truth"},
+    "orders": set(), "ball": {"orders"}, "ulp": {"ball"}, "sweeps": {"ulp"}, "store": set(), "sources": set(),
+    "packing": {"truth"},
     "cases": {"ball", "sources", "store", "sweeps", "ulp"}, "evaluate": {"cases", "ulp"},
     "dialects": set(), "waivers": {"dialects"}, "distribution": {"ulp"},
     "truth": {"ball", "cases", "evaluate", "ulp"}, "compare": {"ball", "evaluate", "truth", "ulp"},
