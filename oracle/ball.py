@@ -267,7 +267,7 @@ def _charge_orders(ufunc: np.ufunc, result: Array, operands: list[Any], products
     """Charge each product with what the worst order of its factors loses below the normal numbers."""
     _, _, half_quantum = _limits(_active.limits)
     flat = result.reshape(-1)
-    first, *others = [np.broadcast_to(np.asarray(x, dtype=object), result.shape).reshape(-1) for x in operands]
+    first, *others = [_column(x, result.shape) for x in operands]
     if ufunc in _SIGNS:
         for x, a in zip(flat, first, strict=True):
             products.same(x, a)
@@ -283,6 +283,15 @@ def _charge_orders(ufunc: np.ufunc, result: Array, operands: list[Any], products
         if more:
             flat[i], x = flat[i] + half_quantum * more, flat[i]
             products.same(flat[i], x)
+
+
+def _column(x: Any, shape: tuple[int, ...]) -> Array:
+    """An operand's elements, one for each of the result."""
+    if not isinstance(x, np.ndarray) or x.shape != shape:
+        spread = np.empty(shape, dtype=object)
+        spread[...] = x
+        x = spread
+    return x.reshape(-1)
 
 
 def _whole_power(ufunc: np.ufunc, operands: list[Any]) -> bool:
