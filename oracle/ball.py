@@ -100,8 +100,8 @@ class Arithmetic:
         by luck (by a beta of 0.5, say) is charged too: another way to write the formula has no such
         luck. A sum of n terms is charged n-1 units of the sum of magnitudes, which holds for any order
         of summation; below the normal numbers a product is charged with what :mod:`oracle.orders` says, which
-        holds for any order of its given factors. Scalars are doubles, as in torch, and sums of half types are accumulated in
-        float32, as NumPy's float16 and torch's reductions are.
+        holds for any order of its given factors. Scalars are doubles, as in torch, and sums of half types are
+        accumulated in float32, as NumPy's float16 and torch's reductions are.
         """
         fmt = FORMATS[dtype]
         single = 2.0**-23
