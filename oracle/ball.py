@@ -291,8 +291,8 @@ def _column(x: Any, shape: tuple[int, ...]) -> Array:
     if not isinstance(x, np.ndarray) or x.shape != shape:
         spread = np.empty(shape, dtype=object)
         spread[...] = x
-        x = spread
-    return x.reshape(-1)
+        return spread.reshape(-1)
+    return np.asarray(x.reshape(-1))
 
 
 def _whole_power(ufunc: np.ufunc, operands: list[Any]) -> bool:
