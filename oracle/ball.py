@@ -75,7 +75,8 @@ class Arithmetic:
 
     ``unit`` is the largest relative error that an operation on arrays is charged with, ``scalar_unit``
     one on scalars, ``sum_unit`` one addition within a sum; ``limits`` is the range to keep to, and ``kept``
-    a narrower type that what is assigned to an array is rounded to.
+    a narrower type that what is assigned to an array is rounded to. Products that underflow are charged for
+    ``any_order`` of their given factors, or for the order that they are written in.
     """
 
     bits: int
@@ -84,6 +85,7 @@ class Arithmetic:
     sum_unit: float = 0.0
     limits: Format | None = None
     kept: Format | None = None
+    any_order: bool = True
 
     @classmethod
     def exact(cls, bits: int) -> Arithmetic:
@@ -131,7 +133,8 @@ def arithmetic(active: Arithmetic) -> Iterator[None]:
     global _active, _products
     before, precision, products = _active, flint.ctx.prec, _products
     _active, flint.ctx.prec = active, active.bits
-    _products = Products(active.limits.low) if active.unit and active.limits is not None else None
+    ordered = active.any_order and active.unit and active.limits is not None
+    _products = Products(active.limits.low) if ordered and active.limits is not None else None
     try:
         yield
     finally:

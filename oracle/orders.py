@@ -10,7 +10,8 @@ two of those that are computed (differences, roots, exponentials); these keep th
 product is then one of the formula's own, c, times some of the given numbers g₁ ≤ g₂ ≤ ... ≤ g_k (by magnitude). With j
 of them it is no smaller than c g₁⋯g_j, and what comes after is no larger than the other computed factors times
 g_{j+1}⋯g_k. Summed over the multiplications that an order has, with the worst partial product for each, that is no less
-than what any order loses.
+than what any order loses. Where that is too much for a bound to say anything, :mod:`oracle.truth` takes the order of
+the formula.
 """
 
 from __future__ import annotations
