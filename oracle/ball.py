@@ -81,7 +81,8 @@ class Arithmetic:
 
     ``unit`` is the largest relative error that an operation on arrays is charged with, ``scalar_unit``
     one on scalars, ``sum_unit`` one addition within a sum; ``limits`` is the range to keep to, and ``kept``
-    a narrower type that what is assigned to an array is rounded to.
+    a narrower type that what is assigned to an array is rounded to. Products that underflow are charged for
+    ``any_order`` of their given factors, or for the order that they are written in.
     """
 
     bits: int
@@ -90,6 +91,7 @@ class Arithmetic:
     sum_unit: float = 0.0
     limits: Format | None = None
     kept: Format | None = None
+    any_order: bool = True
 
     @classmethod
     def exact(cls, bits: int) -> Arithmetic:
@@ -105,8 +107,9 @@ class Arithmetic:
         half of that, 2^-p: their operations are computed in float32 and rounded once. A product that is exact
         by luck (by a beta of 0.5, say) is charged too: another way to write the formula has no such
         luck. A sum of n terms is charged n-1 units of the sum of magnitudes, which holds for any order
-        of summation. Scalars are doubles, as in torch, and sums of half types are accumulated in
-        float32, as NumPy's float16 and torch's reductions are.
+        of summation; below the normal numbers a product is charged with what :mod:`oracle.orders` says, which
+        holds for any order of its given factors. Scalars are doubles, as in torch, and sums of half types are
+        accumulated in float32, as NumPy's float16 and torch's reductions are.
         """
         fmt = FORMATS[dtype]
         single = 2.0**-23
@@ -141,7 +144,8 @@ def arithmetic(active: Arithmetic) -> Iterator[None]:
     global _active, _products
     before, precision, products = _active, flint.ctx.prec, _products
     _active, flint.ctx.prec = active, active.bits
-    _products = Products(active.limits.low) if active.unit and active.limits is not None else None
+    ordered = active.any_order and active.unit and active.limits is not None
+    _products = Products(active.limits.low) if ordered and active.limits is not None else None
     try:
         yield
     finally:
@@ -277,24 +281,33 @@ def _settle(elements: Array, rounds: bool, underflows: bool) -> None:
 
 def _charge_orders(ufunc: np.ufunc, result: Array, operands: list[Any], products: Products) -> None:
     """Charge each product with what the worst order of its factors loses below the normal numbers."""
-    tiny, _, half_quantum = _limits(_active.limits)
+    _, _, half_quantum = _limits(_active.limits)
     flat = result.reshape(-1)
-    columns = [np.broadcast_to(np.asarray(x, dtype=object), result.shape).reshape(-1) for x in operands]
-    exponent = operands[1] if ufunc is np.power else 2
-    if ufunc is np.reciprocal:
-        columns.insert(0, np.broadcast_to(np.asarray(1, dtype=object), flat.shape))
-    for i, x in enumerate(flat):
-        if ufunc in _SIGNS:
-            products.same(x, columns[0][i])
-        elif x.is_finite() and not x.is_zero():
-            charged = not tiny < abs(x)
-            if ufunc is np.power or ufunc is np.square:
-                more = products.power(x, columns[0][i], int(exponent), charged)
-            else:
-                more = products.multiply(x, columns[0][i], columns[1][i], charged, ufunc is not np.multiply)
-            if more:
-                flat[i] = charged_more = x + half_quantum * more
-                products.same(charged_more, x)
+    first, *others = [_column(x, result.shape) for x in operands]
+    if ufunc in _SIGNS:
+        for x, a in zip(flat, first, strict=True):
+            products.same(x, a)
+        return
+    if ufunc in (np.power, np.square):
+        exponent = int(operands[1]) if ufunc is np.power else 2
+        further = [products.power(x, a, exponent) for x, a in zip(flat, first, strict=True)]
+    else:
+        a, b = (np.full(flat.shape, 1, dtype=object), first) if ufunc is np.reciprocal else (first, others[0])
+        inverse = ufunc is not np.multiply
+        further = [products.multiply(x, p, q, inverse) for x, p, q in zip(flat, a, b, strict=True)]
+    for i, more in enumerate(further):
+        if more:
+            flat[i], x = flat[i] + half_quantum * more, flat[i]
+            products.same(flat[i], x)
+
+
+def _column(x: Any, shape: tuple[int, ...]) -> Array:
+    """An operand's elements, one for each of the result."""
+    if not isinstance(x, np.ndarray) or x.shape != shape:
+        spread = np.empty(shape, dtype=object)
+        spread[...] = x
+        return spread.reshape(-1)
+    return np.asarray(x.reshape(-1))
 
 
 def _whole_power(ufunc: np.ufunc, operands: list[Any]) -> bool:
@@ -311,7 +324,7 @@ def _note_terms(total: Array, operand: Any, kwargs: dict[str, Any], products: Pr
         if not found:
             each = np.frompyfunc(lambda x: (x,), 1, 1)(kept.reshape(kept.shape or 1))
             found.append(np.add.reduce(each, **{**kwargs, "keepdims": True}).reshape(-1))
-        return found[0][i]
+        return found[0][i] or ()  # a sum of nothing is a plain 0
 
     for i, x in enumerate(total.reshape(-1)):
         products.add(x, partial(terms, i))
@@ -615,7 +628,7 @@ class Double:
         if _products is not None and result.value.is_finite():
             if op in (operator.mul, operator.truediv):
                 a, b = (operand, self.value) if swapped else (self.value, operand)
-                _products.multiply(result.value, a, b, charged=False, inverse=op is operator.truediv)
+                _products.scale(result.value, a, b, inverse=op is operator.truediv)
             else:
                 _products.give(result.value)
         return result

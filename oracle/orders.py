@@ -10,11 +10,13 @@ two of those that are computed (differences, roots, exponentials); these keep th
 product is then one of the formula's own, c, times some of the given numbers g₁ ≤ g₂ ≤ ... ≤ g_k (by magnitude). With j
 of them it is no smaller than c g₁⋯g_j, and what comes after is no larger than the other computed factors times
 g_{j+1}⋯g_k. Summed over the multiplications that an order has, with the worst partial product for each, that is no less
-than what any order loses.
+than what any order loses. Where that is too much for a bound to say anything, :mod:`oracle.truth` takes the order of
+the formula.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -71,6 +73,8 @@ def half_quanta(product: Product, tiny: float) -> float:
     least = list(accumulate(lows, initial=0.0))  # of j of the given numbers
     after = [sum(highs) - done for done in accumulate(highs, initial=0.0)]  # what the others come to
     whole = product.computed[1] if product.computed else 0.0
+    if -math.inf in (whole, *highs[:1]):  # 0 loses nothing
+        return 0.0
 
     def lost(parts: Sequence[Size], numbers: Sequence[int]) -> float:
         return max([_exp2(whole - high + after[j]) for low, high in parts for j in numbers if low + least[j] < tiny],
@@ -88,19 +92,23 @@ def _exp2(x: float) -> float:
 
 @dataclass(slots=True)
 class _Record:
-    """A number that was multiplied or added up, and once that was asked, of what."""
+    """A number that is a product or a sum, or given; all but what it was made of is found out when it is asked."""
 
-    number: Any  #: held, so that its identity stays its own
-    terms: Callable[[], tuple[Product, ...]]
-    known: tuple[Product, ...] | None = None
-    lost: float = 0.0  #: half quanta that the number's ball holds
-    made_of: frozenset[int] = frozenset()  #: the products that were multiplied
+    number: Any  #: held, as what it was made of is, so that their identities stay their own
+    factors: tuple[Any, ...] = ()  #: two of a product, one that it is but for its sign or a charge, none of others
+    inverse: bool = False  #: is the second one a divisor?
+    of: Callable[[], tuple[Product, ...]] | None = None  #: the terms, where they do not follow from the factors
+    added: Callable[[], Sequence[Any]] | None = None  #: of a sum that is to be multiplied term by term: these
+    terms: tuple[Product, ...] | None = None
+    reach: Size | None = None
+    lost: float | None = None  #: half quanta that the number's ball holds
 
 
 class Products:
     """The products of an evaluation in one type, found by the identity of their numbers.
 
-    Numbers are balls: they have ``rad()``, and ``float`` gives their midpoint. Those of no width are given.
+    Numbers are balls: they have ``rad()`` and ``is_zero()``, and ``float`` gives their midpoint. Those of no width are
+    given.
     """
 
     def __init__(self, tiny: float) -> None:
@@ -109,86 +117,147 @@ class Products:
 
     def same(self, result: Any, x: Any) -> None:
         """A number has the factors of another: it is that one but for its sign, or for what it is charged with."""
-        record = self._records.get(id(x))
-        if record is not None:
-            self._records[id(result)] = _Record(result, lambda: self._terms(x), lost=record.lost,
-                                                made_of=record.made_of | {id(x)})
+        if id(x) in self._records:
+            self._records[id(result)] = _Record(result, (x,))
 
     def give(self, x: Any) -> None:
         """A number is given though it has a width: a scalar, in double precision."""
-        self._records[id(x)] = _Record(x, lambda: (Product((_size(x),)),))
+        self._records[id(x)] = _Record(x, of=lambda: (Product((_size(x),)),), lost=0.0)
 
-    def multiply(self, result: Any, a: Any, b: Any, charged: bool, inverse: bool = False) -> float:
-        """The half quanta by which a product (or, with ``inverse``, a/b) has to be charged further.
+    def scale(self, result: Any, a: Any, b: Any, inverse: bool) -> None:
+        """A scalar is the product of two, or their quotient: that loses nothing."""
+        self._records[id(result)] = _Record(result, (a, b), inverse, lost=0.0)
 
-        Args:
-            charged: has it been charged with half a quantum already?
-        """
-        first, second = self._records.get(id(a)), self._records.get(id(b))
-        if first is None and second is None:  # there is one order
-            self._records[id(result)] = _Record(result, lambda: self._multiplied(a, b, inverse), lost=float(charged))
-            return 0.0
-        of_a, of_b = ({id(x)} | record.made_of if record else set() for x, record in ((a, first), (b, second)))
-        again = not of_a.isdisjoint(of_b)  # a square: what occurs twice was computed once
-        terms = (self._own(a)[0] * self._own(b)[0],) if again else self._multiplied(a, b, inverse)
-        lost, held = sum([half_quanta(term, self._tiny) for term in terms]), float(charged)
-        if lost > held and first is not None and first.lost:
-            held += first.lost * _exp2(-_size(b)[1] if inverse else _size(b)[0])
-        if lost > held and second is not None and second.lost:
-            held += second.lost * _exp2(_size(a)[0] - (2 * _size(b)[1] if inverse else 0.0))
-        self._records[id(result)] = _Record(result, lambda: terms, terms, max(lost, held), frozenset(of_a | of_b))
-        return max(lost - held, 0.0)
+    def multiply(self, result: Any, a: Any, b: Any, inverse: bool = False) -> float:
+        """The half quanta by which a product (or, with ``inverse``, a/b) has to be charged further."""
+        records = self._records
+        known = id(a) in records or id(b) in records
+        record = records[id(result)] = _Record(result, (a, b), inverse)
+        return self._further(record) if known else 0.0  # two factors have one order
 
-    def power(self, result: Any, x: Any, n: int, charged: bool) -> float:
+    def power(self, result: Any, x: Any, n: int) -> float:
         """The same of x^n; x is computed once, whatever it is a product of."""
-        (own,) = self._own(x)
-        term = own
-        for _ in range(n - 1):
-            term = term * own
-        lost = half_quanta(term, self._tiny)
-        self._records[id(result)] = _Record(result, lambda: (term,), (term,), max(lost, float(charged)))
-        return max(lost - charged, 0.0)
-
-    def add(self, result: Any, numbers: Callable[[], Iterable[Any]]) -> None:
-        """A number is the sum of others."""
 
         def terms() -> tuple[Product, ...]:
-            parts = tuple(numbers())
-            inner = [term for x in parts for term in self._terms(x)] if 1 < len(parts) <= TERMS else []
-            return *inner, *self._own(result)
+            (own,) = _own(x)
+            return (functools.reduce(Product.__mul__, [own] * n),)
 
-        self._records[id(result)] = _Record(result, terms)
+        record = self._records[id(result)] = _Record(result, of=terms)
+        return self._further(record) if n > 2 else 0.0
+
+    def add(self, result: Any, numbers: Callable[[], Sequence[Any]]) -> None:
+        """A number is the sum of others."""
+
+        def added() -> Sequence[Any]:
+            return numbers() if 1 < len(numbers()) <= TERMS else ()
+
+        def terms() -> tuple[Product, ...]:
+            return *[term for x in added() for term in self._terms(x)], *_own(result)
+
+        self._records[id(result)] = _Record(result, of=terms, added=added)
+
+    def _further(self, record: _Record) -> float:
+        """What a product loses in the worst order beyond what its ball holds."""
+        if self._reach(record.number)[0] >= self._tiny or not -math.inf < _size(record.number)[1] < math.inf:
+            record.lost = 0.0
+            return 0.0
+        held = self._held(record)
+        record.lost = max(sum([half_quanta(term, self._tiny) for term in self._terms(record.number)]), held)
+        return record.lost - held
+
+    def _held(self, record: _Record) -> float:
+        """The half quanta that a product's ball has from the product itself and from its factors."""
+        held = float(_size(record.number)[0] < self._tiny)
+        if len(record.factors) == 2:
+            (a, b), inverse = record.factors, record.inverse
+            if lost := self._lost(a):
+                held += lost * _exp2(-_size(b)[1] if inverse else _size(b)[0])
+            if lost := self._lost(b):
+                held += lost * _exp2(_size(a)[0] - (2 * _size(b)[1] if inverse else 0.0))
+        return held
+
+    def _lost(self, x: Any) -> float:
+        record = self._records.get(id(x))
+        if record is None:
+            return 0.0
+        if record.lost is None:
+            record.lost = (self._lost(record.factors[0]) if len(record.factors) == 1 else
+                           sum([self._lost(term) for term in record.added()]) if record.added is not None else
+                           self._held(record))
+        return record.lost
+
+    def _reach(self, x: Any) -> Size:
+        """log2 of what no partial product of a number is below, and of what none is above."""
+        record = self._records.get(id(x))
+        if record is None:
+            return _span([_size(x)])
+        if record.reach is None:
+            record.reach = self._reach_of(record)
+        return record.reach
+
+    def _reach_of(self, record: _Record) -> Size:
+        if record.of is not None:
+            spans = [_span([*term.given, *term.single]) for term in self._terms(record.number)]
+            return min([low for low, _ in spans]), max([high for _, high in spans])
+        first = self._reach(record.factors[0])
+        if len(record.factors) == 1:
+            return first
+        second = self._reach(record.factors[1])
+        low, high = (-second[1], -second[0]) if record.inverse else second
+        return first[0] + low, first[1] + high
 
     def _terms(self, x: Any) -> tuple[Product, ...]:
         record = self._records.get(id(x))
         if record is None:
-            return self._own(x)
-        if record.known is None:
-            record.known = record.terms()
-        return record.known
-
-    @staticmethod
-    def _own(x: Any) -> tuple[Product, ...]:
-        """The number as one factor: none if it is ±1."""
-        size = _size(x)
-        if isinstance(x, int | float) or x.rad() == 0:
-            return (Product() if size == _ONE else Product((size,)),)
-        return (Product((), size, single=(size,)),)
+            return _own(x)
+        if record.terms is None:
+            record.terms = record.of() if record.of is not None else (
+                self._terms(record.factors[0]) if len(record.factors) == 1 else
+                self._multiplied(record.factors[0], record.factors[1], record.inverse))
+        return record.terms
 
     def _multiplied(self, a: Any, b: Any, inverse: bool) -> tuple[Product, ...]:
         """The terms of a product. Of a sum they are those of a term each, if all else is given."""
-        of_a, of_b = self._terms(a), self._terms(b)
+        if not self._made_of(a).isdisjoint(self._made_of(b)):  # what occurs twice was computed once
+            of_a, of_b = _own(a), _own(b)
+        else:
+            of_a, of_b = self._terms(a), self._terms(b)
         if len(of_b) > 1 and (inverse or len(of_a) > 1 or of_a[0].computed):
-            of_b = self._own(b)
+            of_b = _own(b)
         if len(of_a) > 1 and of_b[0].computed:
-            of_a = self._own(a)
+            of_a = _own(a)
         if inverse:
             of_b = (of_b[0].inverse(),)
         return tuple(x * y for x in of_a for y in of_b)
+
+    def _made_of(self, x: Any) -> set[int]:
+        """The products and sums that a number was multiplied from, itself among them."""
+        record = self._records.get(id(x))
+        if record is None:
+            return set()
+        return {id(x)}.union(*[self._made_of(factor) for factor in record.factors])
+
+
+def _span(sizes: Iterable[Size]) -> Size:
+    """log2 of the least and of the largest product of some of these."""
+    low = high = 0.0
+    for least, largest in sizes:
+        low, high = low + min(least, 0.0), high + max(largest, 0.0)
+    return low, high
+
+
+def _own(x: Any) -> tuple[Product, ...]:
+    """The number as one factor: none if it is ±1."""
+    size = _size(x)
+    if isinstance(x, int | float) or x.rad() == 0:
+        return (Product() if size == _ONE else Product((size,)),)
+    return (Product((), size, single=(size,)),)
 
 
 def _size(x: Any) -> Size:
     middle = abs(float(x))
     radius = 0.0 if isinstance(x, int | float) else float(x.rad())
     low, high = middle - radius, middle + radius
-    return (math.log2(low) if low > 0 else -math.inf), (math.log2(high) if high > 0 else -1074.0)
+    if high == 0:  # exactly, or it is beneath all doubles
+        return -math.inf, -math.inf if isinstance(x, int | float) or x.is_zero() else -1074.0
+    return (math.log2(low) if low > 0 else -math.inf), math.log2(high)

@@ -114,6 +114,7 @@ def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
     """
     exact, parts = _exact(case)
     reach = _evaluations(case, accuracy, limited=True)
+    written: Mapping[str, Any] | None = None
     unlimited: Mapping[str, Any] | None = None
     truths = {}
     ieee: Mapping[str, Array] | None = None
@@ -131,7 +132,12 @@ def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
         scale = _scale(hi, case, dtype)
         half = np.maximum(spacing(hi, dtype) / 2, 5e-324)  # half a quantum of float64 is not a double
         rounding = half + radius + np.abs(lo) * 2.0**-52
-        bound = precise = _farthest(hi, lo, reach.get(name)) * SLACK + rounding
+        bound = _farthest(hi, lo, reach.get(name)) * SLACK + rounding
+        if np.any(wide := ~(bound <= VACUOUS * scale) & np.isfinite(hi)):  # an order that loses so much is no sound one
+            written = _evaluations(case, accuracy, limited=True, any_order=False) if written is None else written
+            own = _farthest(hi, lo, written.get(name)) * SLACK + rounding
+            bound = np.where(wide & (own <= VACUOUS * scale), own, bound)
+        precise = bound
         if np.any(~(bound <= VACUOUS * scale) & np.isfinite(hi)):
             unlimited = _evaluations(case, accuracy, limited=False) if unlimited is None else unlimited
             precise = _farthest(hi, lo, unlimited.get(name)) * SLACK + rounding
@@ -166,9 +172,9 @@ def _sharp(parts: _Parts) -> bool:
     return bool(np.all((radius <= np.abs(hi) * 2.0**-70) | ~np.isfinite(hi)))
 
 
-def _evaluations(case: Case, accuracy: str, *, limited: bool) -> dict[str, _Parts]:
+def _evaluations(case: Case, accuracy: str, *, limited: bool, any_order: bool = True) -> dict[str, _Parts]:
     """Where evaluations in the storage type can end; empty where a branch of the whole run is undecided."""
-    with arithmetic(_charged(case, accuracy, limited=limited)):
+    with arithmetic(replace(_charged(case, accuracy, limited=limited), any_order=any_order)):
         try:
             outputs = evaluate(case, _FLUSHED if accuracy == "flushed" else _BALLS)
         except Undecided:

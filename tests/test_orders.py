@@ -176,6 +176,18 @@ def test_bounds_above_the_subnormals_are_the_same_to_the_bit(case_id: str, monke
         assert np.array_equal(charged[name].bound, truth.bound), name
 
 
+def test_no_bound_becomes_vacuous_by_an_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An order that loses a tenth of the result is no sound one: then the bound is that of the formula's own order."""
+    ids = ("Adadelta/float16/start=zero,grad=subnormal,steps=2", "Adamax/float16/start=zero,grad=subnormal,steps=2",
+           "huber_loss/bfloat16/delta=0.25,regime=tiny")
+    charged = [prove(parse(case_id)) for case_id in ids]
+    monkeypatch.setattr(oracle.ball, "Products", lambda tiny: None)
+    for case_id, truths in zip(ids, charged, strict=True):
+        for name, truth in prove(parse(case_id)).items():
+            assert not (truths[name].vacuous & ~truth.vacuous).any(), (case_id, name)
+            assert (truths[name].bound >= truth.bound * (1 - 1e-6)).all(), (case_id, name)
+
+
 def test_a_dropped_factor_still_shows_among_subnormals() -> None:
     """The bound is wider there, and not so wide that a mistake is hidden: β left out, or a mean that is a sum."""
     case = parse("smooth_l1_loss/float32/target=row,beta=0.25,regime=tiny")
