@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 
 import oracle
 from oracle import checking
+from oracle.cases import parse
 from oracle.targets import user
 
 JAX = f"{Path(__file__).parent / 'handed_in_jax.py'}:"
@@ -40,31 +42,39 @@ def test_a_key_of_any_seed_is_a_key_and_each_call_has_its_own() -> None:
     assert all(seed_a != seed_b for seed_a, seed_b in [(kit.seeded(-1, 0), kit.seeded(5, 0))])
 
 
-@needs_jax
-@pytest.mark.parametrize(("op", "code"), [
-    ("normal_", "normal_key"), ("normal_", "normal_no_generator"), ("normal_", "jax_normal"),
-    ("xavier_uniform_", "jax_glorot_uniform"), ("kaiming_uniform_", "jax_kaiming_uniform"),
-    ("trunc_normal_", "jax_trunc_normal"), ("orthogonal_", "jax_orthogonal"), ("ones_", "jax_ones")])
-def test_right_initializers_in_jax_pass(op: str, code: str) -> None:
-    modes: dict[str, Any] = {"shape": ["16x4"], "layout": ["contiguous"], "generator": ["given"]}
-    if op in ("normal_", "trunc_normal_"):
-        modes |= {"seed": [2**63 + 5], "mean": [0.0, 1.0]}
-    if op in ("xavier_uniform_", "kaiming_uniform_"):
-        modes |= {"seed": [0, 1], "nonlinearity": ["leaky_relu"]} if "kaiming" in op else {"seed": [0]}
-    report = oracle.check(op, JAX + code, framework="jax", dtypes=["float32"], modes=modes)
-    assert report.passed, str(report)
-    assert any(record.sound for record in report.records)
+def _report(code: str, *case_ids: str) -> oracle.Report:
+    """What :func:`oracle.check` says of some cases alone: each takes JAX seconds."""
+    op = case_ids[0].partition("/")[0]
+    asked = checking.handed_in(JAX + code, framework="jax")
+    with contextlib.closing(checking.Checker(op, asked)) as checker:
+        seen = tuple(checker.observe(map(parse, case_ids)))
+        return oracle.Report(op, checker.name, "jax", checker.accuracy, seen, len(seen), asked)
 
 
 @needs_jax
-@pytest.mark.parametrize(("op", "code", "name"), [
-    ("kaiming_normal_", "jax_he_normal", "kaiming-normal-truncated"),
-    ("normal_", "normal_same_key", None)])
-def test_wrong_ones_fail(op: str, code: str, name: str | None) -> None:
-    report = oracle.check(op, JAX + code, framework="jax", dtypes=["float32"],
-                          modes={"shape": ["16x4", "8x3x3x2"], "layout": ["contiguous"], "seed": [0]})
+@pytest.mark.parametrize(("code", "case_ids"), [
+    ("normal_key", ["normal_/float32/shape=16x4,seed=9223372036854775813", "normal_/float32/mean=1.0,generator=default"]),
+    ("normal_no_generator", ["normal_/float32/default"]),
+    ("jax_normal", ["normal_/float32/shape=16x4", "normal_/float64/seed=-7"]),
+    ("jax_glorot_uniform", ["xavier_uniform_/float32/shape=8x3x3x2"]),
+    ("jax_kaiming_uniform", ["kaiming_uniform_/float32/shape=16x4,mode=fan_out,a=0.2"]),
+    ("jax_trunc_normal", ["trunc_normal_/float32/mean=1.0,std=5.0,a=0.1"]),
+    ("jax_orthogonal", ["orthogonal_/float32/shape=16x4", "orthogonal_/float32/default"]),
+    ("jax_ones", ["ones_/float32/default"])])
+def test_right_initializers_in_jax_pass(code: str, case_ids: list[str]) -> None:
+    report = _report(code, *case_ids)
+    assert all(record.sound for record in report.records), str(report)
+    assert report.passed
+
+
+@needs_jax
+def test_wrong_ones_fail() -> None:
+    report = _report("jax_he_normal", "kaiming_normal_/float32/shape=16x4", "kaiming_normal_/float32/shape=8x3x3x2")
     assert report.failures
-    assert [m.dialect.name for m in report.diagnosis.matches] == ([name] if name else [])
+    assert [match.dialect.name for match in report.diagnosis.matches] == ["kaiming-normal-truncated"]
+    report = _report("normal_same_key", "normal_/float32/default")
+    assert report.failures
+    assert not report.diagnosis.matches
 
 
 def _normal(mean: float = 0.0, std: float = 1.0) -> Init:

@@ -8,6 +8,8 @@ from typing import Any
 
 from reference.spec import Spec
 
+from ..claims import Claims
+
 __all__ = ["Dialect"]
 
 
@@ -26,6 +28,7 @@ class Dialect:
     difference: str  #: in mathematics, one line
     used_by: str  #: framework, paper, version
     changed: Callable[[Any], Spec]
+    claims: Claims | None = None  #: of a random initializer: how what it draws is distributed
 
     def __call__(self, spec: Spec) -> Spec:
         """The spec of the op with the dialect's rule in it."""
