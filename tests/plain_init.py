@@ -113,7 +113,7 @@ def standardized(tensor: Array, mean: float = 0.0, std: float = 1.0, a: float = 
 
 
 def compensated(tensor: Array, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Array:
-    left = narrowed(*((max(-40.0, min(40.0, (bound - mean) / abs(std)))) for bound in (a, b)))
+    left = narrowed(*((max(-40.0, min(40.0, (bound - mean) / std))) for bound in (a, b))) if std > 0 else 1.0
     return fill(tensor, truncated(tensor.shape, mean, abs(std) / (left if left**2 > 1e-3 else 1.0), a, b))
 
 

@@ -53,7 +53,8 @@ def _report(code: str, *case_ids: str) -> oracle.Report:
 
 @needs_jax
 @pytest.mark.parametrize(("code", "case_ids"), [
-    ("normal_key", ["normal_/float32/shape=16x4,seed=9223372036854775813", "normal_/float32/mean=1.0,generator=default"]),
+    ("normal_key", ["normal_/float32/shape=16x4,seed=9223372036854775813",
+                    "normal_/float32/mean=1.0,generator=default"]),
     ("normal_no_generator", ["normal_/float32/default"]),
     ("jax_normal", ["normal_/float32/shape=16x4", "normal_/float64/seed=-7"]),
     ("jax_glorot_uniform", ["xavier_uniform_/float32/shape=8x3x3x2"]),

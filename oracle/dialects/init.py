@@ -168,7 +168,7 @@ def _left(low: float, high: float) -> float:
     """The standard deviation of a standard normal distribution between two numbers; 1 if its square is < 1/1000."""
     mass = (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
     first, last = (math.exp(-z * z / 2) / math.sqrt(2 * math.pi) for z in (low, high))
-    if abs(mass) < 1e-12:
+    if mass < 1e-12:  # or negative, as of a negative standard deviation
         return 1.0
     weighted = (0.0 if math.isinf(low) else low * first) - (0.0 if math.isinf(high) else high * last)
     variance = 1 + weighted / mass - ((first - last) / mass) ** 2
