@@ -31,6 +31,7 @@ class Claim:
     high: float = math.inf
     zeros: float | Fraction = 0.0  #: share of zeros in each column, rounded up to a whole number
     rows: bool = False  #: the zeros are in each row instead
+    reflected: bool = False  #: orthogonal as LAPACK's reflections leave them: signs are those of its arithmetic
 
     def __post_init__(self) -> None:
         finite = [self.mean, self.std] + [self.high - self.low] * (self.kind == "uniform")
@@ -57,9 +58,9 @@ class Claim:
         return cls("truncated", mean, abs(std), low, high)
 
     @classmethod
-    def orthogonal(cls, gain: float) -> Claim:
-        """Uniformly distributed orthogonal matrices, or their first rows or columns."""
-        return cls("orthogonal", std=gain)
+    def orthogonal(cls, gain: float, *, reflected: bool = False) -> Claim:
+        """Uniformly distributed orthogonal matrices, or their first rows or columns; or uniform ones but for signs."""
+        return cls("orthogonal", std=gain, reflected=reflected)
 
 
 #: What is claimed for a shape and an initializer's arguments.

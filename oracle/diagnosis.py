@@ -28,6 +28,7 @@ from .ball import Undecided
 from .cases import Case
 from .compare import Verdict, compare
 from .dialects import Dialect, dialects_of
+from .distribution import claim_of, judge_draws
 from .evaluate import Outputs
 from .records import Record
 from .run import dialect_truth
@@ -178,6 +179,8 @@ def _match(dialect: Dialect, failing: Sequence[Observation], passing: Sequence[O
 def _evidence(dialect: Dialect, seen: Observation) -> tuple[_Evidence, float]:
     """Does what was seen speak for a dialect? And the largest share of its bound that is used."""
     case = seen.case
+    if "draws" in seen.outputs:
+        return _drawn(dialect, seen), 0.0
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
@@ -195,6 +198,18 @@ def _evidence(dialect: Dialect, seen: Observation) -> tuple[_Evidence, float]:
         return _Evidence.SILENT, 0.0
     share = max((f.share for f in findings if f.verdict is Verdict.WITHIN), default=0.0)
     return _Evidence.ROUNDED if Verdict.VACUOUS in verdicts else _Evidence.FOR, share
+
+
+def _drawn(dialect: Dialect, seen: Observation) -> _Evidence:
+    """The same of numbers that are judged by their distribution: by that which the dialect gives."""
+    try:
+        alarms = None if dialect.claims is None else judge_draws(list(seen.outputs["draws"]),
+                                                                 claim_of(seen.case, dialect.claims))
+    except ValueError:  # it has none for such arguments
+        alarms = None
+    if alarms:
+        return _Evidence.AGAINST
+    return _Evidence.FOR if alarms is not None and seen.record.fails else _Evidence.SILENT
 
 
 def _tells(seen: Observation, names: set[str]) -> bool:

@@ -127,7 +127,7 @@ class _Storage:
 
 def _statistics(arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
     if claim.kind == "orthogonal" and claim.std and not any(np.isinf(a).any() for a in arrays):
-        yield from judged_matrices(arrays, claim.std, stored.eps)
+        yield from judged_matrices(arrays, claim.std, stored.eps, reflected=claim.reflected)
         return
     if claim.zeros:
         yield from _zeros(arrays, claim, stored)

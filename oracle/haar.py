@@ -32,13 +32,16 @@ __all__ = ["judged_matrices", "sphere_below"]
 Array = np.ndarray[Any, Any]
 
 
-def judged_matrices(arrays: Sequence[Array], gain: float, unit: float) -> Iterator[tuple[str, float, float]]:
+def judged_matrices(arrays: Sequence[Array], gain: float, unit: float, *,
+                    reflected: bool = False) -> Iterator[tuple[str, float, float]]:
     """Statistics of independent matrices, as their names, values, and what chance allows.
 
     Args:
         arrays: of one shape; all axes but the first are taken as one.
         gain: the length of each row or column.
         unit: eps of the storage type.
+        reflected: as LAPACK leaves Q, whose first number is then never positive, or 1 where it is the only one.
+            Fair signs in front of the columns make such a matrix uniform, so that they are put there.
     """
     matrices = np.stack([a.reshape(len(a), -1) for a in arrays])
     tall = matrices if matrices.shape[1] >= matrices.shape[2] else matrices.swapaxes(1, 2)
@@ -50,6 +53,10 @@ def judged_matrices(arrays: Sequence[Array], gain: float, unit: float) -> Iterat
     yield "orthogonality", worst, rounding
     if not worst < 1:
         return  # the rest is about matrices that are nearly so
+    if reflected:
+        wrong = q[:, 0, 0] < 0 if rows == 1 else q[:, 0, 0] > 0
+        yield "signs, first number", float(wrong.mean()), 0.0
+        q = q * np.random.default_rng(0).choice([-1.0, 1.0], (len(q), 1, columns))
     yield from _signs(q)
     if rows > 1:
         yield from _numbers(q, rounding)

@@ -8,6 +8,8 @@ from typing import Any
 
 from reference.spec import Spec
 
+from ..claims import Claims
+
 __all__ = ["Dialect"]
 
 
@@ -27,6 +29,7 @@ class Dialect:
     used_by: str  #: framework, paper, version
     changed: Callable[[Any], Spec]
     parts: tuple[str, ...] = ()  #: names of dialects that change some of what this one changes
+    claims: Claims | None = None  #: of a random initializer: how what it draws is distributed
 
     def __call__(self, spec: Spec) -> Spec:
         """The spec of the op with the dialect's rule in it."""

@@ -16,7 +16,8 @@ from ..isolation import Named
 from ..plain import plain
 from ..records import Record
 from ..targets import Unsupported
-from ..targets.user import Implementation, split_arguments, takes_params
+from ..targets.shaped import form_of, takes_dtype
+from ..targets.user import Implementation, accepts, split_arguments, takes_params
 from .script import _closure, _literal, _mapping, head
 
 __all__ = ["user_script"]
@@ -168,6 +169,19 @@ def _pair(options: Mapping[str, Any], groups: list[dict[str, Any]]) -> str:
             "got = {name: np.stack(values) for name, values in history.items()}\n")
 
 
+#: What is handed to each call, as :meth:`oracle.targets.user.Kit.generators` gives it.
+_KEYS = {
+    "numpy": "keys = itertools.repeat(np.random.default_rng({} % 2**64))",
+    "torch": "keys = itertools.repeat(torch.Generator().manual_seed({}))",
+    "jax": "import jax\n\nkey = jax.random.key(({} + 2**63) % 2**64 - 2**63)\n"
+           "keys = (jax.random.fold_in(key, i) for i in itertools.count())",
+}
+
+
+def _dtype(code: Any, case: Case) -> str:
+    return f", dtype=tensor([], (0,), {case.dtype!r}).dtype" if takes_dtype(code) else ""
+
+
 @_body.register
 def _(spec: InitSpec, case: Case, asked: Implementation, code: Any) -> str:
     arguments = dict(case.inputs)
@@ -180,7 +194,14 @@ def _(spec: InitSpec, case: Case, asked: Implementation, code: Any) -> str:
         return (f"given, default = torch.Generator().manual_seed({seeds.given}), torch.manual_seed({seeds.default})\n"
                 f"first, second = (implementation({_literal(empty)}{passed}{given}) for _ in range(2))\n"
                 'got = {"tensor": first, "again": second}\n')
-    return (f"draws = [implementation({_literal(empty)}{passed}) for _ in range(100)]\n"
+    form = form_of(code, spec)
+    passed += ", generator=next(keys)" if form == "fills" and accepts(code, "generator") else ""
+    calls = {"fills": f"implementation({_literal(empty)}{passed})",
+             "shape": f"implementation(next(keys), {empty.shape!r}{_dtype(code, case)}{passed})",
+             "factory": f"implementation({passed[2:]})(next(keys), {empty.shape!r}, dtype=tensor([], (0,), "
+                        f"{case.dtype!r}).dtype)"}
+    return (f"import itertools\n\n{_KEYS[asked.framework].format(seeds.given)}\n"
+            f"draws = [{calls[form]} for _ in range(100)]\n"
             "x = np.stack([np.array(d.float() if hasattr(d, 'float') else d, float) for d in draws])\n"
             'print(f"mean {x.mean()}, standard deviation {x.std()}, from {x.min()} to {x.max()}")\n'
             'got = {"tensor": draws[0], "again": draws[-1]}\n')

@@ -10,8 +10,11 @@ What a framework's arrays are is told by a :class:`Kit`, one file each. How an i
   class is a list of :class:`reference.optim.Parameter`, or of groups of these: each has ``data``, which ``step()``
   changes in place, and ``grad``, an array, a :class:`reference.optim.SparseGrad` or None. States may be made in the
   constructor, at the first step or at the first gradient, and need not be there at all;
-* an **initializer** as ``torch.nn.init``'s: it fills the array that it is given and returns it. Before each case
-  the framework's own random numbers start anew: ``np.random.seed`` was called, or ``torch.manual_seed``.
+* an **initializer** as ``torch.nn.init``'s: it fills the array that it is given and returns it; in JAX it gives a
+  new one. Or as JAX and Flax write it: ``init(key, shape, dtype)``, told by the names ``key`` or ``rng`` and ``shape``
+  of its first parameters, or a function of hyperparameters (by torch's names) that gives one. A shape is torch's:
+  (out, in, *kernel). Before each case the framework's own random numbers start anew: ``np.random.seed`` was called, or
+  ``torch.manual_seed``. A generator of torch's or NumPy's is one for all calls; a JAX key is another in each call.
 
 A gradient comes from the framework, or from ``backward(grad_output, <the arguments of the loss>)``, which returns
 one array for each array argument, in their order: a tuple, or the array alone where there is one. None stands for
@@ -26,7 +29,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import singledispatchmethod
+from functools import partial, singledispatchmethod
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -39,6 +42,7 @@ from ..cases import Case, leaf, leaves
 from ..distribution import CLAIMS
 from ..evaluate import Outputs, closures, empty_tensor, entries, stack_steps, take_seeds
 from . import TargetError, Unsupported
+from .shaped import shaped
 
 __all__ = ["KITS", "Implementation", "Kit", "Misbehaved", "User", "differing_defaults", "kit", "leaves_to_default"]
 
@@ -62,6 +66,7 @@ class Kit(Protocol):
     """A framework's arrays."""
 
     shares_stream: bool  #: does it draw torch's numbers from torch's seed?
+    has_default: bool  #: has it a generator of its own, where none is handed over?
 
     def array(self, array: Array | SparseGrad) -> Any:
         """An array of the framework, with a copy of the numbers."""
@@ -81,6 +86,9 @@ class Kit(Protocol):
 
     def seeded(self, given: int, default: int) -> Any:
         """A generator; and the framework's own numbers start anew."""
+
+    def generators(self, given: Any) -> Iterator[Any]:
+        """What is handed to each of many calls: the generator itself, where it goes on by itself."""
 
     def words(self, given: Any) -> dict[str, Array]:
         """The next words of the generator and of the framework's own, where they are torch's."""
@@ -405,20 +413,27 @@ class User:
         _, keywords = split_arguments(self.asked.code, spec, arguments, skip=1)
         chosen = {k: arguments[k] for k in keywords}
         given = self.kit.seeded(seeds.given, seeds.default)
-        if seeds.argument(spec, given):
-            if accepts(self.asked.code, "generator"):
-                chosen["generator"] = given
-            elif stream and spec.name in CLAIMS:
+        generators = self.kit.generators(given)
+        if (init := shaped(self.asked.code, spec, chosen)) is not None:
+            fill = partial(self._made_of_shape, init, empty, generators)
+        else:
+            wanted = bool(seeds.argument(spec, given)) or ("generator" in spec.parameters and not self.kit.has_default)
+            takes = accepts(self.asked.code, "generator")
+            if wanted and not takes and stream and spec.name in CLAIMS:
                 raise Unsupported("has no keyword 'generator'")
+            fill = partial(self._filled, empty, chosen, generators if wanted and takes else None)
         if spec.name in CLAIMS and not stream:
             calls = min(CALLS, math.ceil(DRAWS / max(empty.size, 1)))
-            return {"draws": np.stack([self._filled(empty, chosen) for _ in range(calls)])}
-        outputs = {"tensor": self._filled(empty, chosen), "again": self._filled(empty, chosen)}
+            return {"draws": np.stack([fill() for _ in range(calls)])}
+        outputs = {"tensor": fill(), "again": fill()}
         return outputs | (self.kit.words(given) if spec.name in CLAIMS else {})
 
-    def _filled(self, empty: Array, chosen: Mapping[str, Any]) -> Array:
+    def _made_of_shape(self, init: Callable[[Any, Any, Any], Any], empty: Array, generators: Iterator[Any]) -> Array:
+        return self.kit.numpy(init(next(generators), empty.shape, self.kit.array(empty).dtype))
+
+    def _filled(self, empty: Array, chosen: Mapping[str, Any], generators: Iterator[Any] | None) -> Array:
         array = self.kit.array(empty)
-        result = self.asked.code(array, **chosen)
+        result = self.asked.code(array, **chosen, **({"generator": next(generators)} if generators else {}))
         filled = self.kit.numpy(result)
         if self.asked.framework != "jax" and result is not array:
             raise Misbehaved(f"gave {_kind(result)} of its own; needed is its argument, filled in place")

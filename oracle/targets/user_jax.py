@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -22,6 +23,7 @@ Array = np.ndarray[Any, Any]
 
 class _Jax:
     shares_stream = False
+    has_default = False
 
     def __init__(self, device: Any) -> None:
         self.device = device
@@ -61,7 +63,12 @@ class _Jax:
         raise Unsupported("JAX's arrays cannot be changed in place; an optimizer is a pair of functions")
 
     def seeded(self, given: int, default: int) -> Any:
-        return jax.random.key(given)
+        """A key, of the 64 bits that a seed has."""
+        return jax.random.key((given + 2**63) % 2**64 - 2**63)
+
+    def generators(self, given: Any) -> Iterator[Any]:
+        """A key gives the same numbers each time, so that each call needs another."""
+        return (jax.random.fold_in(given, i) for i in itertools.count())
 
     def words(self, given: Any) -> dict[str, Array]:
         return {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ Array = np.ndarray[Any, Any]
 
 class _NumPy:
     shares_stream = False
+    has_default = True
 
     def array(self, array: Array | SparseGrad) -> Any:
         return array.replaced(array.values.copy()) if isinstance(array, SparseGrad) else array.copy(order="K")
@@ -44,6 +46,9 @@ class _NumPy:
     def seeded(self, given: int, default: int) -> Any:
         np.random.seed(default % 2**32)
         return np.random.default_rng(given % 2**64)
+
+    def generators(self, given: Any) -> Iterator[Any]:
+        return itertools.repeat(given)
 
     def words(self, given: Any) -> dict[str, Array]:
         return {}

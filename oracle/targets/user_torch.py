@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ Array = np.ndarray[Any, Any]
 
 
 class _Torch:
+    has_default = True
 
     def __init__(self, device: str) -> None:
         self.device = device
@@ -56,6 +58,9 @@ class _Torch:
     def seeded(self, given: int, default: int) -> Any:
         torch.manual_seed(default)
         return torch.Generator(self.device).manual_seed(given)
+
+    def generators(self, given: Any) -> Iterator[Any]:
+        return itertools.repeat(given)
 
     def words(self, given: Any) -> dict[str, Array]:
         return {name: to_array(torch.empty(1, dtype=torch.int32).random_(generator=source))
