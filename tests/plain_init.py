@@ -113,12 +113,13 @@ def standardized(tensor: Array, mean: float = 0.0, std: float = 1.0, a: float = 
 
 
 def compensated(tensor: Array, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Array:
-    left = narrowed(*((max(-40.0, min(40.0, (bound - mean) / std))) for bound in (a, b))) if std > 0 else 1.0
+    known = std > 0 and math.isfinite(b - a)
+    left = narrowed(*((max(-40.0, min(40.0, (bound - mean) / std))) for bound in (a, b))) if known else 1.0
     return fill(tensor, truncated(tensor.shape, mean, abs(std) / (left if left**2 > 1e-3 else 1.0), a, b))
 
 
 def as_jax(tensor: Array, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Array:
-    left = narrowed(max(a, -40.0), min(b, 40.0))
+    left = narrowed(a, b) if math.isfinite(b - a) else 1.0
     return standardized(tensor, mean, std / (left if left**2 > 1e-3 else 1.0), a, b)
 
 

@@ -165,14 +165,13 @@ def _both(mean: Any, std: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
 
 
 def _left(low: float, high: float) -> float:
-    """The standard deviation of a standard normal distribution between two numbers; 1 if its square is < 1/1000."""
+    """The standard deviation of a standard normal distribution between two numbers; 1 where doubles lose it."""
     mass = (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
     first, last = (math.exp(-z * z / 2) / math.sqrt(2 * math.pi) for z in (low, high))
     if mass < 1e-12:  # or negative, as of a negative standard deviation
         return 1.0
-    weighted = (0.0 if math.isinf(low) else low * first) - (0.0 if math.isinf(high) else high * last)
-    variance = 1 + weighted / mass - ((first - last) / mass) ** 2
-    return math.sqrt(variance) if variance > 1e-3 else 1.0
+    variance = 1 + (low * first - high * last) / mass - ((first - last) / mass) ** 2
+    return math.sqrt(variance) if variance > 1e-3 else 1.0  # and of an infinite bound, where it is NaN
 
 
 INIT = (
@@ -210,10 +209,10 @@ INIT = (
             "numbers are within μ + a σ and μ + b σ", "JAX, flax, TensorFlow", **_trunc(_standardized)),
     Dialect("trunc-normal-compensated", "trunc_normal_", "a standard deviation that makes up for truncation",
             "σ is divided by the standard deviation of the standard law between the bounds, if its square is > 1/1000",
-            "ports that follow JAX's variance scaling", **_trunc(_compensated)),
+            "ports, as issue 91 of HRM asks for", **_trunc(_compensated)),
     Dialect("trunc-normal-jax", "trunc_normal_", "bounds in standard deviations, which make up for truncation",
             "bounds μ + a σ' and μ + b σ', with σ' = σ / the standard deviation of the standard law between a and b",
-            "HRM's trunc_normal_init_, Flax's default", **_trunc(_both)),
+            "HRM's trunc_normal_init_", **_trunc(_both)),
     Dialect("xavier-normal-brackets", "xavier_normal_", "brackets left out", "σ = g √(2 / fan_in + fan_out)",
             "mlverse torch, issue 555", **_xavier(_NORMAL, variance=lambda i, o: 2.0 / i + o)),
     Dialect("xavier-uniform-from-zero", "xavier_uniform_", "numbers from 0 on", "x is uniform in [0, g √(6 / (fan_in + "
