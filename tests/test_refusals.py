@@ -36,7 +36,8 @@ ARRAYS: dict[str, Callable[[np.ndarray[Any, Any]], Any]] = {
     "a structure": lambda a: np.zeros(a.shape, [("a", float)]), "a list": lambda a: a.tolist(),
     "a string": lambda a: "x", "None": lambda a: None, "an object": lambda a: object(), "ragged": lambda a: [[1.], []]}
 
-KINDS = (ValueError, TypeError, IndexError, RuntimeError, AttributeError)  # the last one is torch's for a mode
+#: Those of torch: AttributeError for a mode, OverflowError for an infinite share of zeros.
+KINDS = (ValueError, TypeError, IndexError, RuntimeError, AttributeError, OverflowError)
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

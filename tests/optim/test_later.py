@@ -308,7 +308,7 @@ def test_muon_keeps_its_buffer_where_torch_divides_it_by_its_norm():
 
 @pytest.mark.parametrize(("options", "dtype", "raises", "match"), [
     ({"ns_steps": 100}, float, ValueError, "below 100"),
-    ({"ns_coefficients": (1.0, 2.0)}, float, ValueError, "three"),
+    ({"ns_coefficients": (1.0, 2.0)}, float, ValueError, "3 numbers"),
     ({}, complex, RuntimeError, "real"),
 ])
 def test_muon_refuses_when_it_steps_as_torch_does(options, dtype, raises, match):
