@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -69,7 +70,7 @@ class Diagnosis:
     matches: tuple[Match, ...]  #: dialects that explain all failures, the most specific first
     conditions: tuple[str, ...]  #: what the failures depend on, where no dialect explains them
     smallest: Observation | None  #: the simplest failing case; none where nothing fails
-    lacks: tuple[str, ...] = ()  #: outputs that are missing, each with the cases in which it is
+    lacks: tuple[str, ...] = ()  #: answers and outputs that are missing, each with the cases in which it is
     defaults: tuple[str, ...] = ()  #: arguments whose default is another one
 
     def __str__(self) -> str:
@@ -97,6 +98,11 @@ def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> 
     in_order = sorted(failing, key=_simplicity)
     lacks = tuple(_lacking([*in_order, *passing]))
     wrong = [seen for seen in in_order if not _is_but_incomplete(seen)]
+    crashed = [seen for seen in wrong if not seen.outputs]
+    if crashed and len(crashed) < len(failing):  # else there is nothing to explain them with
+        others = [seen.case for seen in [*in_order, *passing] if seen.outputs]
+        lacks = (f"answer ({_errors(crashed)}), {'; '.join(_conditions([s.case for s in crashed], others))}", *lacks)
+        wrong = [seen for seen in wrong if seen.outputs]
     if not wrong:
         return Diagnosis((), (), in_order[0], lacks)
     right = sorted([*passing, *filter(_is_but_incomplete, in_order)], key=_simplicity)
@@ -257,6 +263,12 @@ def _missing_outputs(seen: Observation) -> set[str]:
 def _is_but_incomplete(seen: Observation) -> bool:
     """Does a case fail for what is missing alone?"""
     return seen.record.verdict == Verdict.MISSING and not _failing_outputs(seen)
+
+
+def _errors(crashed: Sequence[Observation]) -> str:
+    """What was raised most often, and in how many cases."""
+    (note, n), *others = Counter(seen.record.note for seen in crashed).most_common()
+    return f"{note[:100]} in {n} cases" + (f", {len(others)} other errors" if others else "")
 
 
 def _lacking(seen: Sequence[Observation]) -> Iterator[str]:

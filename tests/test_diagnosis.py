@@ -282,3 +282,23 @@ def test_the_parts_of_a_dialect_are_dialects_of_its_op() -> None:
     assert sum(bool(dialect.parts) for dialect in DIALECTS.values()) > 10
     for dialect in DIALECTS.values():
         assert all(DIALECTS[part].op == dialect.op for part in dialect.parts), dialect.name
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_crashes_is_said_by_itself_and_the_rest_is_explained() -> None:
+    speaks = _speaking(DIALECTS["mse-half"])
+
+    def answer(case: Case) -> Outputs:
+        if case.options["shape"] == "0":
+            raise ZeroDivisionError("division by zero")
+        return speaks(case)
+
+    cases = [case for case in select(["mse_loss"], ["float32"])
+             if case.options["weight"] == "none" and case.options["regime"] == "moderate"]
+    seen = [Observation(case, {} if case.options["shape"] == "0" else answer(case), run.run_case(case, _Target(answer)))
+            for case in cases]
+    told = diagnose([s for s in seen if s.record.fails], [s for s in seen if not s.record.fails])
+    (said,) = told.lacks
+    assert said.startswith("answer (ZeroDivisionError: division by zero in ")
+    assert said.endswith("cases), only with shape=0")
+    assert [match.dialect.name for match in told.matches] == ["mse-half"]
