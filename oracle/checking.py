@@ -349,11 +349,12 @@ class Checker:
         self._missing.update({_kind(name) for name in truths if name not in asked})
         if not isinstance(case.spec, OptimSpec):
             return given, asked
-        earlier = {name: len(value) - len(asked[name].hi) for name, value in given.items() if np.ndim(value)}
+        earlier = {name: len(value) - len(asked[name].hi) for name, value in given.items()
+                   if self._optional(case, name) and np.ndim(value)}
         self._early.update({_kind(name) for name, steps in earlier.items() if steps > 0})
         self._late.update({_kind(name) for name, steps in earlier.items() if steps < 0})
         given |= {name: given[name][max(steps, 0):] for name, steps in earlier.items()}  # both are there to the end
-        return given, {name: truth.at_steps_of(given[name]) if self._optional(case, name) else truth
+        return given, {name: truth.at_steps_of(given[name]) if name in earlier else truth
                        for name, truth in asked.items()}
 
     def _optional(self, case: Case, name: str) -> bool:
