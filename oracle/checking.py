@@ -14,7 +14,6 @@ True
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import math
 import sys
@@ -68,6 +67,7 @@ class Report:
     asked: Implementation = field(repr=False)
     notes: tuple[str, ...] = ()  #: what else was seen: printing, what was not compared, why a run was given up
     other_faults: tuple[str, ...] = ()  #: of the oracle, where it judged no case
+    defaults: Defaults = field(default_factory=lambda: Defaults())
 
     @property
     def records(self) -> list[Record]:
@@ -105,21 +105,11 @@ class Report:
             return Diagnosis((), (), simplest(s for s in judged if s.record.fails)), (said(error, "the diagnosis"),)
 
     def _told(self, judged: Sequence[Observation]) -> Diagnosis:
-        """The diagnosis; cases that leave an argument at a default that is not torch's tell of that alone."""
-        failing = [seen for seen in judged if seen.record.fails]
-        differing = self._differing_defaults() if failing else {}
-        left = {name: [seen for seen in judged if leaves_to_default(seen.case, name)] for name in differing}
-        aside = {seen.case.id for seen in itertools.chain(*left.values())}
-        rest = [seen for seen in judged if seen.case.id not in aside]
+        """The diagnosis; cases that pass with torch's defaults tell of the defaults alone."""
+        rest = [seen for seen in judged if seen.case.id not in self.defaults.healed]
         told = diagnose([seen for seen in rest if seen.record.fails], [seen for seen in rest if not seen.record.fails])
-        defaults = [f"{name} is {own!r}, torch's is {torchs!r} ({sum(seen.record.fails for seen in left[name])} of the "
-                    f"{len(left[name])} cases that leave it out fail)" for name, (own, torchs) in differing.items()]
-        return replace(told, smallest=simplest(failing), defaults=tuple(defaults))
-
-    def _differing_defaults(self) -> Mapping[str, tuple[Any, Any]]:
-        with contextlib.suppress(TargetError):
-            return differing_defaults(_loaded(self.asked).code, _spec(self.op))
-        return {}
+        return replace(told, smallest=simplest(seen for seen in judged if seen.record.fails),
+                       defaults=tuple(self.defaults.said(judged)))
 
     @property
     def smallest(self) -> Observation | None:
@@ -162,6 +152,36 @@ class Report:
             lines += ["", "Cause", str(self.diagnosis), *three_lines(self.smallest.record)[:2], "",
                       "Script that shows it without this project", "", "```python", self.script().rstrip(), "```"]
         return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Defaults that are not torch's, and the failing cases that pass once torch's are passed."""
+
+    differing: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  #: by argument, its own and torch's
+    healed: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, op: str, asked: Implementation, seen: Sequence[Observation], **limits: Any) -> Defaults:
+        """Run the failing cases that leave such an argument out again, with torch's default passed."""
+        differing: Mapping[str, tuple[Any, Any]] = {}
+        failing = [one.case for one in seen if one.record.fails]
+        with contextlib.suppress(TargetError):
+            differing = differing_defaults(_loaded(asked).code, _spec(op)) if failing else {}
+        touched = [case for case in failing if any(leaves_to_default(case, name) for name in differing)]
+        if not touched:
+            return cls()
+        explicit = replace(asked, passed={name: torchs for name, (_, torchs) in differing.items()})
+        with contextlib.closing(Checker(op, explicit, **limits)) as checker:
+            return cls(differing, frozenset(one.case.id for one in checker.observe(touched) if one.record.sound))
+
+    def said(self, judged: Sequence[Observation]) -> Iterator[str]:
+        """A line for each that explains something."""
+        for name, (own, torchs) in self.differing.items():
+            left = [one for one in judged if one.record.fails and leaves_to_default(one.case, name)]
+            if healed := sum(one.case.id in self.healed for one in left):
+                yield (f"{name} is {own!r}, torch's is {torchs!r}: of the {len(left)} failing cases that leave it out "
+                       f"{healed} pass with torch's")
 
 
 def check(op: str, implementation: Any, *, framework: str = "torch", dtypes: Sequence[str] | None = None,
@@ -216,7 +236,9 @@ def check(op: str, implementation: Any, *, framework: str = "torch", dtypes: Seq
             seen.append(observation)
             on_case(observation)
         notes, faults = _taken(checker.notes(seen))
-        return Report(op, checker.name, framework, checker.accuracy, tuple(seen), len(cases), asked, notes, faults)
+    defaults = Defaults.of(op, asked, seen, accuracy=accuracy, timeout=timeout, memory=memory)
+    return Report(op, checker.name, framework, checker.accuracy, tuple(seen), len(cases), asked, notes, faults,
+                  defaults)
 
 
 def _taken(notes: Iterator[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -250,6 +272,8 @@ def _loaded(asked: Implementation) -> Implementation:
     found = {name: load_named(value.place) for name in ("code", "backward")
              if isinstance(value := getattr(asked, name), Named)}
     whole = Implementation(**{**vars(asked), **found})
+    if asked.passed:
+        whole = replace(whole, code=partial(whole.code, **asked.passed))
     if not (callable(whole.code) or isinstance(whole.code, tuple) or hasattr(whole.code, "init")):
         raise TargetError("needed is a function, a class, or a pair of init and update; "
                           f"{_name(asked.code)} is of type {type(whole.code).__name__}")

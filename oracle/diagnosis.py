@@ -110,6 +110,8 @@ def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> 
     if matches:
         return Diagnosis(tuple(matches), (), in_order[0], lacks)
     special, rest = _specials(wrong)
+    if rest and special and len(whole := depends(wrong, right)) == 1 and whole[0].startswith(("only ", "in every ")):
+        return Diagnosis((), whole, in_order[0], lacks)  # one condition says more than causes of some failures
     matches = _matches(rest, right) if special else []
     left = () if matches or not rest else depends(rest, right)
     return Diagnosis(tuple(matches), (*special, *left), in_order[0], lacks)

@@ -166,7 +166,7 @@ def test_another_default_is_said_first_and_explains_what_it_touches() -> None:
     report = oracle.check("AdamW", _AdamW, dtypes=["float32"])
     assert not report.passed
     lines = str(report.diagnosis).splitlines()
-    assert lines[0].startswith("has another default: weight_decay is 0.0, torch's is 0.01 (")
+    assert lines[0].startswith("has another default: weight_decay is 0.0, torch's is 0.01: of the ")
     assert lines[1].startswith("smallest failing case: "), "and nothing else is wrong"
     assert oracle.check("AdamW", _AdamW, dtypes=["float32"], modes={"weight_decay": ["0.5"]}).passed
 
@@ -191,3 +191,14 @@ def test_a_rule_is_named_though_its_state_comes_late() -> None:
     report = oracle.check("Adagrad", _AdagradInside, dtypes=["float32"])
     assert any("later in" in note for note in report.notes)
     assert [match.dialect.name for match in report.diagnosis.matches] == ["adagrad-eps-inside"]
+
+
+def test_a_default_that_means_the_same_is_no_cause() -> None:
+    """None for torch's 1.0, say: it is not said where passing torch's default changes nothing."""
+    def wrong(input: torch.Tensor, target: torch.Tensor, reduction: str = "mean", beta: Any = None) -> torch.Tensor:
+        beta = 1.0 if beta is None else beta
+        return 2 * torch.nn.functional.smooth_l1_loss(input, target, reduction=reduction, beta=beta)
+
+    told = oracle.check("smooth_l1_loss", wrong, dtypes=["float32"]).diagnosis
+    assert told.defaults == ()
+    assert told.conditions == ("in every case that could tell",)

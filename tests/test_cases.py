@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from oracle.cases import COSTLY, BadCaseError, Case, cases, chosen_specs, parse, select, storage
+from oracle.evaluate import answers
 from oracle.ulp import numpy_dtype
 from reference import registry
 from reference.optim import SparseGrad
@@ -116,6 +117,19 @@ def test_a_draw_that_the_storage_type_cannot_hold_is_an_error() -> None:
     with pytest.raises(OverflowError, match="draws 70000, which float16 cannot hold"):
         storage(np.array([7e4]), "float16")
     assert np.isinf(storage(np.array([np.inf]), "float16"))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("spec", registry.specs().values(), ids=registry.specs())
+def test_what_is_allowed_beside_a_row_can_be_drawn(spec: Spec) -> None:
+    """Cases of an implementation that refuses some values are made by putting others in their place."""
+    dtypes = {"float32", "bfloat16"}.intersection(spec.dtypes)
+    beside = {tuple(options.values()): options for row in spec.extra for axis, values in spec.labels.items()
+              for value in values.values() for options in [{**spec.defaults, **row, axis: value}]}
+    for dtype, options in itertools.product(sorted(dtypes), beside.values()):
+        if spec.allowed(options, dtype):
+            with np.errstate(all="ignore"):
+                answers(Case(spec, dtype, options))
 
 
 def test_there_are_as_many_cases_as_promised() -> None:

@@ -123,6 +123,7 @@ class Implementation:
     backward: Any = None  #: a function; False for no gradients; None for those of the framework
     stream: bool | None = None  #: are an initializer's numbers to be torch's? None: where the framework can
     gradients: tuple[str, ...] | None = None  #: arguments of a loss whose gradients are asked for; None: all
+    passed: Mapping[str, Any] = field(default_factory=dict)  #: what is passed where a case says nothing else
 
     @property
     def differentiates(self) -> bool:
@@ -504,7 +505,7 @@ def takes_params(code: Any) -> bool:
     """Is it made and stepped as a class of ``torch.optim``, rather than a pair of functions?"""
     if _two(code) is not None:
         return False
-    return hasattr(code, "step") or next(iter(_signature(code) or {}), "") == "params"
+    return hasattr(getattr(code, "func", code), "step") or next(iter(_signature(code) or {}), "") == "params"
 
 
 def _two(code: Any) -> tuple[Callable[..., Any], Callable[..., Any]] | None:

@@ -210,6 +210,9 @@ def _allowed(options: Options, dtype: str) -> bool:
     plain = options["regime"] == "moderate" and options["ignore_index"] == "none"
     # Equal logits under full smoothing: the gradient is p - 1/C, a zero by cancellation that no bound can decide.
     level = options["regime"] in ("equal", "tiny") and options["label_smoothing"] == 1.0
+    if options["shape"] in _CLASSLESS:  # no class is there to be a target, or to have a weight
+        return (options["regime"], options["weight"], options["target"], options["ignore_index"]) == (
+            "moderate", "none", "soft", "none")
     return (not level and (plain or options["shape"] != "0x5")
             and (options["target"] in ("index", "first") or options["ignore_index"] in ("none", "negative")))
 
@@ -270,8 +273,6 @@ SPEC = LossSpec(
            {"target": "first", "weight": "zero", "label_smoothing": 0.1, "reduction": "sum"},
            *({"target": "soft", "shape": shape, "reduction": reduction}
              for shape in _CLASSLESS for reduction in ("mean", "sum")),
-           *({"ignore_index": "all", "shape": "3x0", "label_smoothing": epsilon, "reduction": reduction}
-             for epsilon in (0.0, 0.1) for reduction in ("mean", "none")),
            *uneven({"reduction": "none"}, shapes=UNEVEN_PICTURES)),
     arrays=("input", "target", "weight"),
     slower="torch has maximum, exponentials and sum of a row in one pass at 0.7 ns an element; NumPy's four passes "

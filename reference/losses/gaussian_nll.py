@@ -168,7 +168,8 @@ def _allowed(options: Options, dtype: str) -> bool:
             and (options["target"] == "same" or options["shape"] in ("3x4", "2x1x3", *UNEVEN))
             and (options["regime"] == "moderate" or options["shape"] != "0")
             and (options["var"] != "float" or options["regime"] not in ("inf-var", "nan-var"))
-            and (options["target"] != "integer-input" or dtype in ("float32", "float64"))
+            and (options["target"] != "integer-input" or (
+                dtype in ("float32", "float64") and (options["var"], options["regime"]) == ("float", "moderate")))
             # a square over 1e-6 is beyond float16
             and (dtype != "float16" or options["eps"] != 1e-6
                  or options["regime"] not in ("clamped", "zero-var")))
