@@ -32,6 +32,7 @@ Size = tuple[float, float]
 TERMS = 256
 
 _ONE: Size = (0.0, 0.0)
+_SCALARS = (int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +108,14 @@ class _Record:
 class Products:
     """The products of an evaluation in one type, found by the identity of their numbers.
 
-    Numbers are balls: they have ``rad()`` and ``is_zero()``, and ``float`` gives their midpoint. Those of no width are
+    Numbers are balls: they have ``rad()``, ``is_exact()`` and ``is_zero()``, and ``float`` gives their midpoint. Those of no width are
     given.
     """
 
     def __init__(self, tiny: float) -> None:
         self._tiny = tiny
         self._records: dict[int, _Record] = {}
+        self._last: tuple[Any, Size] = None, _ONE  #: that was no product, and its reach
 
     def same(self, result: Any, x: Any) -> None:
         """A number has the factors of another: it is that one but for its sign, or for what it is charged with."""
@@ -158,7 +160,8 @@ class Products:
 
     def _further(self, record: _Record) -> float:
         """What a product loses in the worst order beyond what its ball holds."""
-        if self._reach(record.number)[0] >= self._tiny or not -math.inf < _size(record.number)[1] < math.inf:
+        record.reach = reach = self._reach_of(record)
+        if reach[0] >= self._tiny or not -math.inf < _size(record.number)[1] < math.inf:
             record.lost = 0.0
             return 0.0
         held = self._held(record)
@@ -190,7 +193,10 @@ class Products:
         """log2 of what no partial product of a number is below, and of what none is above."""
         record = self._records.get(id(x))
         if record is None:
-            return _span([_size(x)])
+            if x is not self._last[0]:  # a scalar is asked for again and again
+                low, high = _size(x)
+                self._last = x, (min(low, 0.0), max(high, 0.0))
+            return self._last[1]
         if record.reach is None:
             record.reach = self._reach_of(record)
         return record.reach
@@ -249,15 +255,15 @@ def _span(sizes: Iterable[Size]) -> Size:
 def _own(x: Any) -> tuple[Product, ...]:
     """The number as one factor: none if it is ±1."""
     size = _size(x)
-    if isinstance(x, int | float) or x.rad() == 0:
+    if isinstance(x, _SCALARS) or x.is_exact():
         return (Product() if size == _ONE else Product((size,)),)
     return (Product((), size, single=(size,)),)
 
 
 def _size(x: Any) -> Size:
-    middle = abs(float(x))
-    radius = 0.0 if isinstance(x, int | float) else float(x.rad())
+    middle, scalar = abs(float(x)), isinstance(x, _SCALARS)
+    radius = 0.0 if scalar or x.is_exact() else float(x.rad())
     low, high = middle - radius, middle + radius
     if high == 0:  # exactly, or it is beneath all doubles
-        return -math.inf, -math.inf if isinstance(x, int | float) or x.is_zero() else -1074.0
+        return -math.inf, -math.inf if scalar or x.is_zero() else -1074.0
     return (math.log2(low) if low > 0 else -math.inf), math.log2(high)
