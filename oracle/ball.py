@@ -283,7 +283,8 @@ def _charge_orders(ufunc: np.ufunc, result: Array, operands: list[Any], products
     """Charge each product with what the worst order of its factors loses below the normal numbers."""
     _, _, half_quantum = _limits(_active.limits)
     flat = result.reshape(-1)
-    first, *others = [_column(x, result.shape) for x in operands]
+    columns = [_column(x, result.shape) for x in operands]
+    first = columns[0]
     if ufunc in _SIGNS:
         for x, a in zip(flat, first, strict=True):
             products.same(x, a)
@@ -292,22 +293,20 @@ def _charge_orders(ufunc: np.ufunc, result: Array, operands: list[Any], products
         exponent = int(operands[1]) if ufunc is np.power else 2
         further = [products.power(x, a, exponent) for x, a in zip(flat, first, strict=True)]
     else:
-        a, b = (np.full(flat.shape, 1, dtype=object), first) if ufunc is np.reciprocal else (first, others[0])
-        inverse = ufunc is not np.multiply
-        further = [products.multiply(x, p, q, inverse) for x, p, q in zip(flat, a, b, strict=True)]
+        a, b = ([1] * flat.size, first) if ufunc is np.reciprocal else columns
+        further = products.multiply(flat, a, b, inverse=ufunc is not np.multiply)
     for i, more in enumerate(further):
         if more:
             flat[i], x = flat[i] + half_quantum * more, flat[i]
             products.same(flat[i], x)
 
 
-def _column(x: Any, shape: tuple[int, ...]) -> Array:
+def _column(x: Any, shape: tuple[int, ...]) -> list[Any]:
     """An operand's elements, one for each of the result."""
-    if not isinstance(x, np.ndarray) or x.shape != shape:
-        spread = np.empty(shape, dtype=object)
-        spread[...] = x
-        return spread.reshape(-1)
-    return np.asarray(x.reshape(-1))
+    if not isinstance(x, np.ndarray):
+        return [x] * math.prod(shape)
+    column: list[Any] = (x if x.shape == shape else np.broadcast_to(x, shape)).reshape(-1).tolist()
+    return column
 
 
 def _whole_power(ufunc: np.ufunc, operands: list[Any]) -> bool:

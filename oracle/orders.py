@@ -35,7 +35,7 @@ _ONE: Size = (0.0, 0.0)
 _SCALARS = (int, float)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Product:
     """The sizes of a product's factors."""
 
@@ -72,7 +72,8 @@ def half_quanta(product: Product, tiny: float) -> float:
     """
     lows, highs = sorted([low for low, _ in product.given]), sorted([high for _, high in product.given])
     least = list(accumulate(lows, initial=0.0))  # of j of the given numbers
-    after = [sum(highs) - done for done in accumulate(highs, initial=0.0)]  # what the others come to
+    all_highs = sum(highs)
+    after = [all_highs - done for done in accumulate(highs, initial=0.0)]  # what the others come to
     whole = product.computed[1] if product.computed else 0.0
     if -math.inf in (whole, *highs[:1]):  # 0 loses nothing
         return 0.0
@@ -100,9 +101,11 @@ class _Record:
     inverse: bool = False  #: is the second one a divisor?
     of: Callable[[], tuple[Product, ...]] | None = None  #: the terms, where they do not follow from the factors
     added: Callable[[], Sequence[Any]] | None = None  #: of a sum that is to be multiplied term by term: these
-    terms: tuple[Product, ...] | None = None
-    reach: Size | None = None
     lost: float | None = None  #: half quanta that the number's ball holds
+    reach: Size | None = None
+    size: Size | None = None
+    terms: tuple[Product, ...] | None = None
+    made_of: frozenset[int] | None = None
 
 
 class Products:
@@ -130,12 +133,15 @@ class Products:
         """A scalar is the product of two, or their quotient: that loses nothing."""
         self._records[id(result)] = _Record(result, (a, b), inverse, lost=0.0)
 
-    def multiply(self, result: Any, a: Any, b: Any, inverse: bool = False) -> float:
-        """The half quanta by which a product (or, with ``inverse``, a/b) has to be charged further."""
-        records = self._records
-        known = id(a) in records or id(b) in records
-        record = records[id(result)] = _Record(result, (a, b), inverse)
-        return self._further(record) if known else 0.0  # two factors have one order
+    def multiply(self, results: Iterable[Any], firsts: Iterable[Any], seconds: Iterable[Any],
+                 inverse: bool = False) -> list[float]:
+        """The half quanta by which products (or, with ``inverse``, quotients) have to be charged further."""
+        records, further = self._records, []
+        for result, a, b in zip(results, firsts, seconds, strict=True):
+            known = id(a) in records or id(b) in records
+            record = records[id(result)] = _Record(result, (a, b), inverse)
+            further.append(self._further(record) if known else 0.0)  # two factors have one order
+        return further
 
     def power(self, result: Any, x: Any, n: int) -> float:
         """The same of x^n; x is computed once, whatever it is a product of."""
@@ -161,7 +167,7 @@ class Products:
     def _further(self, record: _Record) -> float:
         """What a product loses in the worst order beyond what its ball holds."""
         record.reach = reach = self._reach_of(record)
-        if reach[0] >= self._tiny or not -math.inf < _size(record.number)[1] < math.inf:
+        if reach[0] >= self._tiny or not -math.inf < _size_of(record)[1] < math.inf:
             record.lost = 0.0
             return 0.0
         held = self._held(record)
@@ -170,7 +176,7 @@ class Products:
 
     def _held(self, record: _Record) -> float:
         """The half quanta that a product's ball has from the product itself and from its factors."""
-        held = float(_size(record.number)[0] < self._tiny)
+        held = float(_size_of(record)[0] < self._tiny)
         if len(record.factors) == 2:
             (a, b), inverse = record.factors, record.inverse
             if lost := self._lost(a):
@@ -236,12 +242,14 @@ class Products:
             of_b = (of_b[0].inverse(),)
         return tuple(x * y for x in of_a for y in of_b)
 
-    def _made_of(self, x: Any) -> set[int]:
+    def _made_of(self, x: Any) -> frozenset[int]:
         """The products and sums that a number was multiplied from, itself among them."""
         record = self._records.get(id(x))
         if record is None:
-            return set()
-        return {id(x)}.union(*[self._made_of(factor) for factor in record.factors])
+            return frozenset()
+        if record.made_of is None:
+            record.made_of = frozenset((id(x),)).union(*[self._made_of(factor) for factor in record.factors])
+        return record.made_of
 
 
 def _span(sizes: Iterable[Size]) -> Size:
@@ -260,7 +268,14 @@ def _own(x: Any) -> tuple[Product, ...]:
     return (Product((), size, single=(size,)),)
 
 
+def _size_of(record: _Record) -> Size:
+    if record.size is None:
+        record.size = _size(record.number)
+    return record.size
+
+
 def _size(x: Any) -> Size:
+    """log2 of the least and of the largest magnitude."""
     middle, scalar = abs(float(x)), isinstance(x, _SCALARS)
     radius = 0.0 if scalar or x.is_exact() else float(x.rad())
     low, high = middle - radius, middle + radius
