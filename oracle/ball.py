@@ -283,22 +283,20 @@ def _charge_orders(ufunc: np.ufunc, result: Array, operands: list[Any], products
     """Charge each product with what the worst order of its factors loses below the normal numbers."""
     _, _, half_quantum = _limits(_active.limits)
     flat = result.reshape(-1)
-    columns = [_column(x, result.shape) for x in operands]
+    results, columns = flat.tolist(), [_column(x, result.shape) for x in operands]
     first = columns[0]
     if ufunc in _SIGNS:
-        for x, a in zip(flat, first, strict=True):
-            products.same(x, a)
+        products.same(results, first)
         return
     if ufunc in (np.power, np.square):
-        exponent = int(operands[1]) if ufunc is np.power else 2
-        further = [products.power(x, a, exponent) for x, a in zip(flat, first, strict=True)]
+        further = products.power(results, first, int(operands[1]) if ufunc is np.power else 2)
     else:
         a, b = ([1] * flat.size, first) if ufunc is np.reciprocal else columns
-        further = products.multiply(flat, a, b, inverse=ufunc is not np.multiply)
+        further = products.multiply(results, a, b, inverse=ufunc is not np.multiply)
     for i, more in enumerate(further):
         if more:
-            flat[i], x = flat[i] + half_quantum * more, flat[i]
-            products.same(flat[i], x)
+            flat[i] = flat[i] + half_quantum * more
+            products.same([flat[i]], [results[i]])
 
 
 def _column(x: Any, shape: tuple[int, ...]) -> list[Any]:
@@ -325,8 +323,7 @@ def _note_terms(total: Array, operand: Any, kwargs: dict[str, Any], products: Pr
             found.append(np.add.reduce(each, **{**kwargs, "keepdims": True}).reshape(-1))
         return found[0][i] or ()  # a sum of nothing is a plain 0
 
-    for i, x in enumerate(total.reshape(-1)):
-        products.add(x, partial(terms, i))
+    products.add(total.reshape(-1).tolist(), kept.reshape(-1).tolist(), terms)
 
 
 def _charge_sum(total: Array, run: Any, operands: list[Any], kwargs: dict[str, Any]) -> Array:

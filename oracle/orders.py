@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -92,7 +93,7 @@ def _exp2(x: float) -> float:
     return 2.0**x if x < 1024 else math.inf
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Record:
     """A number that is a product or a sum, or given; all but what it was made of is found out when it is asked."""
 
@@ -108,22 +109,38 @@ class _Record:
     made_of: frozenset[int] | None = None
 
 
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """Numbers that one operation made, which get a record each where something is lost."""
+
+    numbers: Sequence[Any]
+    record: Callable[[int], _Record]  #: of the i-th number
+    roughly: Callable[[], Size]  #: a reach that is no less than the reach of any of them
+    known: bool = True  #: has some number more than two factors?
+    reach: Size | None = None
+
+
 class Products:
     """The products of an evaluation in one type, found by the identity of their numbers.
 
-    Numbers are balls: they have ``rad()``, ``is_exact()`` and ``is_zero()``, and ``float`` gives their midpoint. Those of no width are
-    given.
+    Numbers are balls: they have ``rad()``, ``is_exact()``, ``is_zero()`` and ``rel_accuracy_bits()``, and ``float``
+    gives their midpoint. Those of no width are given. Most operations come nowhere near the subnormal numbers: of their
+    numbers only a rough reach is found, one for all. It is coarser than what each number's reach is by a bit a factor
+    and more, which is more than what roundings take away.
     """
 
     def __init__(self, tiny: float) -> None:
         self._tiny = tiny
-        self._records: dict[int, _Record] = {}
-        self._last: tuple[Any, Size] = None, _ONE  #: that was no product, and its reach
+        self._records: dict[int, _Record | _Batch] = {}
+        self.charged = False  #: was anything lost beyond what the balls held?
 
-    def same(self, result: Any, x: Any) -> None:
-        """A number has the factors of another: it is that one but for its sign, or for what it is charged with."""
-        if id(x) in self._records:
-            self._records[id(result)] = _Record(result, (x,))
+    def same(self, results: Sequence[Any], numbers: Sequence[Any]) -> None:
+        """Numbers have the factors of others: they are those but for their sign, or for what they are charged with."""
+        pairs = [(result, x) for result, x in zip(results, numbers, strict=True) if id(x) in self._records]
+        if pairs:
+            of = [x for _, x in pairs]
+            self._note(_Batch([result for result, _ in pairs], lambda i: _Record(pairs[i][0], (of[i],)),
+                              lambda: self._roughly(of)))
 
     def give(self, x: Any) -> None:
         """A number is given though it has a width: a scalar, in double precision."""
@@ -133,36 +150,88 @@ class Products:
         """A scalar is the product of two, or their quotient: that loses nothing."""
         self._records[id(result)] = _Record(result, (a, b), inverse, lost=0.0)
 
-    def multiply(self, results: Iterable[Any], firsts: Iterable[Any], seconds: Iterable[Any],
-                 inverse: bool = False) -> list[float]:
-        """The half quanta by which products (or, with ``inverse``, quotients) have to be charged further."""
-        records, further = self._records, []
-        for result, a, b in zip(results, firsts, seconds, strict=True):
-            known = id(a) in records or id(b) in records
-            record = records[id(result)] = _Record(result, (a, b), inverse)
-            further.append(self._further(record) if known else 0.0)  # two factors have one order
-        return further
+    def multiply(self, results: Sequence[Any], firsts: Sequence[Any], seconds: Sequence[Any],
+                 inverse: bool = False) -> Sequence[float]:
+        """The half quanta by which products (or, with ``inverse``, quotients) have to be charged further, if any."""
+        known = [*map(self._records.__contains__, map(id, firsts))], [*map(self._records.__contains__, map(id, seconds))]
 
-    def power(self, result: Any, x: Any, n: int) -> float:
+        def roughly() -> Size:
+            (low, high), (least, largest) = self._roughly(firsts), self._roughly(seconds)
+            return (low - largest, high - least) if inverse else (low + least, high + largest)
+
+        batch = _Batch(results, lambda i: _Record(results[i], (firsts[i], seconds[i]), inverse), roughly,
+                       True in known[0] or True in known[1])
+        self._note(batch)
+        return self._charge(batch, [a or b for a, b in zip(*known, strict=True)]) if batch.known else ()
+
+    def power(self, results: Sequence[Any], numbers: Sequence[Any], n: int) -> Sequence[float]:
         """The same of x^n; x is computed once, whatever it is a product of."""
 
-        def terms() -> tuple[Product, ...]:
-            (own,) = _own(x)
-            return (functools.reduce(Product.__mul__, [own] * n),)
+        def record(i: int) -> _Record:
+            return _Record(results[i], of=lambda: (functools.reduce(Product.__mul__, _own(numbers[i]) * n),))
 
-        record = self._records[id(result)] = _Record(result, of=terms)
-        return self._further(record) if n > 2 else 0.0
+        def roughly() -> Size:
+            low, high = _rough_sizes(numbers)
+            return n * low, n * high
 
-    def add(self, result: Any, numbers: Callable[[], Sequence[Any]]) -> None:
-        """A number is the sum of others."""
+        batch = _Batch(results, record, roughly, n > 2)
+        self._note(batch)
+        return self._charge(batch, [True] * len(results)) if n > 2 else ()
 
-        def added() -> Sequence[Any]:
-            return numbers() if 1 < len(numbers()) <= TERMS else ()
+    def add(self, results: Sequence[Any], summed: Sequence[Any], terms: Callable[[int], Sequence[Any]]) -> None:
+        """Numbers are the sums of others, each of its terms."""
 
-        def terms() -> tuple[Product, ...]:
-            return *[term for x in added() for term in self._terms(x)], *_own(result)
+        def record(i: int) -> _Record:
+            def added() -> Sequence[Any]:
+                return terms(i) if 1 < len(terms(i)) <= TERMS else ()
 
-        self._records[id(result)] = _Record(result, of=terms, added=added)
+            return _Record(results[i], of=lambda: (*[term for x in added() for term in self._terms(x)],
+                                                   *_own(results[i])), added=added)
+
+        def roughly() -> Size:
+            (low, high), (least, largest) = self._roughly(summed), _rough_sizes(results)
+            return min(low, least), max(high, largest)
+
+        self._note(_Batch(results, record, roughly, known=False))
+
+    def _note(self, batch: _Batch) -> None:
+        self._records.update(dict.fromkeys(map(id, batch.numbers), batch))
+
+    def _roughly(self, numbers: Sequence[Any]) -> Size:
+        """What no partial product of any of these is below, and what none is above."""
+        low, high = _ONE
+        for found in set(map(self._records.get, map(id, numbers))):
+            least, largest = _rough_sizes(numbers) if found is None else self._rough_reach(found)
+            low, high = min(low, least), max(high, largest)
+        return low, high
+
+    def _rough_reach(self, found: _Record | _Batch) -> Size:
+        if found.reach is None:
+            found.reach = found.roughly() if isinstance(found, _Batch) else self._reach_of(found)
+        return found.reach
+
+    def _safe(self, batch: _Batch) -> bool:
+        """Are all partial products of these numbers clear of the subnormal ones?"""
+        return self._rough_reach(batch)[0] >= self._tiny + 1
+
+    def _charge(self, batch: _Batch, known: Sequence[bool]) -> Sequence[float]:
+        if self._safe(batch):
+            return ()
+        further = [self._further(record) if more and (record := self._record(x)) else 0.0
+                   for more, x in zip(known, batch.numbers, strict=True)]
+        self.charged = self.charged or any(further)
+        return further
+
+    def _record(self, x: Any) -> _Record | None:
+        """What is known of a number; of a batch each one gets its own record."""
+        found = self._records.get(id(x))
+        if isinstance(found, _Batch):
+            for i, number in enumerate(found.numbers):
+                record = self._records[id(number)] = found.record(i)
+                if found.known and found.reach is not None and self._safe(found):
+                    record.lost = 0.0
+            return self._record(x)
+        return found
 
     def _further(self, record: _Record) -> float:
         """What a product loses in the worst order beyond what its ball holds."""
@@ -186,7 +255,7 @@ class Products:
         return held
 
     def _lost(self, x: Any) -> float:
-        record = self._records.get(id(x))
+        record = self._record(x)
         if record is None:
             return 0.0
         if record.lost is None:
@@ -197,12 +266,9 @@ class Products:
 
     def _reach(self, x: Any) -> Size:
         """log2 of what no partial product of a number is below, and of what none is above."""
-        record = self._records.get(id(x))
+        record = self._record(x)
         if record is None:
-            if x is not self._last[0]:  # a scalar is asked for again and again
-                low, high = _size(x)
-                self._last = x, (min(low, 0.0), max(high, 0.0))
-            return self._last[1]
+            return _span([_size(x)])
         if record.reach is None:
             record.reach = self._reach_of(record)
         return record.reach
@@ -219,7 +285,7 @@ class Products:
         return first[0] + low, first[1] + high
 
     def _terms(self, x: Any) -> tuple[Product, ...]:
-        record = self._records.get(id(x))
+        record = self._record(x)
         if record is None:
             return _own(x)
         if record.terms is None:
@@ -244,7 +310,7 @@ class Products:
 
     def _made_of(self, x: Any) -> frozenset[int]:
         """The products and sums that a number was multiplied from, itself among them."""
-        record = self._records.get(id(x))
+        record = self._record(x)
         if record is None:
             return frozenset()
         if record.made_of is None:
@@ -282,3 +348,20 @@ def _size(x: Any) -> Size:
     if high == 0:  # exactly, or it is beneath all doubles
         return -math.inf, -math.inf if scalar or x.is_zero() else -1074.0
     return (math.log2(low) if low > 0 else -math.inf), math.log2(high)
+
+
+_accuracy = operator.methodcaller("rel_accuracy_bits")
+
+
+def _rough_sizes(numbers: Sequence[Any]) -> Size:
+    """The least and the largest size of numbers, at most and at least 0: to a bit, and without those that are 0."""
+    sizes = [*map(abs, map(float, numbers))]
+    if 0.0 in sizes:
+        numbers = [x for x in numbers if not (x == 0 if isinstance(x, _SCALARS) else x.is_zero())]
+        sizes = [*map(abs, map(float, numbers))]
+    if not numbers:
+        return _ONE
+    balls = numbers if not isinstance(numbers[0], _SCALARS) else [x for x in numbers if not isinstance(x, _SCALARS)]
+    if 0.0 in sizes or min(map(_accuracy, balls), default=2) < 2:  # a radius of at most half the midpoint
+        return -math.inf, math.inf
+    return min(math.log2(min(sizes)) - 1, 0.0), max(math.log2(max(sizes)) + 1, 0.0)
