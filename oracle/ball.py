@@ -291,7 +291,7 @@ def _charge_orders(ufunc: np.ufunc, result: Array, operands: list[Any], products
     if ufunc in (np.power, np.square):
         further = products.power(results, first, int(operands[1]) if ufunc is np.power else 2)
     else:
-        a, b = ([1] * flat.size, first) if ufunc is np.reciprocal else columns
+        a, b = ([1], first) if ufunc is np.reciprocal else columns
         further = products.multiply(results, a, b, inverse=ufunc is not np.multiply)
     for i, more in enumerate(further):
         if more:
@@ -300,9 +300,9 @@ def _charge_orders(ufunc: np.ufunc, result: Array, operands: list[Any], products
 
 
 def _column(x: Any, shape: tuple[int, ...]) -> list[Any]:
-    """An operand's elements, one for each of the result."""
+    """An operand's elements, one for each of the result, or one for all."""
     if not isinstance(x, np.ndarray):
-        return [x] * math.prod(shape)
+        return [x]
     column: list[Any] = (x if x.shape == shape else np.broadcast_to(x, shape)).reshape(-1).tolist()
     return column
 

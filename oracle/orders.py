@@ -34,6 +34,7 @@ TERMS = 256
 
 _ONE: Size = (0.0, 0.0)
 _SCALARS = (int, float)
+_PLAIN = frozenset((bool, int, float))
 
 
 @dataclass(slots=True)
@@ -152,17 +153,21 @@ class Products:
 
     def multiply(self, results: Sequence[Any], firsts: Sequence[Any], seconds: Sequence[Any],
                  inverse: bool = False) -> Sequence[float]:
-        """The half quanta by which products (or, with ``inverse``, quotients) have to be charged further, if any."""
-        known = [*map(self._records.__contains__, map(id, firsts))], [*map(self._records.__contains__, map(id, seconds))]
+        """The half quanta by which products (or, with ``inverse``, quotients) have to be charged further, if any.
+
+        A factor of all is given once.
+        """
+        known = not (self._unknown(firsts) and self._unknown(seconds))  # two factors have one order
+
+        def record(i: int) -> _Record:
+            return _Record(results[i], (firsts[i if len(firsts) > 1 else 0], seconds[i if len(seconds) > 1 else 0]),
+                           inverse)
 
         def roughly() -> Size:
             (low, high), (least, largest) = self._roughly(firsts), self._roughly(seconds)
             return (low - largest, high - least) if inverse else (low + least, high + largest)
 
-        batch = _Batch(results, lambda i: _Record(results[i], (firsts[i], seconds[i]), inverse), roughly,
-                       True in known[0] or True in known[1])
-        self._note(batch)
-        return self._charge(batch, [a or b for a, b in zip(*known, strict=True)]) if batch.known else ()
+        return self._charge(_Batch(results, record, roughly, known))
 
     def power(self, results: Sequence[Any], numbers: Sequence[Any], n: int) -> Sequence[float]:
         """The same of x^n; x is computed once, whatever it is a product of."""
@@ -174,9 +179,7 @@ class Products:
             low, high = _rough_sizes(numbers)
             return n * low, n * high
 
-        batch = _Batch(results, record, roughly, n > 2)
-        self._note(batch)
-        return self._charge(batch, [True] * len(results)) if n > 2 else ()
+        return self._charge(_Batch(results, record, roughly, n > 2))
 
     def add(self, results: Sequence[Any], summed: Sequence[Any], terms: Callable[[int], Sequence[Any]]) -> None:
         """Numbers are the sums of others, each of its terms."""
@@ -214,11 +217,15 @@ class Products:
         """Are all partial products of these numbers clear of the subnormal ones?"""
         return self._rough_reach(batch)[0] >= self._tiny + 1
 
-    def _charge(self, batch: _Batch, known: Sequence[bool]) -> Sequence[float]:
-        if self._safe(batch):
+    def _unknown(self, numbers: Sequence[Any]) -> bool:
+        """Are they neither products nor sums?"""
+        return self._records.keys().isdisjoint(map(id, numbers))
+
+    def _charge(self, batch: _Batch) -> Sequence[float]:
+        self._note(batch)
+        if not batch.known or self._safe(batch):
             return ()
-        further = [self._further(record) if more and (record := self._record(x)) else 0.0
-                   for more, x in zip(known, batch.numbers, strict=True)]
+        further = [self._further(record) if (record := self._record(x)) else 0.0 for x in batch.numbers]
         self.charged = self.charged or any(further)
         return further
 
@@ -235,8 +242,9 @@ class Products:
 
     def _further(self, record: _Record) -> float:
         """What a product loses in the worst order beyond what its ball holds."""
-        record.reach = reach = self._reach_of(record)
-        if reach[0] >= self._tiny or not -math.inf < _size_of(record)[1] < math.inf:
+        if record.factors and self._unknown(record.factors):
+            return 0.0
+        if self._reach(record.number)[0] >= self._tiny or not -math.inf < _size_of(record)[1] < math.inf:
             record.lost = 0.0
             return 0.0
         held = self._held(record)
@@ -350,6 +358,7 @@ def _size(x: Any) -> Size:
     return (math.log2(low) if low > 0 else -math.inf), math.log2(high)
 
 
+_exact = operator.methodcaller("is_exact")
 _accuracy = operator.methodcaller("rel_accuracy_bits")
 
 
@@ -361,7 +370,8 @@ def _rough_sizes(numbers: Sequence[Any]) -> Size:
         sizes = [*map(abs, map(float, numbers))]
     if not numbers:
         return _ONE
-    balls = numbers if not isinstance(numbers[0], _SCALARS) else [x for x in numbers if not isinstance(x, _SCALARS)]
-    if 0.0 in sizes or min(map(_accuracy, balls), default=2) < 2:  # a radius of at most half the midpoint
+    plain = not _PLAIN.isdisjoint(map(type, numbers))
+    balls = [x for x in numbers if not isinstance(x, _SCALARS)] if plain else numbers
+    if 0.0 in sizes or not (all(map(_exact, balls)) or min(map(_accuracy, balls)) > 1):  # radius ≤ midpoint/2
         return -math.inf, math.inf
     return min(math.log2(min(sizes)) - 1, 0.0), max(math.log2(max(sizes)) + 1, 0.0)
