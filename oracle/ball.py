@@ -32,7 +32,7 @@ from flint import arb
 from .orders import Products
 
 __all__ = ["FORMATS", "Arithmetic", "BallArray", "Double", "Format", "Undecided", "arithmetic", "balls",
-           "centre", "flushed_balls", "radius", "split"]
+           "centre", "flushed_balls", "lost_more", "radius", "split"]
 
 Array = np.ndarray[Any, Any]
 
@@ -150,6 +150,11 @@ def arithmetic(active: Arithmetic) -> Iterator[None]:
         yield
     finally:
         _active, flint.ctx.prec, _products = before, precision, products
+
+
+def lost_more() -> bool:
+    """Has some product been charged, in the active arithmetic, for an order other than the one it is written in?"""
+    return _products is not None and _products.charged
 
 
 # --- elementwise operations that arb spells otherwise than NumPy ---------------------------------

@@ -186,7 +186,8 @@ class Products:
 
         def record(i: int) -> _Record:
             def added() -> Sequence[Any]:
-                return terms(i) if 1 < len(terms(i)) <= TERMS else ()
+                each = terms(i)
+                return each if 1 < len(each) <= TERMS else ()
 
             return _Record(results[i], of=lambda: (*[term for x in added() for term in self._terms(x)],
                                                    *_own(results[i])), added=added)
@@ -244,7 +245,7 @@ class Products:
         """What a product loses in the worst order beyond what its ball holds."""
         if record.factors and self._unknown(record.factors):
             return 0.0
-        if self._reach(record.number)[0] >= self._tiny or not -math.inf < _size_of(record)[1] < math.inf:
+        if not -math.inf < _size_of(record)[1] < math.inf or self._reach(record.number)[0] >= self._tiny:
             record.lost = 0.0
             return 0.0
         held = self._held(record)
