@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import functools
 import math
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -277,7 +276,8 @@ class Products:
         """log2 of what no partial product of a number is below, and of what none is above."""
         record = self._record(x)
         if record is None:
-            return _span([_size(x)])
+            low, high = _size(x)
+            return min(low, 0.0), max(high, 0.0)
         if record.reach is None:
             record.reach = self._reach_of(record)
         return record.reach
@@ -359,10 +359,6 @@ def _size(x: Any) -> Size:
     return (math.log2(low) if low > 0 else -math.inf), math.log2(high)
 
 
-_exact = operator.methodcaller("is_exact")
-_accuracy = operator.methodcaller("rel_accuracy_bits")
-
-
 def _rough_sizes(numbers: Sequence[Any]) -> Size:
     """The least and the largest size of numbers, at most and at least 0: to a bit, and without those that are 0."""
     sizes = [*map(abs, map(float, numbers))]
@@ -371,8 +367,9 @@ def _rough_sizes(numbers: Sequence[Any]) -> Size:
         sizes = [*map(abs, map(float, numbers))]
     if not numbers:
         return _ONE
-    plain = not _PLAIN.isdisjoint(map(type, numbers))
-    balls = [x for x in numbers if not isinstance(x, _SCALARS)] if plain else numbers
-    if 0.0 in sizes or not (all(map(_exact, balls)) or min(map(_accuracy, balls)) > 1):  # radius ≤ midpoint/2
-        return -math.inf, math.inf
+    kinds = set(map(type, numbers))
+    for kind in kinds - _PLAIN:
+        balls = numbers if len(kinds) == 1 else [x for x in numbers if type(x) is kind]
+        if 0.0 in sizes or min(map(kind.rel_accuracy_bits, balls)) < 2:  # a radius of more than half the midpoint
+            return -math.inf, math.inf
     return min(math.log2(min(sizes)) - 1, 0.0), max(math.log2(max(sizes)) + 1, 0.0)
