@@ -198,13 +198,13 @@ class Products:
         self._note(_Batch(results, record, roughly, known=False))
 
     def _note(self, batch: _Batch) -> None:
-        self._records.update(dict.fromkeys(map(id, batch.numbers), batch))
+        self._records |= dict.fromkeys(map(id, batch.numbers), batch)
 
     def _roughly(self, numbers: Sequence[Any]) -> Size:
         """What no partial product of any of these is below, and what none is above."""
         low, high = _ONE
         for found in set(map(self._records.get, map(id, numbers))):
-            least, largest = _rough_sizes(numbers) if found is None else self._rough_reach(found)
+            least, largest = _rough_sizes(numbers) if found is None else found.reach or self._rough_reach(found)
             low, high = min(low, least), max(high, largest)
         return low, high
 
@@ -232,13 +232,14 @@ class Products:
     def _record(self, x: Any) -> _Record | None:
         """What is known of a number; of a batch each one gets its own record."""
         found = self._records.get(id(x))
-        if isinstance(found, _Batch):
-            for i, number in enumerate(found.numbers):
+        if found.__class__ is not _Batch:
+            return found  # type: ignore[return-value]  # a record, or nothing
+        safe = found.known and found.reach is not None and self._safe(found)
+        for i, number in enumerate(found.numbers):
+            if self._records[id(number)] is found:
                 record = self._records[id(number)] = found.record(i)
-                if found.known and found.reach is not None and self._safe(found):
-                    record.lost = 0.0
-            return self._record(x)
-        return found
+                record.lost = 0.0 if safe else None
+        return self._record(x)
 
     def _further(self, record: _Record) -> float:
         """What a product loses in the worst order beyond what its ball holds."""
@@ -367,7 +368,7 @@ def _rough_sizes(numbers: Sequence[Any]) -> Size:
         sizes = [*map(abs, map(float, numbers))]
     if not numbers:
         return _ONE
-    kinds = set(map(type, numbers))
+    kinds: set[Any] = set(map(type, numbers))
     for kind in kinds - _PLAIN:
         balls = numbers if len(kinds) == 1 else [x for x in numbers if type(x) is kind]
         if 0.0 in sizes or min(map(kind.rel_accuracy_bits, balls)) < 2:  # a radius of more than half the midpoint
