@@ -132,6 +132,7 @@ class Products:
     def __init__(self, tiny: float) -> None:
         self._tiny = tiny
         self._records: dict[int, _Record | _Batch] = {}
+        self._lone: dict[int, tuple[Any, Size]] = {}  #: rough sizes of factors that stand alone: scalars come again
         self.charged = False  #: was anything lost beyond what the balls held?
 
     def same(self, results: Sequence[Any], numbers: Sequence[Any]) -> None:
@@ -204,9 +205,17 @@ class Products:
         """What no partial product of any of these is below, and what none is above."""
         low, high = _ONE
         for found in set(map(self._records.get, map(id, numbers))):
-            least, largest = _rough_sizes(numbers) if found is None else found.reach or self._rough_reach(found)
+            least, largest = self._rough(numbers) if found is None else found.reach or self._rough_reach(found)
             low, high = min(low, least), max(high, largest)
         return low, high
+
+    def _rough(self, numbers: Sequence[Any]) -> Size:
+        if len(numbers) > 1:
+            return _rough_sizes(numbers)
+        (x,) = numbers
+        if id(x) not in self._lone:
+            self._lone[id(x)] = x, _rough_sizes(numbers)
+        return self._lone[id(x)][1]
 
     def _rough_reach(self, found: _Record | _Batch) -> Size:
         if found.reach is None:
