@@ -32,7 +32,7 @@ from flint import arb
 from .orders import Products
 
 __all__ = ["FORMATS", "Arithmetic", "BallArray", "Double", "Format", "Undecided", "arithmetic", "balls",
-           "centre", "flushed_balls", "radius", "split"]
+           "centre", "flushed_balls", "lost_more", "radius", "split"]
 
 Array = np.ndarray[Any, Any]
 
@@ -150,6 +150,11 @@ def arithmetic(active: Arithmetic) -> Iterator[None]:
         yield
     finally:
         _active, flint.ctx.prec, _products = before, precision, products
+
+
+def lost_more() -> bool:
+    """Has some product been charged, in the active arithmetic, for an order other than the one it is written in?"""
+    return _products is not None and _products.charged
 
 
 # --- elementwise operations that arb spells otherwise than NumPy ---------------------------------
@@ -283,31 +288,28 @@ def _charge_orders(ufunc: np.ufunc, result: Array, operands: list[Any], products
     """Charge each product with what the worst order of its factors loses below the normal numbers."""
     _, _, half_quantum = _limits(_active.limits)
     flat = result.reshape(-1)
-    first, *others = [_column(x, result.shape) for x in operands]
+    results, columns = flat.tolist(), [_column(x, result.shape) for x in operands]
+    first = columns[0]
     if ufunc in _SIGNS:
-        for x, a in zip(flat, first, strict=True):
-            products.same(x, a)
+        products.same(results, first)
         return
     if ufunc in (np.power, np.square):
-        exponent = int(operands[1]) if ufunc is np.power else 2
-        further = [products.power(x, a, exponent) for x, a in zip(flat, first, strict=True)]
+        further = products.power(results, first, int(operands[1]) if ufunc is np.power else 2)
     else:
-        a, b = (np.full(flat.shape, 1, dtype=object), first) if ufunc is np.reciprocal else (first, others[0])
-        inverse = ufunc is not np.multiply
-        further = [products.multiply(x, p, q, inverse) for x, p, q in zip(flat, a, b, strict=True)]
+        a, b = ([1], first) if ufunc is np.reciprocal else columns
+        further = products.multiply(results, a, b, inverse=ufunc is not np.multiply)
     for i, more in enumerate(further):
         if more:
-            flat[i], x = flat[i] + half_quantum * more, flat[i]
-            products.same(flat[i], x)
+            flat[i] = flat[i] + half_quantum * more
+            products.same([flat[i]], [results[i]])
 
 
-def _column(x: Any, shape: tuple[int, ...]) -> Array:
-    """An operand's elements, one for each of the result."""
-    if not isinstance(x, np.ndarray) or x.shape != shape:
-        spread = np.empty(shape, dtype=object)
-        spread[...] = x
-        return spread.reshape(-1)
-    return np.asarray(x.reshape(-1))
+def _column(x: Any, shape: tuple[int, ...]) -> list[Any]:
+    """An operand's elements, one for each of the result, or one for all."""
+    if not isinstance(x, np.ndarray):
+        return [x]
+    column: list[Any] = (x if x.shape == shape else np.broadcast_to(x, shape)).reshape(-1).tolist()
+    return column
 
 
 def _whole_power(ufunc: np.ufunc, operands: list[Any]) -> bool:
@@ -326,8 +328,7 @@ def _note_terms(total: Array, operand: Any, kwargs: dict[str, Any], products: Pr
             found.append(np.add.reduce(each, **{**kwargs, "keepdims": True}).reshape(-1))
         return found[0][i] or ()  # a sum of nothing is a plain 0
 
-    for i, x in enumerate(total.reshape(-1)):
-        products.add(x, partial(terms, i))
+    products.add(total.reshape(-1).tolist(), kept.reshape(-1).tolist(), terms)
 
 
 def _charge_sum(total: Array, run: Any, operands: list[Any], kwargs: dict[str, Any]) -> Array:

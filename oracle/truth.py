@@ -18,7 +18,7 @@ import numpy as np
 
 from reference.spec import InitSpec, LossSpec, Trajectory
 
-from .ball import FORMATS, Arithmetic, BallArray, Double, Undecided, arithmetic, balls, flushed_balls, split
+from .ball import FORMATS, Arithmetic, BallArray, Double, Undecided, arithmetic, balls, flushed_balls, lost_more, split
 from .cases import Case, leaf, leaves, with_leaf
 from .evaluate import Lift, evaluate
 from .ulp import numpy_dtype, overflow, spacing
@@ -113,8 +113,8 @@ def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
             ``storage``, and what is below the type's normal numbers may be taken for 0.
     """
     exact, parts = _exact(case)
-    reach = _evaluations(case, accuracy, limited=True)
-    written: Mapping[str, Any] | None = None
+    reach, dearer = _evaluations(case, accuracy, limited=True)
+    written: Mapping[str, Any] | None = None if dearer else reach
     unlimited: Mapping[str, Any] | None = None
     truths = {}
     ieee: Mapping[str, Array] | None = None
@@ -134,12 +134,14 @@ def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
         rounding = half + radius + np.abs(lo) * 2.0**-52
         bound = _farthest(hi, lo, reach.get(name)) * SLACK + rounding
         if np.any(wide := ~(bound <= VACUOUS * scale) & np.isfinite(hi)):  # an order that loses so much is no sound one
-            written = _evaluations(case, accuracy, limited=True, any_order=False) if written is None else written
+            if written is None:
+                written, _ = _evaluations(case, accuracy, limited=True, any_order=False)
             own = _farthest(hi, lo, written.get(name)) * SLACK + rounding
             bound = np.where(wide & (own <= VACUOUS * scale), own, bound)
         precise = bound
         if np.any(~(bound <= VACUOUS * scale) & np.isfinite(hi)):
-            unlimited = _evaluations(case, accuracy, limited=False) if unlimited is None else unlimited
+            if unlimited is None:
+                unlimited, _ = _evaluations(case, accuracy, limited=False)
             precise = _farthest(hi, lo, unlimited.get(name)) * SLACK + rounding
         truths[name] = Truth(hi, lo, bound, precise, scale, special, dtype)
     return truths
@@ -172,14 +174,18 @@ def _sharp(parts: _Parts) -> bool:
     return bool(np.all((radius <= np.abs(hi) * 2.0**-70) | ~np.isfinite(hi)))
 
 
-def _evaluations(case: Case, accuracy: str, *, limited: bool, any_order: bool = True) -> dict[str, _Parts]:
-    """Where evaluations in the storage type can end; empty where a branch of the whole run is undecided."""
+def _evaluations(case: Case, accuracy: str, *, limited: bool, any_order: bool = True) -> tuple[dict[str, _Parts], bool]:
+    """Where evaluations in the storage type can end; empty where a branch of the whole run is undecided.
+
+    And whether some order of factors loses more than the one that the formula has.
+    """
     with arithmetic(replace(_charged(case, accuracy, limited=limited), any_order=any_order)):
         try:
             outputs = evaluate(case, _FLUSHED if accuracy == "flushed" else _BALLS)
         except Undecided:
-            return {}
-    return {name: split(v) if isinstance(v, BallArray) else (v, v, v) for name, v in outputs.items()}
+            return {}, lost_more()
+        dearer = lost_more()
+    return {name: split(v) if isinstance(v, BallArray) else (v, v, v) for name, v in outputs.items()}, dearer
 
 
 def _charged(case: Case, accuracy: str, *, limited: bool) -> Arithmetic:

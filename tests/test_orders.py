@@ -15,7 +15,7 @@ import oracle.ball
 from oracle.ball import FORMATS, Arithmetic, BallArray, Double, arithmetic, balls, radius
 from oracle.cases import Case, cases, parse
 from oracle.evaluate import evaluate
-from oracle.orders import Product, half_quanta
+from oracle.orders import Product, Products, half_quanta
 from oracle.truth import prove
 from reference import registry
 from reference.spec import LossSpec, Spec
@@ -174,6 +174,19 @@ def test_bounds_above_the_subnormals_are_the_same_to_the_bit(case_id: str, monke
     monkeypatch.setattr(oracle.ball, "Products", lambda tiny: None)
     for name, truth in prove(parse(case_id)).items():
         assert np.array_equal(charged[name].bound, truth.bound), name
+
+
+@pytest.mark.parametrize("case_id", [*ORDINARY, *[case_id for case_id, _ in BEYOND],
+                                     "AdamW/float32/start=zero,grad=tiny,steps=10,lr=0.1,beta1=0.0,weight_decay=0,amsgrad=True",
+                                     "Adamax/float16/grad=tiny,steps=10,layout=matrix,beta1=0.8",
+                                     "Adafactor/float64/grad=huge,steps=10,layout=scalar,beta2_decay=0.0,eps2=10.0"])
+def test_a_rough_reach_hides_no_loss(case_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounds are the same to the bit where each product is looked at by itself."""
+    quick = prove(parse(case_id))
+    monkeypatch.setattr(Products, "_safe", lambda self, batch: False)
+    for name, truth in prove(parse(case_id)).items():
+        assert np.array_equal(quick[name].bound, truth.bound), name
+        assert np.array_equal(quick[name].precise, truth.precise), name
 
 
 def test_no_bound_becomes_vacuous_by_an_order(monkeypatch: pytest.MonkeyPatch) -> None:
