@@ -41,7 +41,7 @@ def counted(expected: float) -> int:
     """How many of many rare events may happen, where so many are expected: P(k or more) is at most E^k / k!.
 
     >>> counted(0.0), counted(0.01), counted(1.0)
-    (0, 5, 13)
+    (0, 4, 13)
     """
     k, chance = 0, 1.0
     while chance > math.exp(-exponent(1)):

@@ -111,7 +111,8 @@ def test_each_is_a_verdict_and_other_cases_stand(name: str) -> None:
 def test_all_four_in_one_run_that_finishes(monkeypatch: pytest.MonkeyPatch) -> None:
     """By its input's shape one implementation exits, sleeps, takes 40 GB, gives a string; in float64 it is right."""
     monkeypatch.setattr(checking, "DEATHS", 100)
-    acts = {(): _exits, (3, 4): _sleeps, (2, 1, 3): _takes_40_gb, (0,): VERDICTS["a string"][0]}
+    acts = {(): _exits, (3, 4): _sleeps, (2, 1, 3): _takes_40_gb, (0,): VERDICTS["a string"][0],
+            (2, 3, 4): _exits}
 
     def loss(input: Any, target: Any) -> Any:
         return (acts[input.shape] if input.dtype == np.float32 else _mse)(input, target)

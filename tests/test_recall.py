@@ -95,13 +95,11 @@ def test_other_waivers_and_other_sources_ask_again(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(run, "compare", _refuse)
     assert _audit() == first
     monkeypatch.setattr(waivers, "load", lambda: [*shipped, Waiver("new", "no/*", "*", "*", "*", "none")])
-    with pytest.raises(AssertionError, match="done again"):
-        _audit()
+    assert all("done again" in line for line in _audit() if "unsupported" not in line)
     monkeypatch.setattr(waivers, "load", lambda: shipped)
     source = run.source
     monkeypatch.setattr(run, "source", lambda *modules: source(*modules) + "changed")
-    with pytest.raises(AssertionError, match="done again"):
-        _audit()
+    assert all("done again" in line for line in _audit() if "unsupported" not in line)
 
 
 def test_a_damaged_entry_is_made_again(folder: Path) -> None:

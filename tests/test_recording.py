@@ -105,7 +105,12 @@ def test_an_answer_that_was_judged_is_judged_again_once_it_is_another() -> None:
     assert judge("other", answer, truth).output == "other"
 
 
-@pytest.mark.parametrize("case", [cases(registry.get(op), dtype)[-1] for op in ("SGD", "Adagrad", "LBFGS", "NAdam")
+def _last(op: str, dtype: str) -> Case:
+    """The last case but for stacks, which torch's L-BFGS cannot flatten."""
+    return [case for case in cases(registry.get(op), dtype) if case.options["layout"] != "stack"][-1]
+
+
+@pytest.mark.parametrize("case", [_last(op, dtype) for op in ("SGD", "Adagrad", "LBFGS", "NAdam")
                                   for dtype in ("float32", "bfloat16")], ids=lambda case: case.id)
 def test_reference_and_torch_record_the_same(case: Case) -> None:
     (target,) = load(["torch:eager"])

@@ -202,23 +202,17 @@ def _per_class(g: Any, axis: int) -> Array:
 _SHAPES = {"4x5": (4, 5), "5": (5,), "1x3": (1, 3), "6x1": (6, 1), "2x3x4": (2, 3, 4),
            "2x3x2x2": (2, 3, 2, 2), "0x5": (0, 5)}
 
-#: Shapes without classes: a few cases have them.
-_CLASSLESS = {"3x0": (3, 0), "3x0x2": (3, 0, 2)}
-
 
 def _allowed(options: Options, dtype: str) -> bool:
     plain = options["regime"] == "moderate" and options["ignore_index"] == "none"
     # Equal logits under full smoothing: the gradient is p - 1/C, a zero by cancellation that no bound can decide.
     level = options["regime"] in ("equal", "tiny") and options["label_smoothing"] == 1.0
-    if options["shape"] in _CLASSLESS:  # no class is there to be a target, or to have a weight
-        return (options["regime"], options["weight"], options["target"], options["ignore_index"]) == (
-            "moderate", "none", "soft", "none")
     return (not level and (plain or options["shape"] != "0x5")
             and (options["target"] in ("index", "first") or options["ignore_index"] in ("none", "negative")))
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    shape = (_SHAPES | _CLASSLESS | UNEVEN_PICTURES)[options["shape"]]
+    shape = (_SHAPES | UNEVEN_PICTURES)[options["shape"]]
     axis = min(len(shape) - 1, 1)
     classes, rows = shape[axis], shape[:axis] + shape[axis + 1:]
     scale = {"huge": min(1e4, limits.max / 256), "tiny": 8 * limits.tiny}.get(options["regime"], 3.0)
@@ -271,8 +265,6 @@ SPEC = LossSpec(
     extra=({"label_smoothing": -0.5}, {"label_smoothing": -0.5, "target": "soft"},
            {"target": "first", "weight": "zero", "label_smoothing": 0.1},
            {"target": "first", "weight": "zero", "label_smoothing": 0.1, "reduction": "sum"},
-           *({"target": "soft", "shape": shape, "reduction": reduction}
-             for shape in _CLASSLESS for reduction in ("mean", "sum")),
            *uneven({"reduction": "none"}, shapes=UNEVEN_PICTURES)),
     arrays=("input", "target", "weight"),
     slower="torch has maximum, exponentials and sum of a row in one pass at 0.7 ns an element; NumPy's four passes "

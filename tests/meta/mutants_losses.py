@@ -500,7 +500,7 @@ class GradientTurned(PlainBCE):
         return -super().slope(x, t, v)
 
 
-@plant(note="missing")
+@plant(Verdict.MISSING, note="missing")
 class NoTargetGradient(PlainBCE):
     """Targets are treated as constants."""
 
