@@ -14,14 +14,18 @@ True
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import math
+import os
+import subprocess
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +40,7 @@ from .diagnosis import Diagnosis, Observation, diagnose, simplest
 from .distribution import CLAIMS, claim_of, judge_draws
 from .evaluate import Outputs
 from .faults import JudgeFault, judging, not_judged, said
-from .isolation import MEMORY, TIMEOUT, Isolated, Named, load_named, starter
+from .isolation import MEMORY, READY, TIMEOUT, Isolated, Named, load_named, starter
 from .plain import plain
 from .records import Record, header
 from .report.table import counts, three_lines
@@ -164,10 +168,8 @@ class Defaults:
     @classmethod
     def of(cls, op: str, asked: Implementation, seen: Sequence[Observation], **limits: Any) -> Defaults:
         """Run the failing cases that leave such an argument out again, with torch's default passed."""
-        differing: Mapping[str, tuple[Any, Any]] = {}
         failing = [one.case for one in seen if one.record.fails]
-        with contextlib.suppress(TargetError):
-            differing = differing_defaults(_loaded(asked).code, _spec(op)) if failing else {}
+        differing = _differing(op, asked) if failing else {}
         touched = [case for case in failing if any(leaves_to_default(case, name) for name in differing)]
         if not touched:
             return cls()
@@ -266,6 +268,38 @@ def handed_in(implementation: Any, *, framework: str = "torch", device: str = "c
 def _made(asked: Implementation, name: str) -> Target:
     """The target, where it is to run."""
     return User(_loaded(asked), name)
+
+
+def _differing(op: str, asked: Implementation) -> Mapping[str, tuple[Any, Any]]:
+    """Defaults that are not torch's; what is found by name is looked at in a process of its own, and only told of."""
+    spec = _spec(op)
+    if not isinstance(asked.code, Named):
+        return differing_defaults(asked.code, spec)
+    root = str(Path(__file__).resolve().parent.parent)
+    code = f"from oracle.checking import tell_defaults; tell_defaults({op!r}, {asked.code.place!r})"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, sys.path)])}
+    told: Any = {}
+    with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=READY,
+                              env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+        told = json.loads(done.stdout.splitlines()[-1]) if done.stdout else {}
+    known = inspect.signature(spec.implementation).parameters
+    pairs = told.items() if isinstance(told, dict) else ()
+    return {name: (Shown(plain(own)), known[name].default) for name, own in pairs
+            if name in known and isinstance(own, str)}
+
+
+class Shown(str):
+    """What a value looks like, of one that is in another process."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def tell_defaults(op: str, place: str) -> None:
+    """Print the defaults of an implementation that are not torch's, as JSON."""
+    found = differing_defaults(load_named(place), _spec(op))
+    print("\n" + json.dumps({name: repr(own)[:100] for name, (own, _) in found.items()}))
 
 
 def _loaded(asked: Implementation) -> Implementation:
