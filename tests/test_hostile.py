@@ -154,6 +154,7 @@ def test_numbers_that_come_out_otherwise_are_noticed() -> None:
 
 
 def test_a_module_that_changes_numpy_as_it_is_imported_is_told_so(tmp_path: Path) -> None:
+    generator = np.random.Generator
     (tmp_path / "changes.py").write_text(
         "import numpy as np\ndef mse(input, target):\n    return ((input - target) ** 2).mean()\n"
         "np.random.Generator = None\n")
@@ -162,6 +163,7 @@ def test_a_module_that_changes_numpy_as_it_is_imported_is_told_so(tmp_path: Path
     started = "Died: it changes NumPy where it is imported, and the case is another one there: "
     assert report.failures
     assert all(failure.note.startswith(started) for failure in report.failures)
+    assert np.random.Generator is generator, "of the judge"
 
 
 # --- what is sent to the judge -------------------------------------------------------------------
