@@ -42,8 +42,11 @@ class _Adagrad(torch.optim.Optimizer):
                     raise NotImplementedError("dense gradients alone")
                 s = self.state[p].setdefault("sum", torch.zeros_like(p))
                 s += p.grad * p.grad
-                p -= group["lr"] * p.grad / (s.sqrt() + group["eps"])
+                p -= group["lr"] * p.grad / self.divisor(s, group["eps"])
                 s *= self.factor
+
+    def divisor(self, s: torch.Tensor, eps: float) -> torch.Tensor:
+        return s.sqrt() + eps
 
 
 class _EagerAdagrad(_Adagrad):
@@ -174,17 +177,8 @@ def test_another_default_is_said_first_and_explains_what_it_touches() -> None:
 class _AdagradInside(_Adagrad):
     """Another rule, and a state that comes late."""
 
-    @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                if p.grad.is_sparse:
-                    raise NotImplementedError("dense gradients alone")
-                s = self.state[p].setdefault("sum", torch.zeros_like(p))
-                s += p.grad * p.grad
-                p -= group["lr"] * p.grad / (s + group["eps"]).sqrt()
+    def divisor(self, s: torch.Tensor, eps: float) -> torch.Tensor:
+        return (s + eps).sqrt()
 
 
 def test_a_rule_is_named_though_its_state_comes_late() -> None:
