@@ -2,7 +2,7 @@
 
 import os
 
-from oracle.store import OFF, VARIABLE
+from oracle.keeping.store import OFF, VARIABLE
 
 pytest_plugins = ["oracle.pytest_plugin"]
 os.environ[VARIABLE] = OFF

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from oracle.store import VARIABLE
+from oracle.keeping.store import VARIABLE
 
 __all__ = ["Run", "measure"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reference import registry
+from oracle.cases import registry
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from oracle.cases import BadCaseError, chosen_specs
-from oracle.evaluate import entries
+from oracle.cases.case import BadCaseError, chosen_specs
+from oracle.cases.spec import OptimSpec
+from oracle.truth.evaluate import entries
 from reference.optim import Parameter, SparseGrad
-from reference.spec import OptimSpec
 
 from .workloads import FLOAT32, stepper
 

@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from oracle.cases import leaf, leaves, storage
-from oracle.evaluate import empty_tensor
-from oracle.targets import Unsupported
-from oracle.targets.pytorch import implementation, loss_call, resolve, to_gradient, to_tensor, to_tensors
+from oracle.cases.case import leaf, leaves, storage
+from oracle.cases.spec import InitSpec, Limits, LossSpec, OptimSpec, Spec
+from oracle.targets.loading import Unsupported
+from oracle.targets.pytorch import loss_call, to_gradient, to_tensor, to_tensors
+from oracle.targets.pytorch_calls import implementation, resolve
+from oracle.truth.evaluate import empty_tensor
 from reference import random
 from reference.optim import Parameter, SparseGrad
-from reference.spec import InitSpec, Limits, LossSpec, OptimSpec, Spec
 
 __all__ = ["FLOAT32", "Run", "Workload", "stepper", "workloads"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .checking import Report, check
-    from .suite import conformance
+    from .checking.check import Report, check
+    from .checking.conformance import conformance
 
 __all__ = ["Report", "check", "conformance"]
 

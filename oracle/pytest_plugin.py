@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from .cases import Case
-    from .suite import Suite
-    from .targets import Target
+    from .cases.case import Case
+    from .checking.conformance import Suite
+    from .targets.loading import Target
 
 _OPTIONS = {
     "ops": "ops, or losses, optim, init; all by default",
@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Options that name nothing are refused before anything is collected."""
     ops, dtypes = _list(config, "ops"), _list(config, "dtypes")
     if ops or dtypes:
-        from .cases import BadCaseError, select
+        from .cases.case import BadCaseError, select
 
         try:
             select(ops, dtypes)
@@ -63,7 +63,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wanted = {"oracle_case", "oracle_spec"}.intersection(metafunc.fixturenames)
     if not wanted:
         return
-    from .cases import select
+    from .cases.case import select
 
     chosen = select(_list(metafunc.config, "ops"), _list(metafunc.config, "dtypes"))
     if "oracle_case" in wanted:
@@ -79,9 +79,9 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     place = str(config.getoption("--oracle-target"))
     if not place:
         return
-    from .cases import chosen_specs
-    from .suite import parameters, registry_at, suites
-    from .targets import TargetError
+    from .cases.case import chosen_specs
+    from .checking.conformance import parameters, registry_at, suites
+    from .targets.loading import TargetError
 
     options: dict[str, Any] = {"dtypes": dtypes} if (dtypes := _list(config, "dtypes")) else {}
     if device := str(config.getoption("--oracle-device")):
@@ -127,7 +127,7 @@ def oracle_case(request: pytest.FixtureRequest) -> Case:
 @pytest.fixture(scope="session")
 def oracle_targets(request: pytest.FixtureRequest) -> Sequence[Target]:
     """The targets that the options name."""
-    from .targets import TargetError, load
+    from .targets.loading import TargetError, load
 
     names = _list(request.config, "targets") or ["reference", "torch"]
     try:
@@ -139,10 +139,10 @@ def oracle_targets(request: pytest.FixtureRequest) -> Sequence[Target]:
 @pytest.fixture(scope="session")
 def oracle_check() -> Callable[[Case, Target], None]:
     """A function that fails the test where a target disagrees with the truth on a case, unwaived."""
-    from .faults import judging
-    from .report.table import three_lines
-    from .run import run_case
-    from .waivers import load
+    from .auditing.judge import run_case
+    from .auditing.words import three_lines
+    from .verdict.faults import judging
+    from .verdict.waivers import load
 
     waivers = load()
 
@@ -159,10 +159,11 @@ def oracle_check() -> Callable[[Case, Target], None]:
 @pytest.fixture(scope="session")
 def oracle_judge() -> Callable[..., None]:
     """A function that fails the test where given outputs disagree with the truth on a case."""
-    from .compare import compare
-    from .faults import judging
-    from .report.table import three_lines
-    from .run import record_of, truth_of
+    from .auditing.judge import record_of
+    from .auditing.words import three_lines
+    from .truth.kept_truths import truth_of
+    from .verdict.compare import compare
+    from .verdict.faults import judging
 
     def judge(case: Case, got: Mapping[str, Any], outputs: Sequence[str] | None = None) -> None:
         __tracebackhide__ = True

@@ -16,7 +16,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from .ball import FORMATS
+from .formats import FORMATS
 
 __all__ = ["numpy_dtype", "overflow", "spacing", "spacing_at", "steps"]
 

@@ -30,16 +30,7 @@ import numpy as np
 from ._box_muller import box_muller
 from ._engine import Engine
 from ._integers import DIGITS, exchanged, largest_integer, range_within
-from ._storage import (
-    HALF,
-    SINGLE,
-    check_interval,
-    check_numbers,
-    fill,
-    in_memory_order,
-    name_of,
-    storage_of,
-)
+from ._storage import HALF, SINGLE, check_interval, check_numbers, fill, in_memory_order, name_of, storage_of
 from .precision import fma, libm, lift, pi_like, working
 
 __all__ = ["Generator", "check_generator", "default_generator", "manual_seed"]

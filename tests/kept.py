@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from oracle import run, store
+from oracle.auditing import run
+from oracle.keeping import store
+from oracle.truth import kept_truths
 
 
 def forget() -> None:
     """As another process, which has asked for nothing yet."""
     store._opened.cache_clear()
-    run._truth.cache_clear()
+    kept_truths._truth.cache_clear()
     run._loaded.cache_clear()
     run.judged_by.cache_clear()
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from oracle.evaluate import Lift
+from oracle.truth.evaluate import Lift
 from oracle.ulp import numpy_dtype
 
 Array = np.ndarray[Any, Any]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from oracle.cases import Case
-from oracle.evaluate import Outputs
-from reference.spec import Spec
+from oracle.cases.case import Case
+from oracle.cases.spec import Spec
+from oracle.truth.evaluate import Outputs
 
 __all__ = ["Planted"]
 

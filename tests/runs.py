@@ -7,11 +7,12 @@ import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from oracle.cases import Case
-from oracle.records import Record, header
-from oracle.waivers import load
-from reference import registry
-from reference.spec import Spec
+from oracle.auditing.records import header
+from oracle.cases import registry
+from oracle.cases.case import Case
+from oracle.cases.spec import Spec
+from oracle.verdict.record import Record
+from oracle.verdict.waivers import load
 
 TARGETS = {"loss": ("reference", "torch:eager", "torch:module"),
            "optim": ("reference", "torch:eager", "torch:foreach", "torch:fused"), "init": ("reference", "torch:eager")}

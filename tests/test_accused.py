@@ -8,13 +8,13 @@ import pytest
 import torch
 
 import oracle
-from oracle import checking
-from oracle.compare import Verdict
+from oracle.checking import check
+from oracle.verdict.compare import Verdict
 
 
 @pytest.fixture(autouse=True)
 def _few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "BUDGET", 2000)
+    monkeypatch.setattr(check, "BUDGET", 2000)
 
 
 # --- states at other steps than torch's ----------------------------------------------------------

@@ -15,8 +15,8 @@ import pytest
 
 import oracle
 import reference
-from reference import registry
-from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
+from oracle.cases import registry
+from oracle.cases.spec import InitSpec, LossSpec, OptimSpec, Spec
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,8 +48,8 @@ LAYERS = {
 }
 
 #: The files that may import a framework.
-FRAMEWORKS = {"torch": {"oracle.targets.pytorch", "oracle.targets.user_torch"},
-              "jax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses", "oracle.targets.user_jax"},
+FRAMEWORKS = {"torch": {"oracle.targets.pytorch", "oracle.checking.adapter_torch"},
+              "jax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses", "oracle.checking.adapter_jax"},
               "optax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses"},
               "keras": {"oracle.targets.keras3", "oracle.targets.keras_init", "oracle.targets.keras_losses"}}
 
@@ -99,14 +99,14 @@ def _names(package: str) -> list[str]:
 def test_only_one_file_imports_flint_and_only_its_target_a_framework() -> None:
     for name, path in _files(oracle).items():
         roots = {i.split(".")[0] for i in _imports(path, name.rpartition(".")[0])}
-        assert "flint" not in roots or name == "oracle.ball"
+        assert "flint" not in roots or name == "oracle.truth.ball"
         for framework, files in FRAMEWORKS.items():
             assert framework not in roots or name in files
 
 
 @pytest.mark.parametrize("statement", [
     "import reference", "import reference.losses, reference.optim, reference.init", "import oracle",
-    "import oracle.cli", "import oracle.checking, oracle.suite", "import oracle.pytest_plugin"])
+    "import oracle.cli.app", "import oracle.checking.check, oracle.checking.conformance", "import oracle.pytest_plugin"])
 def test_an_import_brings_in_no_framework(statement: str) -> None:
     heavy = ["torch", "flint"] if "reference" in statement else [
         "torch", "jax", "keras", "flint", "ml_dtypes", "rich.progress"]
@@ -139,7 +139,7 @@ def test_the_explicit_imports_are_those_of_the_registry(package: str) -> None:
 
 def test_a_public_file_without_a_spec_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     registry.specs.cache_clear()
-    monkeypatch.delattr("reference.losses.mse.SPEC")
+    monkeypatch.delattr("oracle.cases.ops.losses.mse.SPEC")
     with pytest.raises(TypeError, match=r"reference\.losses\.mse is public and has no SPEC"):
         registry.specs()
     monkeypatch.undo()

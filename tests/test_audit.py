@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from oracle.cases import Case, cases
-from oracle.targets import Target
-from reference import registry
-from reference.spec import Spec
+from oracle.cases import registry
+from oracle.cases.case import Case, cases
+from oracle.cases.spec import Spec
+from oracle.targets.loading import Target
 
 LONG = [spec for spec in registry.specs().values() if spec.long]
 

@@ -20,9 +20,9 @@ from benchmarks import audit
 from benchmarks.draws import SLOWER, draws
 from benchmarks.table import Column, Row, means, ratios, table
 from benchmarks.workloads import Run, stepper, workloads
-from oracle.cases import leaves, select
-from reference import registry
-from reference.spec import Spec
+from oracle.cases import registry
+from oracle.cases.case import leaves, select
+from oracle.cases.spec import Spec
 
 
 def arrays(run: Run) -> list[np.ndarray[Any, Any]]:

@@ -7,12 +7,13 @@ import sys
 import numpy as np
 import pytest
 
-from oracle.compare import Verdict
-from oracle.evaluate import FLOATS, evaluate
-from oracle.run import run_case
-from reference import blocks, registry
+from oracle.auditing.judge import run_case
+from oracle.cases import registry
+from oracle.cases.spec import LossSpec, Spec
+from oracle.truth.evaluate import FLOATS, evaluate
+from oracle.verdict.compare import Verdict
+from reference import blocks
 from reference.blocks import map_blocks
-from reference.spec import LossSpec, Spec
 from tests.meta.harness import Planted, shipped, truths
 
 #: One in so many of the shipped cases: neighbours differ little.

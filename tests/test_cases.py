@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oracle.cases import COSTLY, BadCaseError, Case, cases, chosen_specs, parse, select, storage
-from oracle.evaluate import answers
+from oracle.cases import registry
+from oracle.cases.case import COSTLY, BadCaseError, Case, cases, chosen_specs, parse, select, storage
+from oracle.cases.spec import DTYPES, LossSpec, Spec, Trajectory
+from oracle.truth.evaluate import answers
 from oracle.ulp import numpy_dtype
-from reference import registry
 from reference.optim import SparseGrad
-from reference.spec import DTYPES, LossSpec, Spec, Trajectory
 
 
 def _arrays(inputs: Any) -> list[np.ndarray[Any, Any]]:

@@ -13,9 +13,8 @@ import pytest
 import torch
 
 import oracle
-from oracle import checking
-from oracle.cases import parse
-from oracle.targets import user
+from oracle.cases.case import parse
+from oracle.checking import adapter, check
 
 JAX = f"{Path(__file__).parent / 'handed_in_jax.py'}:"
 needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
@@ -24,7 +23,7 @@ Init = Callable[..., Any]
 
 @pytest.fixture(autouse=True)
 def _few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "BUDGET", 1200)
+    monkeypatch.setattr(check, "BUDGET", 1200)
 
 
 @needs_jax
@@ -32,7 +31,7 @@ def test_a_key_of_any_seed_is_a_key_and_each_call_has_its_own() -> None:
     """2⁶³ + 5 is no signed number of 64 bits."""
     import jax
 
-    kit = user.kit("jax")
+    kit = adapter.kit("jax")
     for seed in (0, -7, 2**63 + 5, 2**64 - 1, -2**63):
         keys = kit.generators(kit.seeded(seed, 1))
         first, second = (jax.random.key_data(next(keys)).tolist() for _ in range(2))
@@ -45,8 +44,8 @@ def test_a_key_of_any_seed_is_a_key_and_each_call_has_its_own() -> None:
 def _report(code: str, *case_ids: str) -> oracle.Report:
     """What :func:`oracle.check` says of some cases alone: each takes JAX seconds."""
     op = case_ids[0].partition("/")[0]
-    asked = checking.handed_in(JAX + code, framework="jax")
-    with contextlib.closing(checking.Checker(op, asked)) as checker:
+    asked = check.handed_in(JAX + code, framework="jax")
+    with contextlib.closing(check.Checker(op, asked)) as checker:
         seen = tuple(checker.observe(map(parse, case_ids)))
         return oracle.Report(op, checker.name, "jax", checker.accuracy, seen, len(seen), asked)
 

@@ -12,11 +12,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from oracle import run
-from oracle.cases import parse
-from oracle.cli import main
-from oracle.records import Record, header, read_records
-from oracle.report.table import figure, show, three_lines
+from oracle.auditing import run
+from oracle.auditing.records import header, read_records
+from oracle.auditing.words import figure, three_lines
+from oracle.cases.case import parse
+from oracle.cli.app import main
+from oracle.report.table import show
+from oracle.targets import pytorch_calls
+from oracle.truth import kept_truths
+from oracle.verdict.record import Record
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -30,7 +34,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
                                      ["prove"],
                                      ["vectors"], ["vectors", "export"], ["vectors", "verify"]])
 def test_help_shows_an_example_and_imports_nothing_heavy(command: list[str]) -> None:
-    code = ("import sys\nfrom oracle.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n"
+    code = ("import sys\nfrom oracle.cli.app import main\ntry:\n    main()\nexcept SystemExit as end:\n"
             "    assert not end.code\nassert not {'torch', 'numpy', 'flint'} & set(sys.modules)")
     done = subprocess.run([sys.executable, "-c", code, *command, "--help"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -78,12 +82,11 @@ def test_audit_ends_with_1_where_something_disagrees(
     right = torch.nn.init.xavier_uniform_
     monkeypatch.setattr(torch.nn.init, "xavier_uniform_",
                         lambda tensor, gain=1.0, generator=None: right(tensor, gain=1.01 * gain, generator=generator))
-    from oracle.targets import pytorch
 
-    pytorch.resolve.cache_clear()
+    pytorch_calls.resolve.cache_clear()
     status = _run(monkeypatch, "audit", "xavier_uniform_", "--dtype", "float32", "--target", "torch", "--jobs", "1",
                   "--out", str(tmp_path))
-    pytorch.resolve.cache_clear()
+    pytorch_calls.resolve.cache_clear()
     out = capsys.readouterr().out
     assert status == 1
     lines = out[out.index("EXCEEDS torch:eager on xavier_uniform_/float32/"):].splitlines()
@@ -184,7 +187,7 @@ def test_a_state_is_shown_in_units_of_its_own_type(
     assert _run(monkeypatch, "explain", "NAdam/bfloat16/default", "--target", "torch:eager") == 0
     out = capsys.readouterr().out
     row = out[out.index("\nmu_product[0], shape"):].split("| [0] |")[1].split("\n")[0]
-    truth = run.truth_of(parse("NAdam/bfloat16/default"))["mu_product[0]"]
+    truth = kept_truths.truth_of(parse("NAdam/bfloat16/default"))["mu_product[0]"]
     assert truth.dtype == "float32"
     assert f"| {figure(float(truth.bound[0] / truth.unit[0]))} ulp |" in row
 

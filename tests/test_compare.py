@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oracle.compare import Finding, Verdict, compare, judge
-from oracle.truth import Truth
+from oracle.truth.proof import Truth
 from oracle.ulp import numpy_dtype
+from oracle.verdict.compare import Finding, Verdict, compare, judge
 
 
 def _truth(hi: Any, bound: Any = 1e-6, precise: Any = None, dtype: str = "float32") -> Truth:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import oracle
-from oracle.suite import registry_at, suites
-from oracle.targets import TargetError
+from oracle.checking.conformance import registry_at, suites
+from oracle.targets.loading import TargetError
 
 pytest_plugins = ["pytester"]
 

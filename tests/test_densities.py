@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from oracle.distribution import CLAIMS, Claim
 from oracle.report.densities import PANELS, Panel, density, histogram, svg
+from oracle.verdict.distribution import CLAIMS, Claim
 from reference import random
 
 ALARM = 1e-9  # the chance that the bars of a panel leave the line

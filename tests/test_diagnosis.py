@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oracle import diagnosis, run
-from oracle.cases import Case, select
-from oracle.diagnosis import Diagnosis, Observation, diagnose
-from oracle.dialects import DIALECTS, Dialect
-from oracle.evaluate import FLOATS, Outputs, evaluate
-from reference.spec import DTYPES, Spec
+from oracle.auditing import judge
+from oracle.cases.case import Case, select
+from oracle.cases.spec import DTYPES, Spec
+from oracle.dialects.table import DIALECTS, Dialect
+from oracle.truth.evaluate import FLOATS, Outputs, evaluate
+from oracle.verdict import diagnosis
+from oracle.verdict.diagnosis import Diagnosis, Observation, diagnose
 
 ROOT = Path(__file__).parent.parent
 FAILURES = 16  #: of a target are enough to tell what it is, and so is the double of it in cases that pass
@@ -44,7 +45,7 @@ class _Target:
 def _observed(answer: Callable[[Case], Outputs], cases: list[Case]) -> Iterator[Observation]:
     target = _Target(answer)
     for case in cases:
-        record = run.run_case(case, target)
+        record = judge.run_case(case, target)
         yield Observation(case, {} if record.verdict == "crashed" else target.run(case), record)
 
 
@@ -213,7 +214,7 @@ def _in_a_process(code: str, *, interrupted: bool = False) -> tuple[str, str]:
 
 
 def test_the_search_for_common_conditions_ends_where_no_passing_case_meets_them_all() -> None:
-    code = "from oracle.diagnosis import _common; print(_common({'a': [True, False], 'b': [False, True]}, 2))"
+    code = "from oracle.verdict.diagnosis import _common; print(_common({'a': [True, False], 'b': [False, True]}, 2))"
     assert _in_a_process(code)[0] == "(['a', 'b'], 0)\n"
 
 
@@ -239,7 +240,7 @@ def test_an_interrupt_ends_a_diagnosis() -> None:
     code = """
 import numpy as np
 from oracle import diagnosis
-from oracle.cases import select
+from oracle.cases.case import select
 cases = select(["cross_entropy"], ["float32"])
 print("began", flush=True)
 while True:
@@ -295,7 +296,8 @@ def test_what_crashes_is_said_by_itself_and_the_rest_is_explained() -> None:
 
     cases = [case for case in select(["mse_loss"], ["float32"])
              if case.options["weight"] == "none" and case.options["regime"] == "moderate"]
-    seen = [Observation(case, {} if case.options["shape"] == "0" else answer(case), run.run_case(case, _Target(answer)))
+    seen = [Observation(case, {} if case.options["shape"] == "0" else answer(case),
+                        judge.run_case(case, _Target(answer)))
             for case in cases]
     told = diagnose([s for s in seen if s.record.fails], [s for s in seen if not s.record.fails])
     (said,) = told.lacks

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import oracle
-from oracle import checking
-from oracle.cases import select
-from oracle.dialects import DIALECTS, dialects_of
-from oracle.distribution import CLAIMS, claim_of
+from oracle.cases.case import select
+from oracle.checking import check
+from oracle.dialects.table import DIALECTS, dialects_of
+from oracle.verdict.distribution import CLAIMS, claim_of
 from tests.plain_init import PLAIN
 
 #: What differs in the stream alone.
@@ -32,7 +32,7 @@ def test_what_differs_in_the_stream_alone_has_the_distribution_of_torchs(name: s
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_dialect_with_a_stream_of_its_own_is_told_by_its_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "BUDGET", 2000)
+    monkeypatch.setattr(check, "BUDGET", 2000)
     report = oracle.check(DIALECTS[name].op, PLAIN[name], framework="numpy", stream=False, dtypes=["float32"])
     assert report.failures
     assert not [r for r in report.records if r.verdict == "crashed"], str(report)

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from oracle import run
-from oracle.cli import main
-from oracle.records import Record, header
+from oracle.auditing import run
+from oracle.auditing.records import header
+from oracle.cli.app import main
 from oracle.report.diff import Change, changes
+from oracle.verdict.record import Record
 
 
 def _record(case: str = "a", target: str = "torch:eager", waiver: str | None = None,

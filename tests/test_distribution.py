@@ -1,4 +1,4 @@
-"""oracle.distribution: no right initializer is accused, and every planted fault is."""
+"""oracle.verdict.distribution: no right initializer is accused, and every planted fault is."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 import reference.init as init
-from oracle.distribution import ALARM, CLAIMS, Claim, judge_draws
-from reference import random, registry
-from reference.spec import InitSpec
+from oracle.cases import registry
+from oracle.cases.spec import InitSpec
+from oracle.verdict.distribution import ALARM, CLAIMS, Claim, judge_draws
+from reference import random
 
 Array = np.ndarray[Any, Any]
 SHAPE = (100, 200)

@@ -1,4 +1,4 @@
-"""oracle.distribution where numbers end: far tails, constants, what is infinite, subnormal or empty."""
+"""oracle.verdict.distribution where numbers end: far tails, constants, what is infinite, subnormal or empty."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import mpmath
 import numpy as np
 import pytest
 
-from oracle import checking
-from oracle.cases import select
-from oracle.claims import CLAIMS, Claim
-from oracle.distribution import claim_of, judge_draws
-from oracle.laws import Law, law_of
+from oracle.cases.case import select
+from oracle.checking import check
+from oracle.truth.claims import CLAIMS, Claim
+from oracle.truth.laws import Law, law_of
+from oracle.verdict.distribution import claim_of, judge_draws
 
 Array = np.ndarray[Any, Any]
 
@@ -144,8 +144,8 @@ def test_half_types_far_from_zero_are_not_accused() -> None:
 @pytest.mark.parametrize("op", CLAIMS)
 def test_torch_passes(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The truncated law in every shipped case, the far tail among them."""
-    monkeypatch.setattr(checking, "BUDGET", 1000)
-    report = checking.check(op, f"torch.nn.init:{op}", stream=False, all_cases=op == "trunc_normal_",
+    monkeypatch.setattr(check, "BUDGET", 1000)
+    report = check.check(op, f"torch.nn.init:{op}", stream=False, all_cases=op == "trunc_normal_",
                             dtypes=["float32"])
     assert report.passed, str(report)
     assert not any(record.verdict == "unsupported" for record in report.records)

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oracle.cases import parse
+from oracle.cases import registry
+from oracle.cases.case import parse
+from oracle.cases.spec import OptimSpec
 from oracle.report.drift import AFTER, END, START, TARGETS, drift, longest, main, rows, table
-from oracle.run import truth_of
-from oracle.targets import load
-from oracle.truth import Truth
-from reference import registry
-from reference.spec import OptimSpec
+from oracle.targets.loading import load
+from oracle.truth.kept_truths import truth_of
+from oracle.truth.proof import Truth
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 SPECS = [spec for spec in registry.specs().values() if isinstance(spec, OptimSpec)]

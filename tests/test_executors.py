@@ -17,13 +17,14 @@ from typing import Any
 
 import pytest
 
-from oracle import executors, run, store
-from oracle.cases import Case, select
-from oracle.cli import main
-from oracle.executors import ExecutorError
-from oracle.journal import Journal
-from oracle.records import Record
-from oracle.targets import TargetError
+from oracle.auditing import executors, judge, run
+from oracle.auditing.executors import ExecutorError
+from oracle.auditing.record_file import Journal
+from oracle.cases.case import Case, select
+from oracle.cli.app import main
+from oracle.keeping import store
+from oracle.targets.loading import TargetError
+from oracle.verdict.record import Record
 from tests.kept import nothing_kept
 
 TARGETS = ["reference", "torch:eager"]
@@ -73,7 +74,7 @@ def test_any_executor_gives_the_records_of_one_process(
 def test_threads_of_one_process_work_on_one_case_at_a_time(cases: list[Case], monkeypatch: pytest.MonkeyPatch) -> None:
     """The arithmetic of balls, torch's generator and the filters of warnings belong to the process."""
     at_work: list[str] = []
-    answer = run.answer
+    answer = judge.answer
 
     def watched(case: Case, target: Any) -> Any:
         at_work.append(case.id)

@@ -10,15 +10,18 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from oracle import run, sweeps, waivers
-from oracle.cases import BadCaseError, Case, parse, select, select_sweeps
-from oracle.cli import main
-from oracle.evaluate import FLOATS, Outputs, evaluate
-from oracle.records import Record, read_records
+from oracle.auditing import judge
+from oracle.auditing.records import read_records
+from oracle.cases import registry, sweeps
+from oracle.cases.case import BadCaseError, Case, parse, select, select_sweeps
+from oracle.cases.spec import LossSpec, Spec
+from oracle.cli.app import main
 from oracle.report.sweeps import sweep_table
-from oracle.targets import load
-from reference import registry
-from reference.spec import LossSpec, Spec
+from oracle.targets.loading import load
+from oracle.truth import kept_truths
+from oracle.truth.evaluate import FLOATS, Outputs, evaluate
+from oracle.verdict import waivers
+from oracle.verdict.record import Record
 
 ELEMENTWISE = [spec for spec in registry.specs().values() if isinstance(spec, LossSpec) and spec.elementwise]
 
@@ -114,7 +117,7 @@ def _row(record: Record, output: str) -> list[str]:
 def test_one_wrong_number_of_all_is_found(ulp: int, verdict: str, where: str) -> None:
     case = parse(PART)
     number = float(case.inputs["input"][1234])
-    record = run.run_case(case, _Wrong(number, ulp), elements=True)
+    record = judge.run_case(case, _Wrong(number, ulp), elements=True)
     assert record.verdict == verdict
     assert record.elements is not None
     counts = record.elements["grad.input"].verdicts
@@ -129,10 +132,10 @@ def test_the_worst_error_in_ulp_is_that_of_all_elements() -> None:
     """Not that of the element with the largest share of its bound, which stands for the case elsewhere."""
     case = parse("mse_loss/float16/every=input,with=0.7,part=11")
     (reference,) = load(["reference"])
-    record = run.run_case(case, reference, elements=True)
+    record = judge.run_case(case, reference, elements=True)
     assert record.elements is not None
     tally = record.elements["output"]
-    truth, got = run.truth_of(case)["output"], reference.run(case)["output"].astype(float)
+    truth, got = kept_truths.truth_of(case)["output"], reference.run(case)["output"].astype(float)
     spacing = np.spacing(np.abs(truth.hi).astype(np.float16)).astype(float)
     errors = np.abs((got - truth.hi) - truth.lo) / spacing
     assert tally.ulp_at == (int(np.argmax(errors)),)
@@ -143,7 +146,7 @@ def test_the_worst_error_in_ulp_is_that_of_all_elements() -> None:
 
 def test_a_known_defect_is_seen_in_all_its_extent_and_waived() -> None:
     (eager,) = load(["torch:eager"])
-    record = run.run_case(parse("soft_margin_loss/float16/every=input,part=2"), eager, waivers.load(), elements=True)
+    record = judge.run_case(parse("soft_margin_loss/float16/every=input,part=2"), eager, waivers.load(), elements=True)
     assert record.waiver == "soft-margin-overflow"
     assert record.elements is not None
     x = parse(record.case).inputs["input"].astype(float)
@@ -181,6 +184,6 @@ def test_the_command_writes_a_file_of_its_own_and_can_be_resumed(
 def test_the_waiver_of_a_lesser_output_counts_as_needed() -> None:
     case = parse("binary_cross_entropy_with_logits/bfloat16/every=input,part=3")
     (eager,) = load(["torch:eager"])
-    record = run.run_case(case, eager, waivers.load())
+    record = judge.run_case(case, eager, waivers.load())
     assert (record.waiver, record.also) == ("bce-cancels", ("bce-logits-sigmoid-underflows",))
     assert Record.from_json(record.to_json()) == record

@@ -12,11 +12,15 @@ import numpy as np
 import pytest
 
 import oracle
-from oracle import checking, cli, run, suite, vectors
-from oracle.cases import select
-from oracle.cli import main
-from oracle.faults import JudgeFault, not_judged
-from oracle.records import read_records
+from oracle.auditing import judge, run
+from oracle.auditing.records import read_records
+from oracle.cases.case import select
+from oracle.checking import check, conformance
+from oracle.cli import app
+from oracle.cli.app import main
+from oracle.truth import kept_truths
+from oracle.vectors import reading, selection, writing
+from oracle.verdict.faults import JudgeFault, not_judged
 
 pytest_plugins = ["pytester"]
 
@@ -54,11 +58,11 @@ def _exit(monkeypatch: pytest.MonkeyPatch, *args: str) -> Any:
 def planted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """A judge that fails on all that is float64, by how it fails."""
     if request.param == "compare":
-        monkeypatch.setattr(checking, "compare", _faulty(checking.compare, _in_float64))
+        monkeypatch.setattr(check, "compare", _faulty(check.compare, _in_float64))
     elif request.param == "proof":
-        monkeypatch.setattr(run, "truth_of", _faulty(run.truth_of, lambda case, *_: case.dtype == "float64"))
+        monkeypatch.setattr(run, "truth_of", _faulty(kept_truths.truth_of, lambda case, *_: case.dtype == "float64"))
     else:
-        monkeypatch.setattr(run, "record_of", _faulty(run.record_of, lambda case, *_: case.dtype == "float64"))
+        monkeypatch.setattr(run, "record_of", _faulty(judge.record_of, lambda case, *_: case.dtype == "float64"))
     return str(request.param)
 
 
@@ -93,8 +97,8 @@ def test_the_command_ends_with_status_2_and_a_line(
 
 
 def test_a_distribution_that_cannot_be_judged_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = checking.judge_draws
-    monkeypatch.setattr(checking, "judge_draws", _faulty(right, lambda draws, claim: claim.std == 1))
+    right = check.judge_draws
+    monkeypatch.setattr(check, "judge_draws", _faulty(right, lambda draws, claim: claim.std == 1))
     report = oracle.check("normal_", "torch.nn.init:normal_", stream=False, dtypes=["float32"])
     assert report.faults
     assert not report.failures
@@ -103,7 +107,7 @@ def test_a_distribution_that_cannot_be_judged_is_no_verdict(monkeypatch: pytest.
 
 def test_a_diagnosis_that_fails_leaves_the_verdicts(
         mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(checking, "diagnose", _faulty(checking.diagnose, lambda *_: True))
+    monkeypatch.setattr(check, "diagnose", _faulty(check.diagnose, lambda *_: True))
     mine.write_text(MINE.format("2 * "))
     assert _exit(monkeypatch, "check", f"{mine}:mse", "--as", "mse_loss", "--framework", "numpy", "--dtype",
                  "float32") == 2
@@ -113,7 +117,7 @@ def test_a_diagnosis_that_fails_leaves_the_verdicts(
 
 
 def test_notes_that_fail_are_a_fault(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "_worst", _faulty(checking._worst, lambda *_: True))
+    monkeypatch.setattr(check, "_worst", _faulty(check._worst, lambda *_: True))
     mine.write_text(MINE.format("2 * "))
     report = oracle.check("mse_loss", f"{mine}:mse", framework="numpy", dtypes=["bfloat16"])
     assert report.failures
@@ -143,11 +147,11 @@ def test_vectors_that_cannot_be_judged_end_with_status_2(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     numpy_files = pytest.importorskip("safetensors.numpy")
     (spec,) = {case.spec for case in select(["l1_loss"])}
-    vectors.export(tmp_path / "out", [spec])
-    answers = {f"{case.id}:output": np.asarray(case.result) for case in vectors.selection(spec)
+    writing.export(tmp_path / "out", [spec])
+    answers = {f"{case.id}:output": np.asarray(case.result) for case in selection.selection(spec)
                if case.dtype in ("float32", "float64")}
     numpy_files.save_file(answers, tmp_path / "mine.safetensors")
-    monkeypatch.setattr(vectors, "compare", _faulty(vectors.compare, _in_float64))
+    monkeypatch.setattr(reading, "compare", _faulty(reading.compare, _in_float64))
     assert _exit(monkeypatch, "vectors", "verify", str(tmp_path / "out"), str(tmp_path / "mine.safetensors"),
                  "--partial") == 2
     said = capsys.readouterr()
@@ -156,13 +160,13 @@ def test_vectors_that_cannot_be_judged_end_with_status_2(
 
 
 def test_a_suite_neither_passes_nor_skips_nor_expects_it(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (made,) = suite.suites({"mse_loss": f"{mine}:mse"}, framework="numpy").values()
-    monkeypatch.setattr(checking, "compare", _faulty(checking.compare, _in_float64))
+    (made,) = conformance.suites({"mse_loss": f"{mine}:mse"}, framework="numpy").values()
+    monkeypatch.setattr(check, "compare", _faulty(check.compare, _in_float64))
     made.run("mse_loss/float32/default")
     with pytest.raises(JudgeFault, match=LINE):
         made.run("mse_loss/float64/default")
     (mine.parent / "expected").write_text("mse_loss/*  # all of them")
-    test = suite.conformance({"mse_loss": f"{mine}:mse"}, framework="numpy",
+    test = conformance.conformance({"mse_loss": f"{mine}:mse"}, framework="numpy",
                              expected_failures=mine.parent / "expected")
     (marks,) = {parameter.marks[0].kwargs["raises"] for parameter in test.pytestmark[0].args[1]}
     assert not issubclass(JudgeFault, marks)
@@ -187,7 +191,7 @@ def test_the_fixtures_of_the_plugin_say_so(pytester: pytest.Pytester) -> None:
 
 def test_a_command_that_breaks_does_not_say_that_something_disagrees(
         monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(cli, "_console", _faulty(cli._console, lambda *_: True))
+    monkeypatch.setattr(app, "_console", _faulty(app._console, lambda *_: True))
     assert _exit(monkeypatch, "list", "mse_loss") == 2
     assert re.fullmatch(f"oracle: {LINE}\n", capsys.readouterr().err)
 
@@ -196,7 +200,7 @@ def test_ctrl_c_in_a_judge_is_no_fault(mine: Path, monkeypatch: pytest.MonkeyPat
     def interrupted(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checking, "compare", interrupted)
+    monkeypatch.setattr(check, "compare", interrupted)
     with pytest.raises(KeyboardInterrupt):
         oracle.check("mse_loss", f"{mine}:mse", framework="numpy")
 

@@ -14,17 +14,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oracle import run, targets, waivers
-from oracle.cases import Case, parse, select
-from oracle.checking import check
-from oracle.diagnosis import Observation, diagnose
-from oracle.dialects import DIALECTS
-from oracle.evaluate import Outputs
-from oracle.records import Record
-from oracle.targets import TargetError, Unsupported
-from oracle.waivers import Waiver
-from reference import registry
-from reference.spec import Spec
+from oracle.auditing import judge
+from oracle.cases import registry
+from oracle.cases.case import Case, parse, select
+from oracle.cases.spec import Spec
+from oracle.checking.check import check
+from oracle.dialects.table import DIALECTS
+from oracle.targets import loading
+from oracle.targets.loading import TargetError, Unsupported
+from oracle.truth.evaluate import Outputs
+from oracle.verdict import waivers
+from oracle.verdict.diagnosis import Observation, diagnose
+from oracle.verdict.record import Record
+from oracle.verdict.waivers import Waiver
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -81,7 +83,7 @@ ALL = [(framework, op, dialect) for framework, rules in RULES.items() for op, di
 def _loaded(framework: str) -> Any:
     if find_spec(framework) is None:
         pytest.skip(f"{framework} is not installed (extra {framework!r})")
-    (target,) = targets.load([framework])
+    (target,) = loading.load([framework])
     return target
 
 
@@ -99,7 +101,7 @@ def _observed(target: Any, op: str, dtype: str, enough: int) -> list[Observation
             outputs = target.run(case)
         except Unsupported:
             continue
-        seen.append(Observation(case, outputs, run.run_case(case, _Given(target.name, outputs))))
+        seen.append(Observation(case, outputs, judge.run_case(case, _Given(target.name, outputs))))
     return seen
 
 
@@ -138,7 +140,7 @@ def test_an_optimizer_passes_or_follows_a_dialect(framework: str, op: str, diale
 
 
 def _judged(seen: Observation, accepting: Sequence[Waiver]) -> Record:
-    return run.run_case(seen.case, _Given(seen.record.target, seen.outputs), accepting)
+    return judge.run_case(seen.case, _Given(seen.record.target, seen.outputs), accepting)
 
 
 @pytest.mark.parametrize("framework", RULES)
@@ -173,10 +175,10 @@ def test_a_loss_passes_or_follows_its_dialects(framework: str, op: str, dtype: s
 def test_a_waiver_of_a_loss_is_needed(waiver: str) -> None:
     target, case = _loaded(waiver.partition("-")[0]), parse(ACCEPTED[waiver])
     given = _Given(target.name, target.run(case))
-    assert run.run_case(case, given).fails
+    assert judge.run_case(case, given).fails
     (alone,) = [one for one in waivers.load() if one.name == waiver]
     assert alone.dialect in LOSSES[waiver.partition("-")[0]][case.spec.name]
-    assert run.run_case(case, given, [alone]).waiver == waiver
+    assert judge.run_case(case, given, [alone]).waiver == waiver
 
 
 def test_every_waiver_of_a_loss_has_its_case() -> None:
@@ -214,13 +216,13 @@ def test_tables_of_losses_name_arguments_of_torch(framework: str) -> None:
 @pytest.mark.parametrize("options", ["reduction=sum", "default"])
 def test_sums_and_means_of_keras_are_those_of_elements(options: str) -> None:
     """Though its own mean over the last axis comes first."""
-    assert run.run_case(parse(f"mse_loss/float32/{options}"), _loaded("keras")).verdict in ("exact", "within")
+    assert judge.run_case(parse(f"mse_loss/float32/{options}"), _loaded("keras")).verdict in ("exact", "within")
 
 
 @pytest.mark.parametrize("op", ["zeros_", "ones_", "constant_", "eye_"])
 def test_constants_of_keras_are_those_of_torch(op: str) -> None:
     target = _loaded("keras")
-    records = [run.run_case(case, target) for case in select([op], ["float32", "float64"])]
+    records = [judge.run_case(case, target) for case in select([op], ["float32", "float64"])]
     assert {record.verdict for record in records} == {"exact"}
     assert set(records[0].outputs) == {"tensor", "again"}
 
@@ -284,7 +286,7 @@ def test_tables_name_options_and_states_of_torch(framework: str) -> None:
     ("keras", "NAdam/float32/momentum_decay=0.5", "Keras has no momentum_decay"),
 ])
 def test_what_has_no_counterpart_is_unsupported(framework: str, case_id: str, reason: str) -> None:
-    record = run.run_case(parse(case_id), _loaded(framework))
+    record = judge.run_case(parse(case_id), _loaded(framework))
     assert record.verdict == "unsupported"
     assert reason in record.note
 
@@ -298,23 +300,23 @@ def test_a_missing_framework_is_named_with_its_extra(framework: str, monkeypatch
             raise ModuleNotFoundError(f"No module named {framework!r}", name=framework)
         return genuine(name, *args, **kwargs)
 
-    monkeypatch.delitem(sys.modules, f"oracle.targets.{targets.FRAMEWORKS[framework]}", raising=False)
+    monkeypatch.delitem(sys.modules, f"oracle.targets.{loading.FRAMEWORKS[framework]}", raising=False)
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(TargetError, match=rf"{framework} is not installed; pip install 'torch-oracle\[{framework}\]'"):
-        targets.load([framework])
+        loading.load([framework])
 
 
 @pytest.mark.parametrize("framework", RULES)
 def test_devices_and_variants_are_checked(framework: str) -> None:
     _loaded(framework)
     with pytest.raises(TargetError, match="on the CPU, not on 'cuda'"):
-        targets.load([framework], "cuda")
+        loading.load([framework], "cuda")
     with pytest.raises(TargetError, match=f"unknown variant 'fused' of {framework}; it has eager"):
-        targets.load([f"{framework}:fused"])
+        loading.load([f"{framework}:fused"])
 
 
 def test_optax_compiled_is_judged_too() -> None:
     _loaded("optax")
-    (compiled,) = targets.load(["optax:jit"])
+    (compiled,) = loading.load(["optax:jit"])
     for case_id in ("SGD/float32/start=zero,grad=eps", "cross_entropy/float32/default"):
-        assert run.run_case(parse(case_id), compiled).verdict in ("exact", "within")
+        assert judge.run_case(parse(case_id), compiled).verdict in ("exact", "within")

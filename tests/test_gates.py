@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import torch
 
-from oracle.cases import Case, cases
-from reference import losses, registry
+from oracle.cases import registry
+from oracle.cases.case import Case, cases
+from oracle.cases.spec import LossSpec, OptimSpec, Spec, Trajectory
+from reference import losses
 from reference.optim import Parameter
-from reference.spec import LossSpec, OptimSpec, Spec, Trajectory
 
 #: Arguments of torch that choose an implementation or a place, not the value, and so are not in the references.
 LEFT_OUT = {"options", "device", "dtype", "foreach", "fused", "capturable", "differentiable"}

@@ -10,10 +10,10 @@ import mpmath
 import numpy as np
 import pytest
 
-from oracle.cases import select
-from oracle.distribution import Claim, judge_draws
-from oracle.haar import sphere_below
-from oracle.targets.user import CALLS, DRAWS
+from oracle.cases.case import select
+from oracle.checking.adapter import CALLS, DRAWS
+from oracle.verdict.distribution import Claim, judge_draws
+from oracle.verdict.haar import sphere_below
 
 Array = np.ndarray[Any, Any]
 Rng = np.random.Generator

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 import oracle
-from oracle import crossing, processes
-from oracle.checking import Report
-from oracle.crossing import Answer, pack, unpack
+from oracle.checking import crossing, processes
+from oracle.checking.check import Report
+from oracle.checking.crossing import Answer, pack, unpack
 
 MODES = {"target": ["same"], "shape": ["3x4"], "regime": ["moderate"], "reduction": ["mean"], "weight": ["none"]}
 

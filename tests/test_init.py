@@ -14,14 +14,16 @@ import pytest
 import torch
 
 import reference.init as init
-from oracle.cases import Case, select
-from oracle.evaluate import empty_tensor, take_seeds
-from oracle.run import run_case
-from oracle.targets import load
-from oracle.targets.pytorch import resolve, to_tensor
-from oracle.truth import prove
-from reference import random, registry
-from reference.spec import InitSpec, Limits, Refusal
+from oracle.auditing.judge import run_case
+from oracle.cases import registry
+from oracle.cases.case import Case, select
+from oracle.cases.spec import InitSpec, Limits, Refusal
+from oracle.targets.loading import load
+from oracle.targets.pytorch import to_tensor
+from oracle.targets.pytorch_calls import resolve
+from oracle.truth.evaluate import empty_tensor, take_seeds
+from oracle.truth.proof import prove
+from reference import random
 from tests.twins import NAMED_PATH, PRECISION, assert_same_bits, same_bits_in, state_of, zeros
 
 SPECS = tuple(spec for spec in registry.specs().values() if isinstance(spec, InitSpec))

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 import torch
 
-from oracle.ball import Arithmetic, Double, arithmetic, balls, split
-from oracle.cases import Case, cases, leaf, leaves
-from oracle.targets.pytorch import has_function
-from reference import losses, registry
-from reference.spec import LossSpec, Refusal
+from oracle.cases import registry
+from oracle.cases.case import Case, cases, leaf, leaves
+from oracle.cases.spec import LossSpec, Refusal
+from oracle.targets.pytorch_calls import has_function
+from oracle.truth.ball import Arithmetic, Double, arithmetic, balls, split
+from reference import losses
 
 SPECS: dict[str, LossSpec] = {name: spec for name in ("cross_entropy", "mse_loss", "binary_cross_entropy_with_logits")
                               if isinstance(spec := registry.get(name), LossSpec)}

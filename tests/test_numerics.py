@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from oracle.ball import Arithmetic, arithmetic, balls, centre
+from oracle.truth.ball import Arithmetic, arithmetic, balls, centre
 from reference import blocks, numerics, reduction
 
 INF, NAN = np.inf, np.nan

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 import torch
 
-from oracle.cases import parse
-from oracle.cli import main
-from oracle.records import header
-from oracle.run import run_case
-from oracle.targets import Unsupported, load, pytorch
+from oracle.auditing.judge import run_case
+from oracle.auditing.records import header
+from oracle.cases.case import parse
+from oracle.cli.app import main
+from oracle.targets import pytorch_calls
+from oracle.targets.loading import Unsupported, load
 from tests import runs
 
 CASES = {"Muon/float32/default": ("torch:eager", "torch.optim.Muon"),
@@ -28,12 +29,12 @@ CASES = {"Muon/float32/default": ("torch:eager", "torch.optim.Muon"),
 @pytest.fixture(autouse=True)
 def older(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A torch without some names."""
-    caches: tuple[Any, ...] = (pytorch.resolve, pytorch._parameters, pytorch._call_names)
+    caches: tuple[Any, ...] = (pytorch_calls.resolve, pytorch_calls._parameters, pytorch_calls._call_names)
     for cache in caches:
         cache.cache_clear()
     for _, name in CASES.values():
         outer, _, last = name.rpartition(".")
-        monkeypatch.delattr(pytorch.resolve(outer), last)
+        monkeypatch.delattr(pytorch_calls.resolve(outer), last)
     yield
     for cache in caches:
         cache.cache_clear()

@@ -13,13 +13,16 @@ from typing import Any
 import pytest
 
 import oracle
-from oracle import cases, cli, run, workers
-from oracle.checking import Report
-from oracle.compare import Finding, Verdict
-from oracle.plain import plain
-from oracle.records import Record, header, read_records, summarized
+from oracle.auditing import run, workers
+from oracle.auditing.records import header, read_records
+from oracle.auditing.words import three_lines
+from oracle.cases import case
+from oracle.checking.check import Report
+from oracle.cli import app
 from oracle.report import digest, html, junit, markdown
-from oracle.report.table import three_lines
+from oracle.verdict.compare import Finding, Verdict
+from oracle.verdict.plain import plain
+from oracle.verdict.record import Record, summarized
 from tests import runs
 
 FOREIGN = "\x1b[31mred \u202edesrever\x9b2J \u2066 bell\x07"
@@ -33,7 +36,7 @@ def _harmless(text: str) -> bool:
 def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr(sys, "argv", ["oracle", *arguments])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        app.main()
     return int(end.value.code or 0)
 
 
@@ -146,7 +149,7 @@ def test_an_interrupt_elsewhere_promises_nothing(monkeypatch: pytest.MonkeyPatch
     def interrupted(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cases, "select", interrupted)
+    monkeypatch.setattr(case, "select", interrupted)
     assert _main(monkeypatch, "list") == 130
     assert capsys.readouterr().err.strip() == "oracle: interrupted"
 
@@ -189,7 +192,7 @@ def test_what_cannot_work_is_refused_at_once(
     def too_late(*_: Any, **__: Any) -> Any:
         raise AssertionError("work has begun")
 
-    for place in ("oracle.cases.select", "oracle.checking.check", "oracle.proving.chosen", "oracle.vectors.export",
+    for place in ("oracle.cases.case.select", "oracle.checking.check.check", "oracle.proving.survivors.chosen", "oracle.vectors.writing.export",
                   "oracle.report.digest.read", "oracle.report.defects.defects"):
         monkeypatch.setattr(place, too_late)
     (tmp_path / "file").write_text("")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import oracle.cases  # noqa: F401  # pytester takes new modules out again, and NumPy is not to be loaded twice
+import oracle.cases.case  # noqa: F401  # pytester takes new modules out again, and NumPy is not to be loaded twice
 
 pytest_plugins = ["pytester"]
 

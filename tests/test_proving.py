@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oracle import equivalents, mutation, proving, run
-from oracle.cases import chosen_specs, parse
-from oracle.cli import main
-from oracle.equivalents import Equivalent, EquivalentError
-from oracle.mutation import Mutant, mutants, planted_in
-from oracle.proving import ProvingError, of_op, prove
-from reference import numerics, registry
+from oracle.cases import registry
+from oracle.cases.case import chosen_specs, parse
+from oracle.cli.app import main
+from oracle.proving import equivalents, mutation, survivors
+from oracle.proving.equivalents import Equivalent, EquivalentError
+from oracle.proving.mutation import Mutant, mutants, planted_in
+from oracle.proving.survivors import ProvingError, of_op, prove
+from oracle.truth import kept_truths
+from reference import numerics
 from reference.losses import soft_margin
 
 OPS = ("soft_margin_loss", "mse_loss", "Adam", "trunc_normal_")
@@ -31,7 +33,7 @@ TURNED = Equivalent("a test", op="soft_*", function="soft_margin_loss", before="
 def turned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside its own mutants the op has one that survives, in this process."""
     extra = dataclasses.replace(_handmade(TURNED.before, TURNED.after), function=TURNED.function)
-    monkeypatch.setattr(proving, "mutants", lambda spec: (*mutants(spec), *[extra] * (spec is SOFT)))
+    monkeypatch.setattr(survivors, "mutants", lambda spec: (*mutants(spec), *[extra] * (spec is SOFT)))
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -172,22 +174,22 @@ def test_a_record_of_another_op_is_not_stale() -> None:
 ])
 def test_what_never_ends_and_what_does_not_load_is_killed(
         monkeypatch: pytest.MonkeyPatch, old: str, new: str, killed_by: str, note: str) -> None:
-    monkeypatch.setattr(proving, "TIMEOUT", 0.2)
-    monkeypatch.setattr(proving, "mutants", lambda spec: (_handmade(old, new),))
+    monkeypatch.setattr(survivors, "TIMEOUT", 0.2)
+    monkeypatch.setattr(survivors, "mutants", lambda spec: (_handmade(old, new),))
     *_, variant = of_op("soft_margin_loss", ())
     assert variant.killed_by.startswith(killed_by)
     assert (variant.verdict, note in variant.note) == ("crashed", True)
 
 
 def test_a_module_that_is_as_it_was_survives(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proving, "mutants", lambda spec: (_handmade("-y * x", "x * -y"),))
+    monkeypatch.setattr(survivors, "mutants", lambda spec: (_handmade("-y * x", "x * -y"),))
     *_, variant = of_op("soft_margin_loss", ())
     assert variant.survives
 
 
 def test_nothing_is_proven_where_the_reference_itself_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = run.truth_of(parse("soft_margin_loss/float32/regime=zero"))
-    monkeypatch.setattr(proving.run, "truth_of", lambda case: wrong)
+    wrong = kept_truths.truth_of(parse("soft_margin_loss/float32/regime=zero"))
+    monkeypatch.setattr(survivors, "truth_of", lambda case: wrong)
     with pytest.raises(ProvingError, match="the reference itself fails soft_margin_loss/float32/"):
         list(of_op("soft_margin_loss", ()))
 
@@ -197,7 +199,7 @@ def test_mutants_are_taken_from_all_over_the_source() -> None:
     lines = [v.line for v in found.mutants]
     assert len(lines) == 4
     assert lines == sorted(lines)
-    assert len(found.variants) == proving.count([SOFT], 4)
+    assert len(found.variants) == survivors.count([SOFT], 4)
     assert {v.function for v in found.mutants} == {"soft_margin_loss", "soft_margin_loss_backward"}
 
 

@@ -17,16 +17,7 @@ import torch
 from reference import precision, random
 from reference.random import Generator
 from tests.paths import figures
-from tests.twins import (
-    DTYPES,
-    NAMED_PATH,
-    assert_same_bits,
-    assert_same_normals,
-    bits,
-    same_bits_in,
-    state_of,
-    zeros,
-)
+from tests.twins import DTYPES, NAMED_PATH, assert_same_bits, assert_same_normals, bits, same_bits_in, state_of, zeros
 
 ROOT = Path(__file__).parent.parent
 SEEDS = (0, 1, 2**31, 2**32 + 1, 2**63 + 5, -7)

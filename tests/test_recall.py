@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oracle import cases, run, store, targets, waivers, workers
-from oracle.cases import Case, parse
-from oracle.compare import Finding, Verdict
-from oracle.evaluate import Outputs, Partial
-from oracle.recall import Recall, fingerprint
-from oracle.records import Record
-from oracle.targets import numpy_reference
-from oracle.waivers import Waiver
-from reference import registry
+from oracle.auditing import judge, run, workers
+from oracle.auditing.kept_verdicts import Recall, fingerprint
+from oracle.cases import case, registry
+from oracle.cases.case import Case, parse
+from oracle.keeping import store
+from oracle.targets import loading, numpy_reference
+from oracle.truth.evaluate import Outputs, Partial
+from oracle.verdict import waivers
+from oracle.verdict.compare import Finding, Verdict
+from oracle.verdict.record import Record
+from oracle.verdict.waivers import Waiver
 from tests.kept import forget, nothing_kept
 
 CASES = [parse(case_id) for case_id in ("mse_loss/float32/default", "cross_entropy/bfloat16/default",
@@ -56,7 +58,7 @@ def test_a_second_run_judges_nothing_and_does_not_ask_the_references(monkeypatch
 
 def test_another_answer_is_judged_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     first = [Record.from_json(line) for line in _audit()]
-    answer = run.answer
+    answer = judge.answer
 
     def wrong(case: Case, target: Any) -> tuple[Outputs, Finding | None]:
         outputs, failure = answer(case, target)
@@ -116,14 +118,14 @@ def test_a_damaged_entry_is_made_again(folder: Path) -> None:
 
 def test_what_the_references_follow_from(monkeypatch: pytest.MonkeyPatch) -> None:
     mse, sgd = registry.get("mse_loss"), registry.get("SGD")
-    known = targets.load(NAMES)[0]
-    assert targets.follows_from(known.name, mse) == targets.follows_from(known.name, mse)
-    assert targets.follows_from(known.name, mse) != targets.follows_from(known.name, sgd)
-    assert targets.follows_from("torch:eager", mse) is None
-    before = targets.follows_from(known.name, mse)
+    known = loading.load(NAMES)[0]
+    assert loading.follows_from(known.name, mse) == loading.follows_from(known.name, mse)
+    assert loading.follows_from(known.name, mse) != loading.follows_from(known.name, sgd)
+    assert loading.follows_from("torch:eager", mse) is None
+    before = loading.follows_from(known.name, mse)
     numpy_reference._arithmetic.cache_clear()
     monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", "AVX2")
-    assert targets.follows_from(known.name, mse) != before
+    assert loading.follows_from(known.name, mse) != before
     monkeypatch.undo()
     numpy_reference._arithmetic.cache_clear()
 
@@ -182,7 +184,7 @@ def test_the_form_of_a_loss_is_kept(case_id: str, monkeypatch: pytest.MonkeyPatc
     changed = Case(dataclasses.replace(spec), first.dtype, first.options)  # not the one whose source it is
     with pytest.raises(AssertionError, match="done again"):
         _ = changed.grad_output
-    assert cases.parse(case_id).differentiated == asked[1]
+    assert case.parse(case_id).differentiated == asked[1]
 
 
 def _seen(name: str) -> str | None:

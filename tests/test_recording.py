@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from oracle.ball import Arithmetic, arithmetic, balls
-from oracle.cases import Case, cases, parse
-from oracle.compare import Verdict, judge
-from oracle.evaluate import FLOATS, History, evaluate
-from oracle.run import truth_of
-from oracle.targets import load
+from oracle.cases import registry
+from oracle.cases.case import Case, cases, parse
+from oracle.targets.loading import load
 from oracle.targets.pytorch import _unhooked, _Views
-from reference import registry
+from oracle.truth.ball import Arithmetic, arithmetic, balls
+from oracle.truth.evaluate import FLOATS, History, evaluate
+from oracle.truth.kept_truths import truth_of
+from oracle.verdict.compare import Verdict, judge
 
 
 def test_what_is_noted_is_a_copy_of_then() -> None:

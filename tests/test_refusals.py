@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oracle.cases import parse
-from reference import init, losses, optim, registry
+from oracle.cases import registry
+from oracle.cases.case import parse
+from oracle.cases.spec import InitSpec, LossSpec, OptimSpec, Spec
+from reference import init, losses, optim
 from reference.optim import Parameter
-from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
 
 #: An argument -> what follows from it, which is out of range, or of another length, where the argument is.
 DERIVED = {"gain": "^RuntimeError: (std|low and high) ", "cutoffs": "^RuntimeError: tail must have a pair for each of "}

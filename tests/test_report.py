@@ -21,19 +21,21 @@ from xml.etree import ElementTree
 import jinja2
 import pytest
 
-from oracle.cases import Case, parse, select
-from oracle.cli import main
-from oracle.compare import Finding, Verdict
-from oracle.dialects import DIALECTS
-from oracle.evaluate import FLOATS, Outputs, evaluate
-from oracle.records import Record, header, summarized
+from oracle.auditing.judge import run_case
+from oracle.auditing.records import header
+from oracle.cases import registry
+from oracle.cases.case import Case, parse, select
+from oracle.cases.spec import Spec
+from oracle.cli.app import main
+from oracle.dialects.table import DIALECTS
 from oracle.report import causes, defects, densities, digest, figures, formula, html, junit, markdown, timings
 from oracle.report.digest import Digest
-from oracle.run import run_case
-from oracle.targets import Target, load, numpy_reference
-from oracle.waivers import load as load_waivers
-from reference import registry
-from reference.spec import Spec
+from oracle.targets import numpy_reference
+from oracle.targets.loading import Target, load
+from oracle.truth.evaluate import FLOATS, Outputs, evaluate
+from oracle.verdict.compare import Finding, Verdict
+from oracle.verdict.record import Record, summarized
+from oracle.verdict.waivers import load as load_waivers
 from tests import runs
 from tests.planted import Planted
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from oracle.records import header
+from oracle.auditing.records import header
 from oracle.report import html, timings
 from oracle.report.digest import Digest
 from tests import runs

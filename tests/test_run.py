@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from oracle import run
-from oracle.cases import Case, parse, select
-from oracle.evaluate import FLOATS, Outputs, evaluate
-from oracle.records import Record, header, read_records
-from oracle.targets import TargetError, Unsupported, load
+from oracle.auditing import judge, run
+from oracle.auditing.records import header, read_records
+from oracle.cases.case import Case, parse, select
+from oracle.targets.loading import TargetError, Unsupported, load
+from oracle.truth.evaluate import FLOATS, Outputs, evaluate
+from oracle.verdict.record import Record
 from tests.planted import Planted
 
 CASE = parse("mse_loss/float32/reduction=none")
@@ -44,7 +45,7 @@ def _raise(error: BaseException) -> Callable[[Case], Outputs]:
     (lambda case: {"output": _right(case)["output"]}, "missing", "this output is missing"),
 ])
 def test_whatever_a_target_does_is_a_record(answer: Callable[[Case], Outputs], verdict: str, note: str) -> None:
-    record = run.run_case(CASE, Planted(answer))
+    record = judge.run_case(CASE, Planted(answer))
     assert (record.verdict, record.fails) == (verdict, verdict in ("missing", "exceeds", "crashed"))
     assert note in record.note
 
@@ -56,7 +57,7 @@ def test_a_record_holds_the_worst_element_exactly() -> None:
         output[1, 2] *= np.float32(1.5)
         return outputs | {"output": output}
 
-    record = run.run_case(CASE, Planted(answer))
+    record = judge.run_case(CASE, Planted(answer))
     assert (record.output, record.index) == ("output", (1, 2))
     assert record.got is not None
     assert record.truth is not None
@@ -68,7 +69,7 @@ def test_a_record_holds_the_worst_element_exactly() -> None:
 
 
 def test_records_survive_json() -> None:
-    record = run.run_case(CASE, Planted(lambda case: _right(case) | {"output": np.full((3, 4), np.nan, np.float32)}))
+    record = judge.run_case(CASE, Planted(lambda case: _right(case) | {"output": np.full((3, 4), np.nan, np.float32)}))
     assert record.ulp == math.inf
     line = record.to_json()
     assert Record.from_json(line) == record
@@ -122,7 +123,7 @@ def test_unknown_targets_are_named() -> None:
 
 def test_a_capturable_optimizer_on_a_cpu_is_unsupported_for_torchs_own_reason() -> None:
     (target,) = load(["torch:capturable"])
-    record = run.run_case(parse("Adam/float32/default"), target)
+    record = judge.run_case(parse("Adam/float32/default"), target)
     assert record.verdict == "unsupported"
     assert "supported devices" in record.note
-    assert run.run_case(parse("SGD/float32/default"), target).note == "torch.optim.SGD has no argument capturable"
+    assert judge.run_case(parse("SGD/float32/default"), target).note == "torch.optim.SGD has no argument capturable"

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oracle.cases import Case, cases, leaves
-from reference import registry
-from reference.spec import InitSpec, LossSpec, Refusal, Spec, Trajectory
+from oracle.cases import registry
+from oracle.cases.case import Case, cases, leaves
+from oracle.cases.spec import InitSpec, LossSpec, Refusal, Spec, Trajectory
 
 Shape = tuple[int, ...]
 

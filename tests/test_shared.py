@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oracle import mutation, proving, shared
-from oracle.cases import BadCaseError, parse
-from oracle.cli import main
-from oracle.evaluate import FLOATS, evaluate
-from oracle.mutation import Mutant
-from oracle.proving import prove
-from oracle.shared import called, planted, shared_mutants
-from reference import _storage, blocks, random, registry
+from oracle.cases import registry
+from oracle.cases.case import BadCaseError, parse
+from oracle.cli.app import main
+from oracle.proving import mutation, shared_code, survivors
+from oracle.proving.mutation import Mutant
+from oracle.proving.shared_code import called, planted, shared_mutants
+from oracle.proving.survivors import prove
+from oracle.truth.evaluate import FLOATS, evaluate
+from reference import _storage, blocks, random
 from reference.losses import soft_margin_loss
 from reference.optim import SGD, Parameter
 from reference.optim import _blocks as optim_blocks
@@ -40,7 +41,7 @@ def _handmade(module: str, function: str, old: str, new: str) -> Mutant:
 
 def _codes() -> dict[str, Any]:
     return {f"{name}.{function.__qualname__}": function.__code__ for name, module in sys.modules.items()
-            if name.startswith("reference.") for function in shared._all_functions(module)}
+            if name.startswith("reference.") for function in shared_code._all_functions(module)}
 
 
 # --- which there are -----------------------------------------------------------------------------
@@ -55,9 +56,9 @@ def test_mutants_are_the_same_each_time_and_are_named_after_their_module() -> No
 
 def test_modules_of_ops_are_not_among_them_and_ids_are_of_one_module() -> None:
     own = {mutation.module_of(spec).__name__ for spec in registry.specs().values()}
-    assert not own & {f"reference.{name}" for name in shared.names()}
-    assert {"numerics", "reduction", "random", "losses._distance", "optim._blocks"} <= set(shared.names())
-    ids = [m.id for name in shared.names() for m in shared_mutants(name)]
+    assert not own & {f"reference.{name}" for name in shared_code.names()}
+    assert {"numerics", "reduction", "random", "losses._distance", "optim._blocks"} <= set(shared_code.names())
+    ids = [m.id for name in shared_code.names() for m in shared_mutants(name)]
     assert len(set(ids)) == len(ids) > 2000
 
 
@@ -77,9 +78,9 @@ def test_what_ops_reach_is_changed_and_nothing_else(module: str, there: set[str]
 
 
 def test_ops_of_a_module_are_those_that_reach_it() -> None:
-    assert shared.ops_of("losses._logits") == ["binary_cross_entropy_with_logits", "multilabel_soft_margin_loss"]
-    assert "SparseAdam" in shared.ops_of("optim._sparse")
-    assert "mse_loss" not in shared.ops_of("optim._sparse")
+    assert shared_code.ops_of("losses._logits") == ["binary_cross_entropy_with_logits", "multilabel_soft_margin_loss"]
+    assert "SparseAdam" in shared_code.ops_of("optim._sparse")
+    assert "mse_loss" not in shared_code.ops_of("optim._sparse")
 
 
 # --- planting ------------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ def test_all_is_as_it_was_after_an_error() -> None:
 def test_one_of_several_constants_of_a_statement_is_changed() -> None:
     mutant = _mutant("_box_muller", "_ONE", "0.5->0.5005")
     with planted(mutant):
-        assert shared.feel(mutant) >= {("reference._box_muller", "box_muller"), ("reference._box_muller", "log")}
+        assert shared_code.feel(mutant) >= {("reference._box_muller", "box_muller"), ("reference._box_muller", "log")}
         assert random.box_muller.__globals__["_HALF"] == np.float32(0.5005)
     assert random.box_muller.__globals__["_HALF"] == 0.5
 
@@ -153,14 +154,14 @@ def test_each_mutant_can_be_planted_or_says_why_not() -> None:
     for name in ("numerics", "optim._optimizer", "losses._pairs"):
         for mutant in shared_mutants(name):
             with planted(mutant):
-                assert shared.feel(mutant)
+                assert shared_code.feel(mutant)
     with pytest.raises(TypeError), planted(_mutant("_box_muller", "_NEXT", "array(0<->1)")):
         pass
 
 
 def test_constants_are_not_written_to() -> None:
     constant = random.box_muller.__globals__["_LOG"][0]
-    with shared.constants_kept(), pytest.raises(ValueError, match="read-only"):
+    with shared_code.constants_kept(), pytest.raises(ValueError, match="read-only"):
         constant += 1
     assert constant.flags.writeable
 
@@ -181,9 +182,9 @@ def test_a_case_calls_what_it_runs() -> None:
 # --- what becomes of them ------------------------------------------------------------------------
 
 def _of_one(monkeypatch: pytest.MonkeyPatch, mutant: Mutant, ops: tuple[str, ...] = ("soft_margin_loss",),
-            ) -> proving.Variant:
-    monkeypatch.setattr(shared, "shared_mutants", lambda name: (mutant,))
-    monkeypatch.setattr(shared, "ops_of", lambda name: ops)
+            ) -> survivors.Variant:
+    monkeypatch.setattr(shared_code, "shared_mutants", lambda name: (mutant,))
+    monkeypatch.setattr(shared_code, "ops_of", lambda name: ops)
     (variant,) = prove([], (), modules=[mutant.op]).variants
     return variant
 
@@ -215,19 +216,19 @@ def test_what_runs_in_proofs_alone_is_found_there(monkeypatch: pytest.MonkeyPatc
 ])
 def test_what_never_ends_and_what_does_not_load_is_killed(
         monkeypatch: pytest.MonkeyPatch, function: str, old: str, new: str, note: str) -> None:
-    monkeypatch.setattr(proving, "TIMEOUT", 0.2)
+    monkeypatch.setattr(survivors, "TIMEOUT", 0.2)
     variant = _of_one(monkeypatch, _handmade("numerics", function, old, new))
     assert (variant.verdict, note in variant.note) == ("crashed", True)
 
 
 def test_ops_and_modules_are_told_by_name() -> None:
     def chosen(*names: str) -> tuple[list[str], list[str]]:
-        specs, modules = proving.chosen(names)
+        specs, modules = survivors.chosen(names)
         return [spec.name for spec in specs], modules
 
     assert chosen("Adam", "numerics") == (["Adam"], ["numerics"])
     assert chosen("losses")[1] == []
-    assert chosen("shared") == ([], shared.names())
+    assert chosen("shared") == ([], shared_code.names())
     assert chosen() == (list(registry.specs()), [])
     with pytest.raises(BadCaseError, match=r"unknown op 'numeric'.*numerics, optim\._blocks"):
         chosen("numeric")
@@ -237,7 +238,7 @@ def test_processes_find_what_one_does() -> None:
     alone, together = ([dataclasses.replace(v, seconds=0) for v in
                         prove([], (), modules=["losses._logits"], most=3, jobs=jobs).variants] for jobs in (1, 2))
     assert alone == together
-    assert len(alone) == proving.count([], 3, ["losses._logits"]) == 3
+    assert len(alone) == survivors.count([], 3, ["losses._logits"]) == 3
 
 
 def test_prove_takes_modules(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],

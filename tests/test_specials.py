@@ -9,17 +9,18 @@ import pytest
 import torch
 
 import oracle
-from oracle import checking
-from oracle.ball import FORMATS, Arithmetic, arithmetic, balls, flushed_balls, split
-from oracle.cases import parse
-from oracle.run import truth_of
+from oracle.cases.case import parse
+from oracle.checking import check
+from oracle.formats import FORMATS
+from oracle.truth.ball import Arithmetic, arithmetic, balls, flushed_balls, split
+from oracle.truth.kept_truths import truth_of
 
 FLUSHED, NAN = "by taking subnormal numbers for 0", "by gradients of NaN beside right values"
 
 
 @pytest.fixture(autouse=True)
 def _few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "BUDGET", 2000)
+    monkeypatch.setattr(check, "BUDGET", 2000)
 
 
 def _flushed(x: Any) -> Any:

@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oracle import cases, packing, run, sources, store
-from oracle.cases import parse
-from oracle.sources import source
-from oracle.truth import Truth, prove
-from reference import registry
+from oracle.auditing import run
+from oracle.cases import case, registry
+from oracle.cases.case import parse
+from oracle.keeping import sources, store
+from oracle.keeping.sources import source
+from oracle.truth import encoding
+from oracle.truth.kept_truths import truth_of
+from oracle.truth.proof import Truth, prove
 from tests.kept import forget, nothing_kept
 
 CASES = ("cross_entropy/float32/default", "Adam/float64/default", "LBFGS/float32/default", "mse_loss/bfloat16/default",
@@ -48,20 +51,20 @@ def _never(*_: object) -> dict[str, Truth]:
 @pytest.mark.parametrize("case_id", CASES)
 def test_a_truth_comes_back_bit_for_bit(case_id: str) -> None:
     truths = prove(parse(case_id))
-    assert _same(packing.unpack(packing.pack(truths)), truths)
+    assert _same(encoding.unpack(encoding.pack(truths)), truths)
 
 
 def test_a_second_run_proves_nothing_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = {case_id: run.truth_of(parse(case_id)) for case_id in CASES}
+    first = {case_id: truth_of(parse(case_id)) for case_id in CASES}
     forget()
     monkeypatch.setattr(run, "prove", _never)
-    assert all(_same(run.truth_of(parse(case_id)), truths) for case_id, truths in first.items())
+    assert all(_same(truth_of(parse(case_id)), truths) for case_id, truths in first.items())
     with pytest.raises(AssertionError, match="proven again"):
-        run.truth_of(parse(CASES[0]), "opmath")  # another question
+        truth_of(parse(CASES[0]), "opmath")  # another question
 
 
 def test_what_is_kept_was_not_only_asked_for(folder: Path) -> None:
-    run.truth_of(parse(CASES[0]))
+    truth_of(parse(CASES[0]))
     kept = store.current()
     assert kept is not None
     assert len(kept) == 1
@@ -81,7 +84,7 @@ def test_what_is_gathered_is_written_at_the_end_whatever_that_is(folder: Path) -
 
 def test_nothing_is_kept_where_it_is_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(store.VARIABLE, store.OFF)
-    run.truth_of(parse(CASES[0]))
+    truth_of(parse(CASES[0]))
     assert store.current() is None
     assert not list(folder.iterdir())
 
@@ -89,36 +92,36 @@ def test_nothing_is_kept_where_it_is_off(folder: Path, monkeypatch: pytest.Monke
 def test_another_source_is_another_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     """One character in the op, in a primitive it imports, or in the balls: each asks for something else."""
     module, text = registry.get("cross_entropy").implementation.__module__, sources._text
-    plain = source(module, "oracle.truth")
+    plain = source(module, "oracle.truth.proof")
     others = set()
-    for changed in (module, "reference.numerics", "reference.losses._classes", "oracle.ball", "oracle.evaluate",
-                    "oracle.cases"):
+    for changed in (module, "reference.numerics", "reference.losses._classes", "oracle.truth.ball",
+                    "oracle.truth.evaluate", "oracle.cases.case"):
         source.cache_clear()
         monkeypatch.setattr(sources, "_text", lambda name, changed=changed: text(name) + "#" * (name == changed))
-        others.add(source(module, "oracle.truth"))
+        others.add(source(module, "oracle.truth.proof"))
     source.cache_clear()
     monkeypatch.setattr(sources, "_text", lambda name: text(name) + "#" * (name == "reference.optim.adam"))
-    assert source(module, "oracle.truth") == plain  # another op is no matter
+    assert source(module, "oracle.truth.proof") == plain  # another op is no matter
     source.cache_clear()
     assert len({plain, *others}) == 7
 
 
 def test_a_file_that_is_edited_is_not_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A digest is of what was there when the process began, whenever it is asked for."""
-    before = source("reference.losses.mse", "oracle.run")
+    before = source("reference.losses.mse", "oracle.auditing.run")
     source.cache_clear()
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: "edited")
-    assert source("reference.losses.mse", "oracle.run") == before
+    assert source("reference.losses.mse", "oracle.auditing.run") == before
     edited, _ = sources._read()
     assert edited["reference.losses.mse"] == "edited"
 
 
 def test_what_is_taken_from_a_package_is_of_the_module_that_has_it() -> None:
-    assert "reference.optim._sparse" in sources.closure("oracle.cases")
-    assert "reference.optim.adam" not in sources.closure("oracle.cases")
-    assert {"reference.init.normal_init", "reference.init.zeros_init"} <= sources.closure("oracle.dialects")
-    assert {"oracle.dialects.adam", "oracle.targets"} <= sources.closure("oracle.run")
-    assert "oracle.checking" not in sources.closure("oracle.run")
+    assert "reference.optim._sparse" in sources.closure("oracle.cases.case")
+    assert "reference.optim.adam" not in sources.closure("oracle.cases.case")
+    assert {"reference.init.normal_init", "reference.init.zeros_init"} <= sources.closure("oracle.dialects.table")
+    assert {"oracle.dialects.adam", "oracle.targets.loading"} <= sources.closure("oracle.auditing.run")
+    assert "oracle.checking.check" not in sources.closure("oracle.auditing.run")
 
 
 @pytest.mark.parametrize("name", sorted({spec.implementation.__module__ for spec in registry.specs().values()}))
@@ -130,13 +133,13 @@ def test_all_that_an_op_imports_is_seen(name: str) -> None:
 
 
 def test_a_damaged_entry_is_no_entry(folder: Path) -> None:
-    truths = run.truth_of(parse(CASES[0]))
+    truths = truth_of(parse(CASES[0]))
     forget()
     with sqlite3.connect(folder / "kept.sqlite") as file:
         ((value,),) = file.execute("SELECT value FROM kept").fetchall()
         file.execute("UPDATE kept SET value = ?", (value[:-1] + bytes([value[-1] ^ 1]),))
     file.close()
-    assert _same(run.truth_of(parse(CASES[0])), truths)
+    assert _same(truth_of(parse(CASES[0])), truths)
 
 
 def test_an_entry_under_anothers_key_is_no_entry(tmp_path: Path) -> None:
@@ -182,24 +185,24 @@ def test_a_file_that_another_holds_is_left_to_it(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize("there", [b"not a database " * 100, b""])
 def test_a_foreign_file_is_replaced(folder: Path, there: bytes) -> None:
     (folder / "kept.sqlite").write_bytes(there)
-    truths = run.truth_of(parse(CASES[0]))
+    truths = truth_of(parse(CASES[0]))
     forget()
     kept = store.current()
     assert kept is not None
     assert len(kept) == 1
-    assert _same(run.truth_of(parse(CASES[0])), truths)
+    assert _same(truth_of(parse(CASES[0])), truths)
 
 
 def test_a_folder_that_cannot_be_made_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv(store.VARIABLE, str(tmp_path / "file" / "inside"))
     forget()
-    assert run.truth_of(parse(CASES[0]))
+    assert truth_of(parse(CASES[0]))
     forget()
 
 
 def test_a_file_that_has_grown_too_large_is_started_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run.truth_of(parse(CASES[0]))
+    truth_of(parse(CASES[0]))
     forget()
     monkeypatch.setattr(store, "LARGEST", 10)
     kept = store.current()
@@ -228,10 +231,10 @@ def test_many_processes_write_at_once(tmp_path: Path) -> None:
 
 
 def test_cases_are_chosen_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cases._covering.cache_clear()
+    case._covering.cache_clear()
     spec = registry.get("mse_loss")
-    chosen = [case.id for case in cases.cases(spec, "float32")]
-    cases._covering.cache_clear()
-    monkeypatch.setattr(cases, "_places", _never)
-    assert [case.id for case in cases.cases(spec, "float32")] == chosen
-    cases._covering.cache_clear()
+    chosen = [case.id for case in case.cases(spec, "float32")]
+    case._covering.cache_clear()
+    monkeypatch.setattr(case, "_places", _never)
+    assert [case.id for case in case.cases(spec, "float32")] == chosen
+    case._covering.cache_clear()

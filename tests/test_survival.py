@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from oracle import journal, run
-from oracle.cases import Case, select
-from oracle.cli import main
-from oracle.journal import Journal, JournalError
-from oracle.records import header
-from oracle.targets import Target, load
+from oracle.auditing import record_file, run
+from oracle.auditing.record_file import Journal, JournalError
+from oracle.auditing.records import header
+from oracle.cases.case import Case, select
+from oracle.cli.app import main
+from oracle.targets.loading import Target, load
 
 COMMAND = ["oracle", "audit", "ones_"]
 
@@ -41,7 +41,7 @@ def go(cases: list[Case], targets: list[Target]) -> Callable[[Path], int]:
     """A function that starts or resumes the run, and returns how many cases were left to do."""
     def go(path: Path) -> int:
         names = [t.name for t in targets]
-        file, _, done = journal.resume(path, header(COMMAND, "cpu", cases, names), cases, targets)
+        file, _, done = record_file.resume(path, header(COMMAND, "cpu", cases, names), cases, targets)
         with file:
             for record in run.audit(cases[done:], names):
                 file.append(record)
@@ -79,14 +79,14 @@ class _Deadly:
 def test_killed_twenty_times_and_resumed_the_file_is_that_of_an_undisturbed_run(
         tmp_path: Path, go: Callable[[Path], int], undisturbed: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "records.jsonl"
-    opened = journal._open
+    opened = record_file._open
     kills = 0
     for i in range(20):  # from within the header on; every child gets a bit further, and dies
         budget = (1, 200, 700, 333)[i % 4] + 97 * i
         before = path.stat().st_size if path.exists() else 0
         child = os.fork()
         if child == 0:
-            monkeypatch.setattr(journal, "_open", lambda path, budget=budget: _Deadly(opened(path), budget))
+            monkeypatch.setattr(record_file, "_open", lambda path, budget=budget: _Deadly(opened(path), budget))
             with contextlib.suppress(BaseException):
                 go(path)
             os._exit(0)
@@ -108,7 +108,7 @@ def test_every_beginning_of_the_file_is_gone_on_with(
     head = header(COMMAND, "cpu", cases, [t.name for t in targets])
     for length in range(0, len(undisturbed), 61):
         path.write_bytes(undisturbed[:length])
-        file, records, done = journal.resume(path, head, cases, targets)
+        file, records, done = record_file.resume(path, head, cases, targets)
         file.__exit__()
         kept = path.read_bytes()
         assert undisturbed.startswith(kept)
@@ -128,12 +128,12 @@ def test_a_full_disk_is_one_line_and_what_is_there_is_gone_on_with(
             return int(self._file.write(data))
 
     path = tmp_path / "records.jsonl"
-    opened = journal._open
-    monkeypatch.setattr(journal, "_open", lambda path: Full(opened(path), 5000))
+    opened = record_file._open
+    monkeypatch.setattr(record_file, "_open", lambda path: Full(opened(path), 5000))
     with pytest.raises(JournalError, match=r"cannot write to .*records\.jsonl: No space left on device; .*--resume"):
         go(path)
     assert path.stat().st_size == 5000
-    monkeypatch.setattr(journal, "_open", opened)
+    monkeypatch.setattr(record_file, "_open", opened)
     go(path)
     assert path.read_bytes() == undisturbed
 
@@ -180,7 +180,7 @@ def test_an_audit_killed_with_its_workers_at_work_is_resumed_and_leaves_no_proce
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     records = tmp_path / "a" / "results" / "records.jsonl"
-    code = "import sys; sys.argv[0] = 'oracle'; from oracle.cli import main; main()"
+    code = "import sys; sys.argv[0] = 'oracle'; from oracle.cli.app import main; main()"
     process = subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=tmp_path / "a",
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _wait(lambda: records.exists() and records.read_bytes().count(b"\n") > 8)
@@ -202,7 +202,7 @@ def test_an_audit_killed_with_its_workers_at_work_is_resumed_and_leaves_no_proce
 def test_a_file_size_limit_is_one_line_and_status_2(tmp_path: Path) -> None:
     code = ("import resource, signal, sys; sys.argv = ['oracle', *sys.argv[1:]]\n"
             "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-            "from oracle.cli import main\n"
+            "from oracle.cli.app import main\n"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
             "main()")
     done = subprocess.run([sys.executable, "-B", "-c", code, "audit", "ones_", "--target", "reference", "-j", "1",
@@ -290,14 +290,14 @@ def test_a_run_with_other_source_or_waivers_is_not_gone_on_with(
 def test_a_file_has_one_writer(tmp_path: Path, oracle: Callable[..., int], capsys: pytest.CaptureFixture[str],
                                cases: list[Case], targets: list[Target]) -> None:
     path, head = tmp_path / "records.jsonl", header(COMMAND, "cpu", cases, [t.name for t in targets])
-    with journal.start(path, head):
+    with record_file.start(path, head):
         before = path.read_bytes()
         for resume in ((), ("--resume",)):
             assert oracle("audit", "ones_", "--target", "reference", "-j", "1", "--out", str(tmp_path), *resume) == 2
             assert capsys.readouterr().err == (f"oracle: another run is writing to {path}; wait for its end, or choose "
                                                "another folder with --out\n")
         assert path.read_bytes() == before
-    journal.start(path, head).__exit__()
+    record_file.start(path, head).__exit__()
 
 
 def test_the_run_before_is_put_aside(tmp_path: Path, oracle: Callable[..., int]) -> None:

@@ -18,14 +18,14 @@ import numpy as np
 import pytest
 import torch
 
-from oracle.ball import BallArray, balls
-from oracle.cases import Case
-from oracle.compare import Verdict, compare, worst
-from oracle.targets import load
-from oracle.truth import VACUOUS, Truth, prove
-from reference import registry
+from oracle.cases import registry
+from oracle.cases.case import Case
+from oracle.cases.spec import Limits, Objective, OptimSpec, Options, ParamGroup, Trajectory
+from oracle.targets.loading import load
+from oracle.truth.ball import BallArray, balls
+from oracle.truth.proof import VACUOUS, Truth, prove
+from oracle.verdict.compare import Verdict, compare, worst
 from reference.losses import cross_entropy, cross_entropy_backward
-from reference.spec import Limits, Objective, OptimSpec, Options, ParamGroup, Trajectory
 
 Array = np.ndarray[Any, Any]
 STEPS = 200

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oracle.cases import Case, cases, parse, select
-from oracle.evaluate import FLOATS, closures, evaluate, stack_steps
-from oracle.truth import prove, prove_gradients
+from oracle.cases import registry
+from oracle.cases.case import Case, cases, parse, select
+from oracle.cases.spec import LossSpec, Objective
+from oracle.truth.evaluate import FLOATS, closures, evaluate, stack_steps
+from oracle.truth.proof import prove, prove_gradients
 from oracle.ulp import spacing
-from reference import registry
 from reference.optim import Parameter
-from reference.spec import LossSpec, Objective
 
 #: Cases of the older arguments and of broadcasting targets warn, as torch does.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.ball import FORMATS
+from oracle.formats import FORMATS
 from oracle.ulp import numpy_dtype, spacing, spacing_at, steps
 
 DTYPES = list(FORMATS)

@@ -19,22 +19,24 @@ import pytest
 import safetensors
 from safetensors.numpy import save_file
 
-from oracle import run, vectors
-from oracle.cases import parse
-from oracle.cli import main
-from oracle.evaluate import stack_steps
-from oracle.targets import Unsupported, load
-from reference import init, losses, optim, random, registry
+from oracle.auditing import judge
+from oracle.cases import registry
+from oracle.cases.case import parse
+from oracle.cli.app import main
+from oracle.targets.loading import Unsupported, load
+from oracle.truth.evaluate import stack_steps
+from oracle.vectors import layout, reading, selection, writing
+from reference import init, losses, optim, random
 from reference.optim import Parameter, SparseGrad
 
 OPS = ("mse_loss", "SGD", "xavier_uniform_")
-SCHEMA = json.loads((resources.files("oracle") / vectors.SCHEMA).read_text())
+SCHEMA = json.loads((resources.files("oracle.vectors") / layout.SCHEMA).read_text())
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("vectors") / "new"
-    vectors.export(path, [registry.get(op) for op in OPS])
+    writing.export(path, [registry.get(op) for op in OPS])
     return path
 
 
@@ -52,12 +54,12 @@ def _document(folder: Path, op: str) -> dict[str, Any]:
 
 def test_documents_follow_the_published_schema(folder: Path) -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    assert json.loads((folder / vectors.SCHEMA).read_text()) == SCHEMA
+    assert json.loads((folder / layout.SCHEMA).read_text()) == SCHEMA
     validator = jsonschema.Draft202012Validator(SCHEMA)
     for op in OPS:
         validator.validate(_document(folder, op))
-    assert SCHEMA["$defs"]["case"]["properties"]["flags"]["items"]["enum"] == list(vectors.FLAGS)
-    assert SCHEMA["properties"]["format"]["const"] == vectors.FORMAT
+    assert SCHEMA["$defs"]["case"]["properties"]["flags"]["items"]["enum"] == list(layout.FLAGS)
+    assert SCHEMA["properties"]["format"]["const"] == layout.FORMAT
 
 
 @pytest.mark.parametrize("change", [
@@ -77,9 +79,9 @@ def test_the_schema_refuses_what_is_not_of_it(folder: Path, change: Callable[[di
 
 
 def test_the_same_bytes_are_written_each_time(folder: Path, tmp_path: Path) -> None:
-    vectors.export(tmp_path / "again", [registry.get(op) for op in OPS])
+    writing.export(tmp_path / "again", [registry.get(op) for op in OPS])
     files = sorted(path.name for path in folder.iterdir())
-    assert files == sorted([vectors.SCHEMA, *(f"{op}.{kind}" for op in OPS for kind in ("json", "safetensors"))])
+    assert files == sorted([layout.SCHEMA, *(f"{op}.{kind}" for op in OPS for kind in ("json", "safetensors"))])
     for name in files:
         assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes(), name
 
@@ -87,16 +89,16 @@ def test_the_same_bytes_are_written_each_time(folder: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("op", OPS)
 def test_every_axis_value_is_in_every_type_but_for_long_cases(op: str) -> None:
     spec = registry.get(op)
-    chosen = vectors.selection(spec)
-    shipped = vectors.selection(spec, everything=True)
+    chosen = selection.selection(spec)
+    shipped = selection.selection(spec, everything=True)
     assert len(chosen) < len(shipped) / 3
     for dtype in spec.dtypes:
-        there = {item for c in shipped if c.dtype == dtype and vectors._size(c) <= vectors.LONG
+        there = {item for c in shipped if c.dtype == dtype and selection._size(c) <= selection.LONG
                  for item in c.options.items()}
         assert there <= {item for c in chosen if c.dtype == dtype for item in c.options.items()}
-    anywhere = {item for c in shipped if vectors._size(c) <= vectors.LONGEST for item in c.options.items()}
+    anywhere = {item for c in shipped if selection._size(c) <= selection.LONGEST for item in c.options.items()}
     assert anywhere == {item for c in chosen for item in c.options.items()}
-    long = [c for c in chosen if vectors._size(c) > vectors.LONG]
+    long = [c for c in chosen if selection._size(c) > selection.LONG]
     assert len(long) <= len({item for c in long for item in c.options.items()}), "each is there for a value"
     assert not long or op == "SGD"
 
@@ -105,7 +107,7 @@ def _results(path: Path, target: str = "reference", change: Callable[[str, Any],
     """The results of a target on the exported cases."""
     (implementation,) = load([target])
     outputs = {}
-    for case in (case for op in OPS for case in vectors.selection(registry.get(op))):
+    for case in (case for op in OPS for case in selection.selection(registry.get(op))):
         with contextlib.suppress(Unsupported):
             for name, array in implementation.run(case).items():
                 outputs[f"{case.id}:{name}"] = change(f"{case.id}:{name}", np.array(array, order="C"))
@@ -115,12 +117,12 @@ def _results(path: Path, target: str = "reference", change: Callable[[str, Any],
 
 @pytest.mark.filterwarnings("ignore")
 def test_results_are_judged_as_an_audit_judges_them(folder: Path, tmp_path: Path) -> None:
-    records, missing = vectors.verify(folder, _results(tmp_path / "eager.safetensors", "torch:eager"))
+    records, missing = reading.verify(folder, _results(tmp_path / "eager.safetensors", "torch:eager"))
     assert all("sparsity=" in name for name in missing), "what torch does not have"
     assert {r.op for r in records} == set(OPS)
     (eager,) = load(["torch:eager"])
     for record in records:
-        audited = run.run_case(parse(record.case), eager)
+        audited = judge.run_case(parse(record.case), eager)
         assert (record.verdict, record.outputs, record.index, record.got, record.truth, record.bound) == (
             audited.verdict, audited.outputs, audited.index, audited.got, audited.truth, audited.bound)
 

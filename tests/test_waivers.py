@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oracle import run, targets, waivers
-from oracle.cases import Case, parse, select, select_sweeps
-from oracle.evaluate import FLOATS, Outputs, evaluate
-from oracle.waivers import Waiver, WaiverError, load, stale
-from reference.spec import Spec
+from oracle.auditing import judge
+from oracle.cases.case import Case, parse, select, select_sweeps
+from oracle.cases.spec import Spec
+from oracle.targets import loading
+from oracle.truth.evaluate import FLOATS, Outputs, evaluate
+from oracle.verdict import waivers
+from oracle.verdict.waivers import Waiver, WaiverError, load, stale
 
 GOOD = """
 [[waiver]]
@@ -78,7 +80,7 @@ def test_a_waiver_can_be_for_versions_of_torch(tmp_path: Path, versions: str, to
 ])
 def test_clamps_without_a_gradient_at_the_kink_are_known_from_torch_2_14_on(case_id: str, dialect: str) -> None:
     """What torch 2.14 gives: the full gradient but at kinks, where there is none."""
-    from oracle.dialects import DIALECTS
+    from oracle.dialects.table import DIALECTS
 
     case = parse(case_id)
     changed = Case(DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw)
@@ -87,11 +89,11 @@ def test_clamps_without_a_gradient_at_the_kink_are_known_from_torch_2_14_on(case
         def run(self, case: Case) -> Outputs:
             return evaluate(changed, FLOATS)
 
-    record = run.run_case(case, Newer(1.0), load(torch="2.14.1"))
+    record = judge.run_case(case, Newer(1.0), load(torch="2.14.1"))
     assert (record.verdict, record.waiver) == ("exceeds", dialect)
     assert record.got is not None
     assert float.fromhex(record.got) == 0, "where the reference has the gradient of one side"
-    assert run.run_case(case, Newer(1.0), load(torch="2.13.0")).fails
+    assert judge.run_case(case, Newer(1.0), load(torch="2.13.0")).fails
 
 
 def test_the_shipped_waivers_have_links_and_reasons() -> None:
@@ -136,7 +138,7 @@ class _Cancelling:
         return True
 
     def run(self, case: Case) -> Outputs:
-        (eager,) = targets.load(["torch:eager"])
+        (eager,) = loading.load(["torch:eager"])
         outputs = dict(eager.run(case))
         outputs["output"] = outputs["output"] * np.float32(self.factor)
         return outputs
@@ -148,12 +150,12 @@ class _Cancelling:
 @pytest.mark.parametrize(("factor", "fails"), [(1.0, False), (1.01, True)])
 def test_a_waiver_with_a_dialect_does_not_hide_another_mistake(factor: float, fails: bool) -> None:
     case = parse("binary_cross_entropy_with_logits/float32/target=hard,reduction=sum,regime=moderate")
-    record = run.run_case(case, _Cancelling(factor), load())
+    record = judge.run_case(case, _Cancelling(factor), load())
     assert record.fails is fails
 
 
 def test_dialects_belong_to_their_op() -> None:
-    from oracle.dialects import DIALECTS
+    from oracle.dialects.table import DIALECTS
 
     with pytest.raises(ValueError, match="dialect 'ce-unmasked' is one of cross_entropy, not of mse_loss"):
         DIALECTS["ce-unmasked"](parse("mse_loss/float32/default").spec)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from reference import optim
-from reference.spec import OptimSpec
 
+from ..cases.spec import OptimSpec
 from .record import Dialect
 from .rules import Array, Change, Options, decayed, flushed, rule, starting_at_zero, with_options
 

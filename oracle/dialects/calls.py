@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from reference import numerics, reduction
-from reference.spec import LossSpec
+
+from ..cases.spec import LossSpec
 
 __all__ = ["Arguments", "Array", "Change", "called", "changed", "mean_of_losses", "mean_over", "reduced",
            "reduction_of", "scaled", "upstream"]

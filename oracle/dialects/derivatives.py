@@ -8,8 +8,8 @@ import numpy as np
 
 from reference import numerics
 from reference.losses import ctc
-from reference.spec import LossSpec
 
+from ..cases.spec import LossSpec
 from .calls import Array, changed, upstream
 from .record import Dialect
 

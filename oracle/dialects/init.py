@@ -17,7 +17,7 @@ import numpy as np
 
 from reference import init, numerics, random
 
-from ..claims import Claim, Claims, fans, symmetric
+from ..truth.claims import Claim, Claims, fans, symmetric
 from .record import Dialect
 
 __all__ = ["INIT"]

@@ -9,20 +9,9 @@ from typing import Any
 import numpy as np
 
 from reference import numerics, reduction
-from reference.spec import LossSpec
 
-from .calls import (
-    Arguments,
-    Array,
-    Change,
-    called,
-    changed,
-    mean_of_losses,
-    mean_over,
-    reduced,
-    reduction_of,
-    scaled,
-)
+from ..cases.spec import LossSpec
+from .calls import Arguments, Array, Change, called, changed, mean_of_losses, mean_over, reduced, reduction_of, scaled
 from .record import Dialect
 
 __all__ = ["LOSSES"]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from reference import numerics, reduction
-from reference.spec import LossSpec
 
+from ..cases.spec import LossSpec
 from .calls import Arguments, Array, changed, reduced, reduction_of, scaled, upstream
 from .record import Dialect
 from .rules import flushed

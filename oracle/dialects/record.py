@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reference.spec import Spec
-
-from ..claims import Claims
+from ..cases.spec import Spec
+from ..truth.claims import Claims
 
 __all__ = ["Dialect"]
 
@@ -17,7 +16,7 @@ __all__ = ["Dialect"]
 class Dialect:
     """A known variant of an op.
 
-    >>> from oracle.dialects import DIALECTS
+    >>> from oracle.dialects.table import DIALECTS
     >>> print(DIALECTS["asgd-float32-rates"])
     `ASGD` with rates in float32 (torch 2.0 to 2.13)
     """

@@ -12,7 +12,8 @@ import numpy as np
 from reference import optim
 from reference.numerics import widen
 from reference.optim import SparseGrad
-from reference.spec import OptimSpec
+
+from ..cases.spec import OptimSpec
 
 __all__ = ["Array", "Change", "Options", "decayed", "flushed", "rule", "starting_at_zero", "with_options"]
 

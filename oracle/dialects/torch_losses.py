@@ -10,8 +10,8 @@ import numpy as np
 
 from reference import losses, numerics, reduction
 from reference.losses.cosine_embedding import EPS
-from reference.spec import LossSpec
 
+from ..cases.spec import LossSpec
 from .record import Dialect
 
 __all__ = ["TORCH_LOSSES"]

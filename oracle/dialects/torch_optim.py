@@ -10,8 +10,8 @@ import numpy as np
 from reference import numerics, optim
 from reference.optim import muon
 from reference.precision import outcomes
-from reference.spec import OptimSpec
 
+from ..cases.spec import OptimSpec
 from .record import Dialect
 
 __all__ = ["TORCH_OPTIM"]

@@ -1,4 +1,4 @@
-"""Why the disagreements of a group happen, as :mod:`oracle.diagnosis` tells it.
+"""Why the disagreements of a group happen, as :mod:`oracle.verdict.diagnosis` tells it.
 
 A record says what the worst element was, and no more; so the target is run again on some of the cases, here and now.
 Where it does not give what the records say (another version of it, say) there is nothing to tell.
@@ -11,15 +11,16 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ..ball import Undecided
-from ..checking import BUDGET, effort
-from ..compare import Verdict
-from ..diagnosis import Observation, depends, diagnose
-from ..dialects import Dialect, dialects_of
-from ..evaluate import Outputs
-from ..records import Record
-from ..run import answer, follows
-from ..targets import Target
+from ..auditing.judge import answer
+from ..checking.check import BUDGET, effort
+from ..dialects.table import Dialect, dialects_of
+from ..targets.loading import Target
+from ..truth.ball import Undecided
+from ..truth.evaluate import Outputs
+from ..verdict.compare import Verdict
+from ..verdict.diagnosis import Observation, depends, diagnose
+from ..verdict.follows import follows
+from ..verdict.record import Record
 from .digest import number
 from .examples import element, rebuilt
 

@@ -12,11 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from reference import registry
-
-from ..dialects import DIALECTS
-from ..records import Record
-from ..waivers import Waiver, load
+from ..cases import registry
+from ..dialects.table import DIALECTS
+from ..verdict.record import Record
+from ..verdict.waivers import Waiver, load
 from .digest import Digest, Group
 from .examples import Example, examples
 

@@ -19,8 +19,8 @@ import numpy as np
 
 from reference import init, random
 
-from ..claims import CLAIMS, Claim
-from ..laws import Law, law_of
+from ..truth.claims import CLAIMS, Claim
+from ..truth.laws import Law, law_of
 
 __all__ = ["PANELS", "Panel", "density", "histogram", "svg"]
 

@@ -15,10 +15,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ..compare import Verdict
-from ..records import Record
+from ..auditing.words import figure, three_lines
+from ..verdict.compare import Verdict
+from ..verdict.record import Record
 from .markdown import block, code
-from .table import figure, three_lines
 
 __all__ = ["Change", "Difference", "changes", "markdown", "show_diff"]
 

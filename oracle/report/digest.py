@@ -10,12 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from reference import registry
-from reference.spec import DTYPES, Spec
-
-from ..compare import Verdict
-from ..records import Record, closest, missing, read_records
-from ..waivers import Waiver, load
+from ..auditing.records import missing, read_records
+from ..cases import registry
+from ..cases.spec import DTYPES, Spec
+from ..verdict.compare import Verdict
+from ..verdict.record import Record, closest
+from ..verdict.waivers import Waiver, load
 
 __all__ = ["KINDS", "Cell", "Digest", "Group", "number", "read", "where"]
 

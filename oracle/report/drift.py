@@ -15,17 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from reference import registry
-from reference.spec import OptimSpec
-
-from ..cases import BadCaseError, Case, cases, chosen_specs
-from ..evaluate import Outputs
-from ..run import truth_of
-from ..targets import Target, Unsupported, load
-from ..truth import Truth
+from ..auditing.words import figure
+from ..cases import registry
+from ..cases.case import BadCaseError, Case, cases, chosen_specs
+from ..cases.spec import OptimSpec
+from ..targets.loading import Target, Unsupported, load
+from ..truth.evaluate import Outputs
+from ..truth.kept_truths import truth_of
+from ..truth.proof import Truth
 from ..ulp import spacing
 from .summary import replace
-from .table import figure
 
 __all__ = ["AFTER", "END", "START", "TARGETS", "drift", "longest", "rows", "table"]
 

@@ -10,16 +10,16 @@ from textwrap import dedent
 
 import numpy as np
 
-from ..cases import Case, parse
-from ..diagnosis import floats
-from ..evaluate import Outputs
-from ..records import Record
-from ..run import answer
-from ..targets import Target, TargetError, Unsupported, load
+from ..auditing.judge import answer
+from ..auditing.words import figure
+from ..cases.case import Case, parse
+from ..targets.loading import Target, TargetError, Unsupported, load
+from ..targets.script import compared
+from ..truth.evaluate import Outputs
+from ..verdict.diagnosis import floats
+from ..verdict.record import Record
 from .digest import Group, number
 from .explain import shown_inputs
-from .script import compared
-from .table import figure
 
 __all__ = ["Example", "element", "examples", "magnitude", "rebuilt", "target_of"]
 

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from reference.spec import LossSpec, Trajectory
-
-from ..ball import FORMATS
-from ..cases import Case
-from ..compare import Verdict, compare
-from ..plain import plain
-from ..run import run_case, truth_of
-from ..targets import Target, Unsupported
-from ..truth import SLACK, Truth
-from ..waivers import load
-from .script import reproduce
-from .table import figure, three_lines
+from ..auditing.judge import run_case
+from ..auditing.words import figure, three_lines
+from ..cases.case import Case
+from ..cases.spec import LossSpec, Trajectory
+from ..formats import FORMATS
+from ..targets.loading import Target, Unsupported
+from ..targets.script import reproduce
+from ..truth.kept_truths import truth_of
+from ..truth.proof import SLACK, Truth
+from ..verdict.compare import Verdict, compare
+from ..verdict.plain import plain
+from ..verdict.waivers import load
 
 __all__ = ["explanation", "shown_inputs"]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from html import escape
 
-from reference.spec import Spec
+from ..cases.spec import Spec
 
 __all__ = ["Description", "describe", "inline", "tex"]
 

@@ -23,9 +23,10 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from ..compare import Verdict
-from ..records import Record
-from ..targets import TargetError
+from ..auditing.words import figure
+from ..targets.loading import TargetError
+from ..verdict.compare import Verdict
+from ..verdict.record import Record
 from . import densities, figures
 from .causes import Cause, causes
 from .defects import Defect
@@ -33,7 +34,6 @@ from .digest import KINDS, Cell, Digest, Group, where
 from .examples import Example, examples, magnitude, rebuilt, target_of
 from .formula import Description, describe
 from .speed import of_op, place, speed
-from .table import figure
 from .timings import Timings
 
 __all__ = ["defects_page", "render"]
@@ -207,7 +207,7 @@ def _drift(by_target: Mapping[str, Sequence[Record]]) -> Figure | None:
 
 @cache
 def _options(case_id: str) -> Mapping[str, Any]:
-    from ..cases import parse
+    from ..cases.case import parse
 
     try:
         return parse(case_id).options

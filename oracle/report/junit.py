@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from ..compare import Verdict
-from ..records import Record
+from ..auditing.words import three_lines
+from ..verdict.compare import Verdict
+from ..verdict.record import Record
 from .digest import Digest
-from .table import three_lines
 
 __all__ = ["render"]
 

@@ -10,10 +10,10 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
+from ..auditing.words import figure, three_lines
 from .defects import Defect
 from .digest import Cell, Digest, Group
 from .examples import Example, examples
-from .table import figure, three_lines
 
 __all__ = ["LIMIT", "block", "code", "defects_page", "render"]
 

@@ -12,12 +12,12 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from reference import registry
-from reference.spec import DTYPES
-
-from ..cases import cases
-from ..records import Record, closest, read_records
-from .table import figure
+from ..auditing.records import read_records
+from ..auditing.words import figure
+from ..cases import registry
+from ..cases.case import cases
+from ..cases.spec import DTYPES
+from ..verdict.record import Record, closest
 
 __all__ = ["END", "START", "replace", "rows", "summary"]
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
-from ..cases import parse
-from ..compare import Tally, Verdict
-from ..records import Record
-from .table import counts, figure
+from ..auditing.words import counts, figure
+from ..cases.case import parse
+from ..verdict.compare import Tally, Verdict
+from ..verdict.record import Record
 
 __all__ = ["show_sweeps", "sweep_table"]
 

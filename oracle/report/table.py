@@ -9,20 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..compare import Verdict
-from ..records import Record, closest
-from ..targets import FRAMEWORKS
+from ..auditing.words import counts, figure, three_lines
+from ..verdict.compare import Verdict
+from ..verdict.record import Record, closest
 
-__all__ = ["cell", "counts", "disagreements", "figure", "show", "table"]
-
-
-def figure(x: float) -> str:
-    """A figure in at most six characters.
-
-    >>> figure(0.0), figure(0.123), figure(12.3), figure(12345.0), figure(float("inf"))
-    ('0', '0.12', '12.3', '1e+04', 'inf')
-    """
-    return "0" if x == 0 else f"{x:.2f}" if x < 10 else f"{x:.1f}" if x < 1000 else f"{x:.0e}"
+__all__ = ["cell", "disagreements", "show", "table"]
 
 
 def cell(records: Sequence[Record]) -> Text:
@@ -63,25 +54,6 @@ def disagreements(records: Iterable[Record], *, waived: bool = False) -> Iterabl
     for r in records:
         if r.fails if not waived else r.waiver is not None:
             yield "\n".join(three_lines(r))
-
-
-def three_lines(record: Record) -> tuple[str, str, str]:
-    """What happened, the figures, and how to look closer."""
-    where = f"{record.output}{list(record.index)}" if record.index is not None else record.output
-    first = f"{record.verdict.upper()} {record.target} on {record.case}" + (f": {record.note}" if record.note else "")
-    figures = ", ".join(f"{name} {float.fromhex(value):.9g}" for name, value in
-                        (("got", record.got), ("truth", record.truth), ("bound", record.bound)) if value is not None)
-    second = f"  {where}: {figures}; {figure(record.ulp)} ulp, {figure(record.share)} of the bound" if figures else \
-        f"  {where or 'no output to compare'}"
-    known = record.target.partition(":")[0] in FRAMEWORKS  # and no implementation of a user's
-    return first, second, f"  oracle explain '{record.case}'" + (f" --target {record.target}" if known else "")
-
-
-def counts(records: Iterable[Record]) -> str:
-    """How often each verdict was given, on one line; waived ones are counted apart."""
-    tally = Counter(r.verdict for r in records if r.waiver is None)
-    waived = sum(r.waiver is not None for r in records)
-    return ", ".join([f"{tally[v]} {v}" for v in Verdict] + [f"{waived} waived"])
 
 
 _WIDE = 16  #: characters of a target's name above which its column has it in two lines

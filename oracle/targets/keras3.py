@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from reference.optim import Parameter, SparseGrad
-from reference.spec import InitSpec, LossSpec, OptimSpec, Spec
 
-from ..cases import Case
-from ..evaluate import Outputs, Partial, stack_steps
-from . import Target, TargetError, Unsupported
+from ..cases.case import Case
+from ..cases.spec import InitSpec, LossSpec, OptimSpec, Spec
+from ..truth.evaluate import Outputs, Partial, stack_steps
+from .loading import Target, TargetError, Unsupported
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 

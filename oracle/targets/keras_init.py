@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..cases import Case
-from ..evaluate import Outputs, Partial, empty_tensor, take_seeds
-from . import Unsupported
+from ..cases.case import Case
+from ..truth.evaluate import Outputs, Partial, empty_tensor, take_seeds
+from .loading import Unsupported
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 

@@ -14,9 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..cases import Case
-from ..evaluate import Outputs
-from . import Unsupported
+from ..cases.case import Case
+from ..truth.evaluate import Outputs
+from .loading import Unsupported
 from .translation import Arguments, Translation, shapes_differ
 
 __all__ = ["LOSSES", "run_loss"]

@@ -8,13 +8,13 @@ from functools import cache
 
 import numpy as np
 
-from reference.spec import Spec
-
-from .. import store
-from ..cases import Case
-from ..evaluate import Outputs, answers
-from ..sources import source
-from . import Target, Unsupported
+from ..cases.case import Case
+from ..cases.registry import followed_by
+from ..cases.spec import Spec
+from ..keeping import store
+from ..keeping.sources import source
+from ..truth.evaluate import Outputs, answers
+from .loading import Target, Unsupported
 
 __all__ = ["VARIANTS", "default", "follows_from", "make"]
 
@@ -47,7 +47,7 @@ def make(variant: str, device: str) -> Target:
 
 def follows_from(spec: Spec) -> str:
     """Source and versions, and what NumPy computes with on this machine."""
-    return f"{source(spec.implementation.__module__, __name__)} {_arithmetic()}"
+    return f"{source(*followed_by(spec), __name__)} {_arithmetic()}"
 
 
 @cache

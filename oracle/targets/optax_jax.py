@@ -17,11 +17,11 @@ import optax
 from jax import numpy as jnp
 
 from reference.optim import Parameter, SparseGrad
-from reference.spec import LossSpec, OptimSpec, Spec
 
-from ..cases import Case
-from ..evaluate import Outputs, Partial, stack_steps
-from . import Target, TargetError, Unsupported
+from ..cases.case import Case
+from ..cases.spec import LossSpec, OptimSpec, Spec
+from ..truth.evaluate import Outputs, Partial, stack_steps
+from .loading import Target, TargetError, Unsupported
 from .optax_losses import LOSSES, run_loss
 
 __all__ = ["VARIANTS", "default", "make"]

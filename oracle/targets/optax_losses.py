@@ -15,8 +15,8 @@ import numpy as np
 import optax
 from jax import numpy as jnp
 
-from ..cases import Case
-from ..evaluate import Outputs
+from ..cases.case import Case
+from ..truth.evaluate import Outputs
 from .translation import Arguments, Translation, shapes_differ
 
 __all__ = ["LOSSES", "run_loss"]

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from reference import reduction
-from reference.spec import LossSpec
 
-from ..cases import Case
-from . import Unsupported
+from ..cases.case import Case
+from ..cases.spec import LossSpec
+from .loading import Unsupported
 
 __all__ = ["Arguments", "Translation", "shapes_differ"]
 

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ..spec import Axis, InitSpec, Refusal
-from ._cases import LAYOUT, draw, matrix
 from ._checks import check_tensor
 
 __all__ = ["eye_"]
@@ -43,18 +41,3 @@ def eye_(tensor: Array) -> Array:
     diagonal = np.arange(min(tensor.shape))
     tensor[diagonal, diagonal] = 1
     return tensor
-
-
-SPEC = InitSpec(
-    name="eye_",
-    torch_names=("torch.nn.init.eye_", "torch.nn.init.eye"),
-    axes=(Axis("shape", ("3x5", "5x3", "4x4", "1x1", "0x3", "3x0"), "of the matrix"), LAYOUT),
-    function=eye_,
-    draw=draw,
-    sized=matrix,
-    refusals=(
-        Refusal("one axis", {"tensor": np.zeros(3)}, ValueError, "2 dimensions, got 1"),
-        Refusal("no axis", {"tensor": np.zeros(())}, ValueError, "2 dimensions, got 0"),
-        Refusal("three axes", {"tensor": np.zeros((2, 2, 2))}, ValueError, "2 dimensions, got 3"),
-    ),
-)

@@ -8,8 +8,6 @@ import numpy as np
 
 from .. import random
 from .._storage import check_numbers
-from ..spec import Axis, InitSpec, Refusal
-from ._cases import GENERATOR, LAYOUT, NORMALS, SEED, WEIGHTS, draw, matrix
 from ._checks import check_tensor
 from ._fans import calculate_fan_in_and_fan_out
 from ._gain import as_exact_as, root
@@ -56,28 +54,3 @@ def xavier_normal_(tensor: Array, gain: float = 1.0, generator: random.Generator
         raise ZeroDivisionError(f"tensor needs a fan in or fan out above 0, got shape {tensor.shape}")
     check_numbers(gain=gain)
     return generator.normal_(tensor, 0.0, gain * root(as_exact_as(gain, 2.0) / (fan_in + fan_out)))
-
-
-SPEC = InitSpec(
-    name="xavier_normal_",
-    torch_names=("torch.nn.init.xavier_normal_", "torch.nn.init.xavier_normal"),
-    axes=(
-        WEIGHTS,
-        LAYOUT,
-        Axis("gain", (1.0, 5 / 3, 2**0.5, 0.01, 1e4, 0.0), "factor of the standard deviation"),
-        SEED,
-        GENERATOR,
-    ),
-    function=xavier_normal_,
-    draw=draw,
-    slower=NORMALS,
-    sized=matrix,
-    refusals=(
-        Refusal("one dimension", {"tensor": np.zeros(3)}, ValueError, "at least 2 dimensions.*got 1"),
-        Refusal("fans of 0", {"tensor": np.zeros((0, 0))}, ZeroDivisionError, r"got shape \(0, 0\)"),
-        Refusal("no scale is negative", {"tensor": np.zeros((2, 3)), "gain": -1.0}, RuntimeError, "std must be"),
-        Refusal("nor is it NaN", {"tensor": np.zeros((2, 3)), "gain": float("nan")}, RuntimeError, "std.*got nan"),
-        Refusal("integers cannot", {"tensor": np.zeros((2, 3), np.int64)}, NotImplementedError, "got int64"),
-        Refusal("gain is a number", {"tensor": np.zeros((2, 3)), "gain": None}, TypeError, "gain must be.*NoneType"),
-    ),
-)

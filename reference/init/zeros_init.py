@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ..spec import InitSpec
-from ._cases import LAYOUT, WEIGHTS, draw
 from ._checks import check_tensor
 
 __all__ = ["zeros_"]
@@ -32,17 +30,3 @@ def zeros_(tensor: Array) -> Array:
     check_tensor(tensor)
     tensor[...] = 0
     return tensor
-
-
-def _sized(n: int) -> dict[str, Any]:
-    return {"shape": (n,)}
-
-
-SPEC = InitSpec(
-    name="zeros_",
-    torch_names=("torch.nn.init.zeros_",),
-    axes=(WEIGHTS, LAYOUT),
-    function=zeros_,
-    draw=draw,
-    sized=_sized,
-)

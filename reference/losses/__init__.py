@@ -19,11 +19,7 @@ from .hinge_embedding import HingeEmbeddingLoss, hinge_embedding_loss, hinge_emb
 from .huber import HuberLoss, huber_loss, huber_loss_backward
 from .kl_div_loss import KLDivLoss, kl_div, kl_div_backward
 from .l1 import L1Loss, l1_loss, l1_loss_backward
-from .linear_cross_entropy_loss import (
-    LinearCrossEntropyLoss,
-    linear_cross_entropy,
-    linear_cross_entropy_backward,
-)
+from .linear_cross_entropy_loss import LinearCrossEntropyLoss, linear_cross_entropy, linear_cross_entropy_backward
 from .margin_ranking import MarginRankingLoss, margin_ranking_loss, margin_ranking_loss_backward
 from .mse import MSELoss, mse_loss, mse_loss_backward
 from .multi_margin import MultiMarginLoss, multi_margin_loss, multi_margin_loss_backward

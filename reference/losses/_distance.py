@@ -15,23 +15,11 @@ from typing import Any
 import numpy as np
 
 from ..blocks import map_blocks
-from ..numerics import (
-    Array,
-    array,
-    cast,
-    is_floating,
-    isfinite,
-    relu,
-    result_type,
-    row_sum,
-    sum_to,
-    vecdot,
-    widen,
-)
+from ..numerics import Array, array, cast, is_floating, isfinite, relu, result_type, row_sum, sum_to, vecdot, widen
 from ._pairs import sign
 
-__all__ = ["Distance", "Manhattan", "PairwiseDistance", "Skewed", "Squared", "check_triplet", "draw_kinks",
-           "triplet_gradients", "triplet_losses"]
+__all__ = ["Distance", "Manhattan", "PairwiseDistance", "Skewed", "Squared", "check_triplet", "triplet_gradients",
+           "triplet_losses"]
 
 Distance = Callable[[Array, Array], Array]
 
@@ -152,20 +140,6 @@ def _along_last(formula: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
     if not isinstance(x, np.ndarray):
         return formula(x, y)
     return cast(formula(widen(x), widen(y)), _floating_type(x, y))
-
-
-def draw_kinks(rng: np.random.Generator, squared: bool) -> list[Array]:
-    """Anchor, positive and negative, (4, 5), for a margin of 1: two losses just 0, one that counts, one that does not.
-
-    All are whole numbers, and so are the distances: each lies along one axis or, where those of squares have to be the
-    same, along as many axes as it is long.
-    """
-    a = np.asarray(rng.integers(-3, 4, (4, 5)).astype(np.float64))
-    d_pos, d_neg = np.array([[1], [3], [1], [2]]), np.array([[2], [2], [4], [3]])
-    axes, toward = np.arange(5), np.array([[1], [1], [-1], [-1]])
-    if squared:
-        return [a, a + toward * (axes < d_pos), a + (axes < d_neg)]
-    return [a, a + toward * d_pos * (axes == 1), a + d_neg * (axes == 1)]
 
 
 def check_triplet(anchor: Array, positive: Array, negative: Array, margin: Any, *, broadcast: bool) -> None:

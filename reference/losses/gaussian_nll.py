@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
 
 import numpy as np
 
@@ -12,12 +11,10 @@ from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, conj, ieee, is_floating, result_type, unbroadcast
 from ..precision import lift, pi_like
 from ..reduction import reduce_blocks, resolve
-from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import UNEVEN, refuser, uneven
 from ._module import module_class
 from ._pairs import number
 
-__all__ = ["SPEC", "GaussianNLLLoss", "gaussian_nll_loss", "gaussian_nll_loss_backward"]
+__all__ = ["GaussianNLLLoss", "gaussian_nll_loss", "gaussian_nll_loss_backward"]
 
 
 @ieee
@@ -156,111 +153,5 @@ def _variances(input: Array, var: Array | float) -> Array:
                      f"that with one 1 in it, not {var.shape}")
 
 
-# --- cases ---------------------------------------------------------------------------------------
-
-_SHAPES = {"3x4": (3, 4), "scalar": (), "5": (5,), "3x3": (3, 3), "2x1x3": (2, 1, 3), "0": (0,)}
-_VARS = ("same", "short", "row-of-1", "column", "float")
-
-
-def _allowed(options: Options, dtype: str) -> bool:
-    return ((options["var"] in ("same", "float") or options["shape"] not in ("scalar", "0"))
-            and (options["var"] != "row-of-1" or options["shape"] in ("3x4", "3x3"))
-            and (options["target"] == "same" or options["shape"] in ("3x4", "2x1x3", *UNEVEN))
-            and (options["regime"] == "moderate" or options["shape"] != "0")
-            and (options["var"] != "float" or options["regime"] not in ("inf-var", "nan-var"))
-            and (options["target"] != "integer-input" or (
-                dtype in ("float32", "float64") and (options["var"], options["regime"]) == ("float", "moderate")))
-            # a square over 1e-6 is beyond float16
-            and (dtype != "float16" or options["eps"] != 1e-6
-                 or options["regime"] not in ("clamped", "zero-var")))
-
-
-def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    """Variances above 1.5 or far below the squares, so that no loss cancels."""
-    shape, regime, eps = (_SHAPES | UNEVEN)[options["shape"]], options["regime"], options["eps"]
-    target_shape = {"row": shape[-1:], "larger": (2, *shape)}.get(options["target"], shape)
-    var_shape = {"short": shape[:-1], "row-of-1": (1, *shape[1:]), "column": (*shape[:-1], 1),
-                 "float": ()}.get(options["var"], shape)
-    scale = {"huge": limits.max**0.5 / 16, "tiny": 8 * limits.tiny}.get(regime, 3.0)
-    y, x = rng.uniform(-scale / 4, scale / 4, target_shape), rng.uniform(scale / 2, scale, shape)
-    v = np.asarray(rng.uniform(1.6, 3.0, var_shape))
-    if regime == "exact":
-        x, y = x * 0 + 1.5, y * 0 + 1.5
-    elif regime == "narrow":  # 1 - (x - y)² / v does not cancel
-        v = v / 16
-    elif regime == "wide":
-        v = v * 256
-    elif regime == "clamped":
-        v = np.asarray(eps * rng.uniform(0.25, 0.75, var_shape))
-    elif regime == "zero-var":
-        v = v * 0
-    x, y = np.asarray(x), np.asarray(y)
-    if options["target"] == "integer-input":  # a variance of 1, of which neither root nor logarithm is rounded
-        x, v = np.round(x).astype(np.int64), np.ones(())
-    values: dict[str, tuple[tuple[float, ...], ...]] = {
-        "inf": ((np.inf, -np.inf), (np.inf,), ()), "nan": ((np.nan,), (), ()),
-        "inf-var": ((), (), (np.inf,)), "nan-var": ((), (), (np.nan,))}
-    for a, first in zip((x, y, v), values.get(regime, ((), (), ())), strict=True):
-        a.flat[: len(first[: a.size])] = first[: a.size]
-    return {"input": x, "target": y, "var": float(v) if options["var"] == "float" else v,
-            "full": options["full"], "eps": eps, "reduction": options["reduction"]}
-
-
-def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
-    return {"input": rng.standard_normal(n, np.float32), "target": rng.standard_normal(n, np.float32),
-            "var": rng.random(n, np.float32) + np.float32(0.5)}
-
-
-_X = np.ones((3, 4), np.float32)
-_refuse = refuser(input=_X, target=_X, var=_X)
-
-SPEC = LossSpec(
-    name="gaussian_nll_loss",
-    torch_names=("torch.nn.functional.gaussian_nll_loss", "torch.nn.GaussianNLLLoss"),
-    function=gaussian_nll_loss, backward=gaussian_nll_loss_backward, module="GaussianNLLLoss",
-    module_arguments={"full": False, "eps": 1e-6, "reduction": "mean"},
-    axes=(Axis("var", _VARS, "short: without the last length; row-of-1, column: with a first or last 1"),
-          Axis("full", (False, True)), Axis("eps", (1e-6, 0.25)), Axis("shape", tuple(_SHAPES)),
-          Axis("reduction", ("mean", "none", "sum")),
-          Axis("target", ("same", "row", "larger"), "its shape beside that of input"),
-          Axis("regime", ("moderate", "exact", "narrow", "wide", "clamped", "zero-var", "huge", "tiny", "inf",
-                          "inf-var", "nan", "nan-var"), "exact: x = y; clamped: var is below eps")),
-    allowed=_allowed, draw=_draw, sized=_sized,
-    extra=({"var": "float", "target": "integer-input"},
-           {"var": "float", "target": "integer-input", "reduction": "none"},
-           *uneven({"var": "short"}, {"var": "column", "reduction": "none"}, {"target": "row"})),
-    # the clamp is straight-through; under "narrow" it may be in force
-    kinks=lambda options: options["regime"] in ("clamped", "zero-var") or (
-        options["regime"] == "narrow" and options["eps"] == 0.25),
-    arrays=("input", "target", "var"),
-    elementwise={"unit": {"target": 0.0, "var": 1.0}, "narrow": {"target": 0.7, "var": 1e-3},
-                 "full": {"target": -1.0, "var": 4.0, "full": True}},
-    refusals=(
-        _refuse("a negative variance", ValueError, r"var must not be negative, not -1\.0", var=-_X),
-        _refuse("a negative float", ValueError, r"not be negative, not -1\.0", var=-1.0),
-        _refuse("one variance a column without saying so", ValueError, r"not \(4,\)", var=_X[0]),
-        _refuse("one variance for all in an array", ValueError, r"not \(1, 1\)", var=_X[:1, :1]),
-        _refuse("no shape at all", ValueError, r"not \(\)", var=np.array(1.0)),
-        _refuse("more variances than means", ValueError, r"not \(1, 3, 4\)", var=_X[None]),
-        _refuse("an integer for a float", TypeError, "var must be a NumPy array or a float, not int", var=1),
-        _refuse("no variance", TypeError, "var must be a NumPy array or a float, not NoneType", var=None),
-        _refuse("integer variances", RuntimeError, "var must be floating, not int64",
-                var=_X.astype(np.int64)),
-        _refuse("complex variances", NotImplementedError, "var must be real, not complex64",
-                var=_X.astype(np.complex64)),
-        _refuse("a float beside complex means", NotImplementedError, "var must be an array",
-                input=_X.astype(np.complex64), var=1.0),
-        _refuse("truth values", RuntimeError, "must be numbers, not bool and float32", input=_X > 0),
-        _refuse("shapes that do not broadcast", RuntimeError, r"target must broadcast .*, not \(3,\)",
-                target=_X[0, :3]),
-        _refuse("a word for the least", TypeError, "eps must be a number, not str", eps="small"),
-        _refuse("no such reduction", ValueError, "'batchmean'", reduction="batchmean"),
-        _refuse("an old name of the mean", ValueError, "'elementwise_mean'", reduction="elementwise_mean"),
-        _refuse("no reduction at all; torch puts it into its message", ValueError, "not None", TypeError,
-                reduction=None),
-        _refuse("no array; torch asks it for its size", TypeError, "input must be a NumPy array, not float",
-                AttributeError, input=1.0),
-    ),
-)
-
-GaussianNLLLoss = module_class(SPEC, keyword_only=True)
+GaussianNLLLoss = module_class("GaussianNLLLoss", gaussian_nll_loss, keyword_only=True, full=False, eps=1e-06,
+                               reduction="mean")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, ieee, is_floating, result_type, unbroadcast, where
 from ..reduction import reduce_blocks, resolve
-from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, UNEVEN, refuser, uneven
 from ._module import module_class
 
-__all__ = ["SPEC", "KLDivLoss", "kl_div", "kl_div_backward"]
+__all__ = ["KLDivLoss", "kl_div", "kl_div_backward"]
 
 
 @ieee
@@ -135,85 +132,4 @@ def _prepare(input: Array, target: Array, log_target: bool) -> tuple[Array, Arra
     return cast(input, dtype), cast(target, dtype)
 
 
-# --- cases ---------------------------------------------------------------------------------------
-
-_SHAPES = {"3x4": (3, 4), "scalar": (), "5": (5,), "2x1x3": (2, 1, 3), "0x3": (0, 3)}
-
-
-_REDUCTIONS = {**REDUCTIONS, "batchmean": {"reduction": "batchmean"}, "reduce=True": {"reduce": True}}
-
-
-def _allowed(options: Options, dtype: str) -> bool:
-    return ((options["target"] == "same" or options["shape"] in ("3x4", "2x1x3", *UNEVEN))
-            and (options["regime"] == "moderate" or options["shape"] != "0x3")
-            # a log-probability may have any sign
-            and (options["regime"] != "negative" or not options["log_target"]))
-
-
-def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    """log t - x is above 1.6 (below -1.6 where t is tiny, or x positive), so that no sum cancels."""
-    shape, regime, log_target = (_SHAPES | UNEVEN)[options["shape"]], options["regime"], options["log_target"]
-    low, high = {"huge": (limits.max / 512, limits.max / 256), "tiny": (0.125, 1.0)}.get(regime, (4.0, 8.0))
-    x = np.asarray(-rng.uniform(low, high, shape))
-    target_shape = {"row": shape[-1:], "larger": (2, *shape)}.get(options["target"], shape)
-    t = np.asarray(rng.uniform(0.1, 1.0, target_shape))
-    if regime == "tiny":
-        t = t * 64 * limits.tiny
-    if regime == "positive":
-        x = x + 12.0
-    if log_target:
-        t = np.log(t) if regime != "tiny" else t / 64
-    nought = -np.inf if log_target else 0.0
-    values: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {  # the first of x, and the first of t
-        "zero": ((), (nought, nought)), "certain": ((), (0.0 if log_target else 1.0,) * t.size),
-        "negative": ((), (-0.5,)), "inf": ((-np.inf, -np.inf, np.inf), (nought, -0.5 if log_target else 0.5)),
-        "inf-target": ((), (np.inf,)), "nan": ((np.nan,), (nought,)), "nan-target": ((), (np.nan,))}
-    for a, first in zip((x, t), values.get(regime, ((), ())), strict=True):
-        a.flat[: len(first[: a.size])] = first[: a.size]
-    return {"input": x, "target": t, **_REDUCTIONS[options["reduction"]], "log_target": log_target}
-
-
-def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
-    return {"input": -rng.random(n, np.float32), "target": rng.random(n, np.float32)}
-
-
-_X = np.zeros((3, 4), np.float32)
-_refuse = refuser(input=_X, target=_X)
-
-SPEC = LossSpec(
-    name="kl_div", torch_names=("torch.nn.functional.kl_div", "torch.nn.KLDivLoss"),
-    function=kl_div, backward=kl_div_backward, module="KLDivLoss",
-    module_arguments={"size_average": None, "reduce": None, "reduction": "mean", "log_target": False},
-    axes=(Axis("log_target", (False, True)), Axis("shape", tuple(_SHAPES)),
-          Axis("reduction", (*REDUCTIONS, "batchmean")),
-          Axis("target", ("same", "row", "larger"), "its shape beside that of input"),
-          Axis("regime", ("moderate", "positive", "huge", "tiny", "zero", "certain", "negative", "inf",
-                          "inf-target", "nan", "nan-target"), "zero: of probability 0; certain: of probability 1")),
-    extra=({"reduction": "reduce=True"}, *uneven({"reduction": "batchmean"}, {"reduction": "none"}, {"target": "row"})),
-    allowed=_allowed, draw=_draw, sized=_sized, strength=3,
-    kinks=lambda options: options["regime"] == "zero",  # log t has no value below
-    arrays=("input", "target"),
-    elementwise={**{t: {"target": float(t)} for t in ("0", "0.3", "1")}, "log": {"target": -1.5, "log_target": True}},
-    refusals=(
-        _refuse("integer targets", RuntimeError, "target must be floating, not int64",
-                target=_X.astype(np.int64)),
-        _refuse("integer log-probabilities", RuntimeError, "input must be floating, not int64",
-                input=_X.astype(np.int64), target=_X),
-        _refuse("truth values in log space", RuntimeError, "not bool", target=_X > 0, log_target=True),
-        _refuse("complex log-probabilities", RuntimeError, "input must be floating, not complex64",
-                input=_X.astype(np.complex64)),
-        _refuse("complex targets", RuntimeError, "target must be floating, not complex64",
-                target=_X.astype(np.complex64)),
-        _refuse("shapes that do not broadcast", RuntimeError, r"target must broadcast .*, not \(3,\)",
-                target=_X[0, :3]),
-        _refuse("a number for a truth value", TypeError, "log_target must be a bool, not int", log_target=1),
-        _refuse("nothing for a truth value", TypeError, "log_target must be a bool, not NoneType",
-                log_target=None),
-        _refuse("no such reduction", ValueError, "'avg'", reduction="avg"),
-        _refuse("no reduction at all", ValueError, "batchmean, not None", reduction=None),
-        _refuse("no array", TypeError, "target must be a NumPy array, not float", target=1.0),
-        _refuse("no array to begin with", TypeError, "input must be a NumPy array, not list", input=[0.0]),
-    ),
-)
-
-KLDivLoss = module_class(SPEC)
+KLDivLoss = module_class("KLDivLoss", kl_div, size_average=None, reduce=None, reduction="mean", log_target=False)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from ..blocks import map_blocks
 from ..numerics import Array, cast, conj, ieee, result_type, sum_to, total, unbroadcast
 from ..reduction import reduce_blocks, reduce_losses, resolve
-from ..spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, refuser, uneven
 from ._module import module_class
-from ._pairs import PAIR_SHAPES, broadcast_pair, check_weight, draw_pair, pair_allowed, sign
+from ._pairs import broadcast_pair, check_weight, sign
 
-__all__ = ["SPEC", "L1Loss", "l1_loss", "l1_loss_backward"]
+__all__ = ["L1Loss", "l1_loss", "l1_loss_backward"]
 
 
 @ieee
@@ -132,68 +129,4 @@ def _prepare(input: Array, target: Array, reduction: str,
     return cast(input, dtype), cast(target, dtype), None if weight is None else np.asanyarray(weight)
 
 
-# --- cases ---------------------------------------------------------------------------------------
-
-def _allowed(options: Options, dtype: str) -> bool:
-    # The weighted mean of one element does not depend on its weight: that gradient cancels to 0.
-    one = options["shape"] == "scalar" and options["weight"] != "none"
-    return pair_allowed(options) and not (one and options["regime"] == "close")
-
-
-def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    x, y = draw_pair(options, rng, limits)
-    arguments = {"input": x, "target": y, **REDUCTIONS[options["reduction"]]}
-    if options["weight"] == "integers":
-        names, shapes = ("input", "target", "weight"), (x.shape, y.shape, x.shape)
-        return arguments | {name: np.asarray(rng.integers(1, 9, s), np.int32)
-                            for name, s in zip(names, shapes, strict=True)}
-    if options["weight"] != "none":
-        w = np.asarray(rng.uniform(0.5, 2.0, x.shape))
-        w.flat[: {"one-zero": 1, "zeros": w.size}.get(options["weight"], 0)] = 0.0
-        arguments["weight"] = w
-    return arguments
-
-
-def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
-    return {"input": rng.standard_normal(n, np.float32), "target": rng.standard_normal(n, np.float32)}
-
-
-_X = np.zeros((3, 4), np.float32)
-_refuse = refuser(input=_X, target=_X)
-
-SPEC = LossSpec(
-    name="l1_loss", torch_names=("torch.nn.functional.l1_loss", "torch.nn.L1Loss"),
-    function=l1_loss, backward=l1_loss_backward, module="L1Loss",
-    module_arguments={"size_average": None, "reduce": None, "reduction": "mean"},
-    axes=(Axis("target", ("same", "row", "larger"), "its shape beside that of input; torch warns"),
-          Axis("shape", tuple(PAIR_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
-          Axis("weight", ("none", "random", "one-zero", "zeros")),
-          Axis("regime", ("moderate", "huge", "tiny", "close", "tie", "inf", "nan"), "tie: x = y in places")),
-    allowed=_allowed, draw=_draw, strength=3, sized=_sized,
-    extra=(*({"weight": "integers", "reduction": reduction} for reduction in ("mean", "none", "sum")),
-           *uneven({"weight": "random", "reduction": "none"}, {"target": "row"})),
-    arrays=("input", "target", "weight"),
-    elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
-    # A tiny difference is nearer to 0 than the step of a difference quotient.
-    kinks=lambda options: options["regime"] in ("tie", "tiny"),
-    refusals=(
-        _refuse("a mean of integers", RuntimeError, "for a mean, not int64 and int64",
-                input=_X.astype(np.int64), target=_X.astype(np.int64)),
-        _refuse("truth values", RuntimeError, "must be numbers, not bool", input=_X > 0, target=_X > 0),
-        _refuse("truth values as targets", RuntimeError, "float32 and bool", target=_X > 0),
-        _refuse("truth values beside weights", RuntimeError, "must be numbers", input=_X > 0, weight=_X),
-        _refuse("shapes that do not broadcast", RuntimeError, r"broadcast with input, \(3, 4\), not \(3,\)",
-                target=_X[:, 0]),
-        _refuse("weights of another shape", ValueError, r"weight must have the shape of input, \(3, 4\)",
-                weight=_X[0]),
-        _refuse("no such reduction", ValueError, "'batchmean'", reduction="batchmean"),
-        _refuse("no such reduction, weighted", ValueError, "'avg'", reduction="avg", weight=_X),
-        _refuse("no reduction at all", ValueError, "None", reduction=None),
-        _refuse("no array; torch asks it for its size", TypeError, "target must be a NumPy array, not float",
-                AttributeError, target=1.0),
-        _refuse("no array of weights; torch asks it for its size", TypeError, "weight must be a NumPy array",
-                AttributeError, weight=2.0),
-    ),
-)
-
-L1Loss = module_class(SPEC)
+L1Loss = module_class("L1Loss", l1_loss, size_average=None, reduce=None, reduction="mean")

@@ -14,12 +14,12 @@ import mpmath
 import numpy as np
 import pytest
 
-from oracle.ball import Arithmetic, BallArray, Double, arithmetic, balls, split
-from oracle.cases import Case, cases
-from oracle.compare import Finding, compare
-from oracle.targets import load
-from oracle.truth import prove
-from reference.spec import LossSpec
+from oracle.cases.case import Case, cases
+from oracle.cases.spec import LossSpec
+from oracle.targets.loading import load
+from oracle.truth.ball import Arithmetic, BallArray, Double, arithmetic, balls, split
+from oracle.truth.proof import prove
+from oracle.verdict.compare import Finding, compare
 
 __all__ = ["broadcast_rows", "disagreements", "encloses", "finite_cases", "mixed_types", "reduced"]
 

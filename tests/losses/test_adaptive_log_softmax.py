@@ -13,13 +13,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracle.cases import Case, cases
-from oracle.compare import compare
-from oracle.targets import load
+from oracle.cases.case import Case, cases
+from oracle.cases.ops.losses.adaptive_log_softmax import SPEC
+from oracle.targets.loading import load
 from oracle.targets.pytorch import to_tensor
-from oracle.truth import prove
+from oracle.truth.proof import prove
+from oracle.verdict.compare import compare
 from reference import losses, random
-from reference.losses.adaptive_log_softmax import SPEC
 
 Array = np.ndarray[Any, Any]
 

@@ -14,9 +14,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oracle.cases.ops.losses.ctc import SPEC
 from oracle.targets.pytorch import to_tensor
 from reference import losses
-from reference.losses.ctc import SPEC
 from reference.numerics import log_softmax
 from tests.losses.agreement import disagreements, encloses, finite_cases
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from reference import losses, registry
-from reference.spec import LossSpec
+from oracle.cases import registry
+from oracle.cases.spec import LossSpec
+from reference import losses
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 Arguments = dict[str, Any]

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from oracle.dialects import DIALECTS
-from reference import registry
-from reference.spec import LossSpec
+from oracle.cases import registry
+from oracle.cases.spec import LossSpec
+from oracle.dialects.table import DIALECTS
 from tests.losses.agreement import disagreements
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from oracle.cases.ops.losses.gaussian_nll import SPEC
 from oracle.targets.pytorch import to_tensor
 from reference import losses
-from reference.losses.gaussian_nll import SPEC
 from tests.losses.agreement import disagreements, encloses, finite_cases, reduced
 
 NUMBERS = st.floats(-1e6, 1e6) | st.floats(-2, 2)

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from oracle.cases.ops.losses.huber import SPEC
 from oracle.targets.pytorch import to_tensor
 from reference import losses
-from reference.losses.huber import SPEC
 from tests.losses.agreement import broadcast_rows, disagreements, encloses, finite_cases, mixed_types, reduced
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from oracle.cases.ops.losses.kl_div_loss import SPEC
 from oracle.targets.pytorch import to_tensor
 from reference import losses
-from reference.losses.kl_div_loss import SPEC
 from tests.losses.agreement import disagreements, encloses, finite_cases, mixed_types, reduced
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

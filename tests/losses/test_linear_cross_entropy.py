@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from oracle.cases.ops.losses.linear_cross_entropy_loss import SPEC
 from oracle.targets.pytorch import to_tensor
 from reference import losses, random
-from reference.losses.linear_cross_entropy_loss import SPEC
 from tests.losses.agreement import disagreements, encloses, finite_cases
 
 NUMBERS = st.floats(-4, 4, width=16)  # halves, so that few products of them cancel to less than their error

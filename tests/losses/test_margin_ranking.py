@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from oracle.cases.ops.losses.margin_ranking import SPEC
 from reference import losses
-from reference.losses.margin_ranking import SPEC
 from tests.losses.agreement import broadcast_rows, disagreements, encloses, finite_cases, reduced
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from oracle.cases.ops.losses.multilabel_margin import SPEC
 from reference import losses
-from reference.losses.multilabel_margin import SPEC
 from tests.losses.agreement import disagreements, encloses, finite_cases, reduced
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from oracle.cases.ops.losses.multilabel_soft_margin import SPEC
 from reference import losses
-from reference.losses.multilabel_soft_margin import SPEC
 from tests.losses.agreement import disagreements, encloses, finite_cases, reduced
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from oracle.cases.ops.losses.nll import SPEC
 from oracle.targets.pytorch import to_tensor
 from reference import losses
-from reference.losses.nll import SPEC
 from tests.losses.agreement import disagreements, encloses, finite_cases, reduced
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

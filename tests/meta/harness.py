@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from oracle.cases import Case, leaves, parse, select
-from oracle.compare import Verdict
-from oracle.evaluate import FLOATS, Outputs, evaluate
-from oracle.records import Record
-from oracle.run import run_case
-from oracle.truth import Truth, prove
-from reference.spec import LossSpec, OptimSpec, Spec
+from oracle.auditing.judge import run_case
+from oracle.cases.case import Case, leaves, parse, select
+from oracle.cases.spec import LossSpec, OptimSpec, Spec
+from oracle.truth.evaluate import FLOATS, Outputs, evaluate
+from oracle.truth.proof import Truth, prove
+from oracle.verdict.compare import Verdict
+from oracle.verdict.record import Record
 
 __all__ = ["NO_NOTE", "Implementation", "Mutant", "Planted", "Sound", "kept_in", "planted", "records", "shipped",
            "truths"]

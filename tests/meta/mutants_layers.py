@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from oracle.compare import Verdict
+from oracle.verdict.compare import Verdict
 from reference.losses.adaptive_log_softmax import AdaptiveOutput
 from tests.meta.harness import Mutant
 from tests.meta.plain_losses import Array, PlainCrossEntropy

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from oracle.compare import Verdict
+from oracle.verdict.compare import Verdict
 from tests.meta.harness import NO_NOTE, Mutant
 from tests.meta.plain_losses import Array, PlainCrossEntropy, _Plain
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from oracle.compare import Verdict
-from reference import losses, registry
+from oracle.cases import registry
+from oracle.verdict.compare import Verdict
+from reference import losses
 from reference.losses._distance import PairwiseDistance
 from reference.numerics import sum_to
 from tests.meta.harness import NO_NOTE, Mutant

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from reference import registry
+from oracle.cases import registry
 from reference.init import dirac_
 from tests.meta.harness import Mutant
 from tests.meta.mutants_margins import _Margin, changed, kind

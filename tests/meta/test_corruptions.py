@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from oracle.cases import Case
-from oracle.compare import Verdict
-from oracle.evaluate import Outputs
-from oracle.run import run_case
-from oracle.targets import Unsupported
-from oracle.truth import VACUOUS, Truth
-from reference import registry
+from oracle.auditing.judge import run_case
+from oracle.cases import registry
+from oracle.cases.case import Case
+from oracle.targets.loading import Unsupported
+from oracle.truth.evaluate import Outputs
+from oracle.truth.proof import VACUOUS, Truth
+from oracle.verdict.compare import Verdict
 from tests.meta.harness import Planted, shipped, truths
 from tests.meta.plain_losses import Array
 

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from oracle.cases import parse
-from oracle.compare import Verdict
-from reference import registry
+from oracle.cases import registry
+from oracle.cases.case import parse
+from oracle.verdict.compare import Verdict
 from tests.meta import (
     mutants_init,
     mutants_layers,

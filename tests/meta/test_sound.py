@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oracle.compare import Verdict
+from oracle.verdict.compare import Verdict
 from tests.meta import sound, sound_classes, sound_losses, sound_optim_2, sound_optim_classic
 from tests.meta.harness import Sound, planted, records, shipped
 

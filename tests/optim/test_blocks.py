@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks.memory import Measured, main
-from reference import registry
+from oracle.cases import registry
 from reference.optim import SGD, Adam, Parameter, _blocks
 from reference.optim._blocks import BLOCK, SMALL, WORTH_A_PROGRAM, Program, Update, run_updates
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from oracle.targets.pytorch import implementation, resolve
-from reference import registry
+from oracle.cases import registry
+from oracle.cases.spec import OptimSpec
+from oracle.targets.pytorch_calls import implementation, resolve
 from reference.optim import Parameter, SparseGrad
-from reference.spec import OptimSpec
 from tests.test_optim import draws, same, to_numpy, to_torch
 
 SPECS = [spec for spec in registry.specs().values() if isinstance(spec, OptimSpec)]

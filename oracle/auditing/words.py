@@ -1,0 +1,40 @@
+"""What records say in words: three lines for a disagreement, one for the counts of verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from ..targets.loading import FRAMEWORKS
+from ..verdict.compare import Verdict
+from ..verdict.record import Record
+
+__all__ = ["counts", "figure"]
+
+
+def figure(x: float) -> str:
+    """A figure in at most six characters.
+
+    >>> figure(0.0), figure(0.123), figure(12.3), figure(12345.0), figure(float("inf"))
+    ('0', '0.12', '12.3', '1e+04', 'inf')
+    """
+    return "0" if x == 0 else f"{x:.2f}" if x < 10 else f"{x:.1f}" if x < 1000 else f"{x:.0e}"
+
+
+def three_lines(record: Record) -> tuple[str, str, str]:
+    """What happened, the figures, and how to look closer."""
+    where = f"{record.output}{list(record.index)}" if record.index is not None else record.output
+    first = f"{record.verdict.upper()} {record.target} on {record.case}" + (f": {record.note}" if record.note else "")
+    figures = ", ".join(f"{name} {float.fromhex(value):.9g}" for name, value in
+                        (("got", record.got), ("truth", record.truth), ("bound", record.bound)) if value is not None)
+    second = f"  {where}: {figures}; {figure(record.ulp)} ulp, {figure(record.share)} of the bound" if figures else \
+        f"  {where or 'no output to compare'}"
+    known = record.target.partition(":")[0] in FRAMEWORKS  # and no implementation of a user's
+    return first, second, f"  oracle explain '{record.case}'" + (f" --target {record.target}" if known else "")
+
+
+def counts(records: Iterable[Record]) -> str:
+    """How often each verdict was given, on one line; waived ones are counted apart."""
+    tally = Counter(r.verdict for r in records if r.waiver is None)
+    waived = sum(r.waiver is not None for r in records)
+    return ", ".join([f"{tally[v]} {v}" for v in Verdict] + [f"{waived} waived"])

@@ -1,0 +1,61 @@
+"""What the specs of several losses share: the older arguments, and refusals as changes of a good call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ...spec import Options, Refusal
+
+__all__ = ["REDUCTIONS", "UNEVEN", "UNEVEN_PICTURES", "UNEVEN_TRIPLES", "decided", "poison", "refuser", "uneven"]
+
+#: Values of the axis "reduction", and the arguments that they stand for: the older ones are two more ways to reduce.
+REDUCTIONS: Mapping[str, Mapping[str, Any]] = {
+    "mean": {"reduction": "mean"}, "none": {"reduction": "none"}, "sum": {"reduction": "sum"},
+    "size_average=False": {"size_average": False}, "reduce=False": {"reduce": False}}
+
+#: Beside the shapes of an axis: no two of its lengths are equal, and none is 1, so that none can stand for another.
+UNEVEN = {"2x3x4": (2, 3, 4)}
+
+#: The same of pictures: (examples, classes, height, width).
+UNEVEN_PICTURES = {"2x3x4x5": (2, 3, 4, 5)}
+
+#: The same, of losses of three arrays.
+UNEVEN_TRIPLES = {name: (shape,) * 3 for name, shape in UNEVEN.items()}
+
+
+def uneven(*rows: Options, shapes: Iterable[str] = UNEVEN) -> tuple[Options, ...]:
+    """Rows of cases of such a shape: all else at its default, and then with each of these changes."""
+    return tuple({"shape": shape, **row} for shape in shapes for row in ({}, *rows))
+
+
+def poison(x: np.ndarray[Any, Any], regime: str, *values: float) -> None:
+    """Put NaN ("nan") or the given values ("inf") into the first elements, if the regime is one of these."""
+    chosen = {"nan": (np.nan,), "inf": values}.get(regime, ())[: x.size]
+    x.flat[: len(chosen)] = chosen
+
+
+def decided(draw: Callable[[], Any], clearance: Callable[..., Any], margin: float) -> Any:
+    """The first of repeated draws that no branch is too near to.
+
+    ``clearance`` gives relative distances from branches; they have to exceed ``margin``, some units of the
+    type, so that an evaluation in the type decides as the exact one does.
+    """
+    for _ in range(1000):
+        drawn = draw()
+        with np.errstate(all="ignore"):
+            if not np.any(np.abs(clearance(*drawn)) <= margin):
+                return drawn
+    raise RuntimeError("no draw is clear of the branches")
+
+
+def refuser(**good: Any) -> Callable[..., Refusal]:
+    """A maker of refusals: why, what is raised, the message, and how the call differs from a good one."""
+
+    def refuse(why: str, raises: type[Exception], match: str, /, torch_raises: type[Exception] | None = None,
+               **changes: Any) -> Refusal:
+        return Refusal(why, {**good, **changes}, raises, match, torch_raises)
+
+    return refuse

@@ -1,0 +1,75 @@
+"""NumPy's arrays, for an implementation that is handed in."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from reference import random as reference_random
+from reference.optim import Parameter, SparseGrad
+
+from ..targets.loading import TargetError
+from .adapter import Kit
+
+__all__ = ["make"]
+
+Array = np.ndarray[Any, Any]
+
+
+class _NumPy:
+    shares_stream = False
+    has_default = True
+
+    def array(self, array: Array | SparseGrad) -> Any:
+        return array.replaced(array.values.copy()) if isinstance(array, SparseGrad) else array.copy(order="K")
+
+    def numpy(self, value: Any) -> Array:
+        if isinstance(value, SparseGrad):
+            value = value.to_dense()
+        if not isinstance(value, np.ndarray | np.generic | float):
+            raise TypeError(f"gave a {type(value).__name__}, needed is a NumPy array")
+        return np.array(value, order="K")
+
+    def shares_memory(self, a: Any, b: Any) -> bool:
+        return isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and bool(np.may_share_memory(a, b))
+
+    def gradients(self, call: Callable[[Mapping[str, Any]], Any], arguments: Mapping[str, Any], paths: Sequence[str],
+                  upstream: Sequence[Any]) -> tuple[Any, dict[str, Any]]:
+        raise NotImplementedError("NumPy has no gradients; a backward may be handed over")
+
+    def parameter(self, array: Array) -> Any:
+        return Parameter(self.array(array))
+
+    def seeded(self, given: int, default: int) -> Any:
+        np.random.seed(default % 2**32)
+        return np.random.default_rng(given % 2**64)
+
+    def generators(self, given: Any) -> Iterator[Any]:
+        return itertools.repeat(given)
+
+    def words(self, given: Any) -> dict[str, Array]:
+        return {}
+
+
+class _TorchStream(_NumPy):
+    """With :mod:`reference.random` in the place of NumPy's own generators."""
+
+    shares_stream = True
+
+    def seeded(self, given: int, default: int) -> Any:
+        reference_random.manual_seed(default)
+        return reference_random.Generator().manual_seed(given)
+
+    def words(self, given: Any) -> dict[str, Array]:
+        return {name: (source.random_words(1) & 0x7FFFFFFF).astype(np.int32)
+                for name, source in (("next_word", given), ("default_word", reference_random.default_generator))}
+
+
+def make(device: str, stream: bool | None) -> Kit:
+    """NumPy's arrays, and its own random numbers unless torch's are asked for."""
+    if device != "cpu":
+        raise TargetError(f"NumPy has no device {device!r}")
+    return _TorchStream() if stream else _NumPy()

@@ -1,0 +1,208 @@
+"""Scripts that show what an implementation that was handed in gives on a case, without this project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import singledispatch
+from typing import Any
+
+from reference.optim import SparseGrad
+
+from ..cases.case import Case
+from ..cases.spec import InitSpec, LossSpec, OptimSpec, Spec
+from ..targets.loading import Unsupported
+from ..targets.pytorch_script import _closure
+from ..targets.script import _literal, _mapping, head
+from ..truth.evaluate import empty_tensor, take_seeds
+from ..verdict.distribution import CLAIMS
+from ..verdict.plain import plain
+from ..verdict.record import Record
+from .adapter import Implementation, accepts, split_arguments, takes_params
+from .isolation import Named
+from .shaped import form_of, takes_dtype
+
+__all__ = ["user_script"]
+
+_PARAMETER = {
+    "torch": "torch.nn.Parameter",
+    "numpy": "Parameter",
+}
+
+_PARAMETER_CLASS = '''
+class Parameter:
+    def __init__(self, data):
+        self.data, self.grad = data, None
+
+
+'''
+
+
+def user_script(case: Case, asked: Implementation, record: Record, code: Any) -> str:
+    """Source that computes ``got`` and prints what the record says of it.
+
+    Args:
+        code: the implementation itself, which ``asked`` may have by its name.
+
+    Raises:
+        Unsupported: a case that NumPy and the framework alone cannot make.
+    """
+    title = f"{case.id}: what {record.target} gives, called as {case.spec.torch_names[0]}"
+    device = asked.device if asked.framework == "torch" else ""
+    return (head(title, asked.framework, device) + _imported("implementation", asked.code)
+            + _body(case.spec, case, asked, code) + _tail(record))
+
+
+def _imported(name: str, code: Any) -> str:
+    """Lines that bind a name to what was handed in, or say what to put there."""
+    place = code.place if isinstance(code, Named) else _place(code)
+    if place is None:
+        return f"{name} = ...  # put {plain(getattr(code, '__qualname__', type(code).__qualname__))} here\n\n"
+    source, _, attribute = place.rpartition(":")
+    if source.endswith(".py"):
+        return f"import runpy\n\n{name} = runpy.run_path({source!r})[{attribute!r}]\n\n"
+    outer, _, inner = attribute.partition(".")
+    return f"from {source} import {outer}\n\n{name} = {outer}{'.' + inner if inner else ''}\n\n"
+
+
+def _place(code: Any) -> str | None:
+    module, name = getattr(code, "__module__", None), getattr(code, "__qualname__", "<")
+    found = module not in (None, "__main__") and all(part.isidentifier() for part in name.split("."))
+    return f"{module}:{name}" if found else None
+
+
+def _tail(record: Record) -> str:
+    if record.index is None or record.truth is None:
+        return f"\nprint(got)  # {record.verdict}: {record.note}\n" if record.note else "\nprint(got)\n"
+    return (f"\n# exact value (rounded to double), and the largest error that a sound evaluation may have\n"
+            f"value, truth = float(got[{record.output!r}][{record.index!r}]), float.fromhex({record.truth!r})\n"
+            f"bound = float.fromhex({record.bound!r})\n"
+            f'print(f"{record.output}{list(record.index)}: got {{value!r}}, exact {{truth!r}}, '
+            'error {abs(value - truth):.3g}, bound {bound:.3g}")\n')
+
+
+def _call(positional: list[str], keywords: list[str], values: str = "arguments") -> str:
+    return ", ".join([f"{values}[{k!r}]" for k in positional] + [f"{k}={values}[{k!r}]" for k in keywords])
+
+
+@singledispatch
+def _body(spec: Spec, case: Case, asked: Implementation, code: Any) -> str:
+    raise Unsupported(f"no script for a {type(spec).__name__}")
+
+
+@_body.register
+def _(spec: LossSpec, case: Case, asked: Implementation, code: Any) -> str:
+    if any(callable(value) for value in case.inputs.values()):
+        raise Unsupported("the script cannot hold a function that the case has as an argument")
+    positional, keywords = split_arguments(code, spec, case.inputs)
+    call = f"implementation({_call(positional, keywords)})"
+    used = {k: v for k, v in case.inputs.items() if k in {*positional, *keywords}}
+    upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
+    paths = [path for path in case.differentiated if path in used and asked.asks_for(path)]
+    text = (f"arguments = {{\n{_mapping(used)}}}\n"
+            f"upstream = {_literal(upstream)}\n")
+    results = ('got = dict(result._asdict()) if hasattr(result, "_asdict") else '
+               '{"output": result} if not isinstance(result, tuple) else '
+               '{f"output[{i}]": one for i, one in enumerate(result)}\n')
+    if callable(asked.backward) or isinstance(asked.backward, Named):
+        return (text + _imported("backward", asked.backward) + f"result = {call}\n{results}"
+                f"gradients = backward(upstream[0], {_call(positional, keywords)})\n"
+                f"got |= {{f'grad.{{k}}': g for k, g in zip({spec.arrays!r}, gradients)}}\n")
+    if asked.backward is None and asked.framework == "torch":
+        return (text + f"for name in {paths!r}:\n    arguments[name].requires_grad_()\n"
+                f"result = {call}\n{results}"
+                "graphs = [(one, g) for one, g in zip(got.values(), upstream) if one.requires_grad]\n"
+                "torch.autograd.backward([one for one, _ in graphs], [g for _, g in graphs])\n"
+                "got = {k: v.detach() for k, v in got.items()}\n"
+                f"got |= {{f'grad.{{k}}': arguments[k].grad for k in {paths!r}}}\n")
+    if asked.backward is None and asked.framework == "jax":
+        return (text + f"\ndef function(values):\n    arguments.update(values)\n    return {call}\n\n\n"
+                f"result, pull = jax.vjp(function, {{k: arguments[k] for k in {paths!r}}})\n{results}"
+                "gradients, = pull(upstream[0] if len(upstream) == 1 else upstream)\n"
+                "got |= {f'grad.{k}': g for k, g in gradients.items()}\n")
+    return text + f"result = {call}\n{results}"
+
+
+@_body.register
+def _(spec: OptimSpec, case: Case, asked: Implementation, code: Any) -> str:
+    trajectory = case.inputs
+    flat = [g for step in trajectory.gradients for g in step]
+    if asked.framework != "torch" and any(isinstance(g, SparseGrad) for g in flat):
+        raise Unsupported("the script has no sparse gradients")
+    _, keywords = split_arguments(code, spec, trajectory.defaults, skip=1)
+    gradients = "".join(f"    [{', '.join(_literal(g) for g in step)}],\n" for step in trajectory.gradients)
+    params = "".join(f"    [{', '.join(_literal(p) for p in group.params)}],\n" for group in trajectory.groups)
+    options = {k: trajectory.defaults[k] for k in keywords}
+    text = f"params = [\n{params}]\ngradients = [\n{gradients}]\n"
+    if not takes_params(code):
+        return text + _pair(options, [dict(group.options) for group in trajectory.groups])
+    wrapped = _PARAMETER[asked.framework]
+    plain = len(trajectory.groups) == 1
+    own = [dict(group.options) for group in trajectory.groups]
+    groups = f"[{{'params': ps, **options}} for ps, options in zip(params, {own!r})]"
+    return ((_PARAMETER_CLASS if wrapped == "Parameter" else "") + text
+            + f"params = [[{wrapped}(p) for p in group] for group in params]\n"
+            f"optimizer = implementation({'params[0]' if plain else groups}, **{options!r})\n"
+            "params = [p for group in params for p in group]\n"
+            f"{_closure(trajectory.objective, asked.device)}"
+            "history = {}\nfor step in gradients:\n    for p, g in zip(params, step):\n        p.grad = g\n"
+            f"    optimizer.step({'closure' if trajectory.objective else ''})\n"
+            "    for i, p in enumerate(params):\n"
+            '        state = getattr(optimizer, "state", {}).get(p, {})\n'
+            f"        names = {dict(asked.state)!r}\n"
+            "        seen = {'param': p.data, **state, **{k: state[own] for k, own in names.items() if own in state}}\n"
+            "        for key, value in seen.items():\n"
+            '            history.setdefault(f"{key}[{i}]", []).append(\n'
+            '                np.array(value.detach().float() if hasattr(value, "detach") else value, float))\n'
+            "got = {name: np.stack(values) for name, values in history.items()}\n")
+
+
+def _pair(options: Mapping[str, Any], groups: list[dict[str, Any]]) -> str:
+    return (f"made = [implementation if hasattr(implementation, 'init') or isinstance(implementation, tuple)\n"
+            f"        else implementation(**{{**{dict(options)!r}, **group}}) for group in {groups!r}]\n"
+            "pairs = [pair if isinstance(pair, tuple) else (pair.init, pair.update) for pair in made]\n"
+            "states = [init(ps) for (init, _), ps in zip(pairs, params)]\n"
+            "history = {}\nfor step in gradients:\n    step = iter(step)\n"
+            "    for k, (_, update) in enumerate(pairs):\n"
+            "        updates, states[k] = update([next(step) for _ in params[k]], states[k], params[k])\n"
+            "        params[k] = [(p + u).astype(p.dtype) for p, u in zip(params[k], updates)]\n"
+            "    for i, p in enumerate(p for group in params for p in group):\n"
+            '        history.setdefault(f"param[{i}]", []).append(np.array(p, float))\n'
+            "got = {name: np.stack(values) for name, values in history.items()}\n")
+
+
+#: What is handed to each call, as :meth:`oracle.checking.adapter.Kit.generators` gives it.
+_KEYS = {
+    "numpy": "keys = itertools.repeat(np.random.default_rng({} % 2**64))",
+    "torch": "keys = itertools.repeat(torch.Generator().manual_seed({}))",
+    "jax": "import jax\n\nkey = jax.random.key(({} + 2**63) % 2**64 - 2**63)\n"
+           "keys = (jax.random.fold_in(key, i) for i in itertools.count())",
+}
+
+
+def _dtype(code: Any, case: Case) -> str:
+    return f", dtype=tensor([], (0,), {case.dtype!r}).dtype" if takes_dtype(code) else ""
+
+
+@_body.register
+def _(spec: InitSpec, case: Case, asked: Implementation, code: Any) -> str:
+    arguments = dict(case.inputs)
+    seeds = take_seeds(arguments)
+    empty = empty_tensor(arguments, case.dtype)
+    _, keywords = split_arguments(code, spec, arguments, skip=1)
+    passed = "".join(f", {k}={_literal(arguments[k])}" for k in keywords)
+    if spec.name in CLAIMS and asked.stream is not False and asked.framework == "torch":
+        given = ", generator=given" if seeds.argument(spec, None) else ""
+        return (f"given, default = torch.Generator().manual_seed({seeds.given}), torch.manual_seed({seeds.default})\n"
+                f"first, second = (implementation({_literal(empty)}{passed}{given}) for _ in range(2))\n"
+                'got = {"tensor": first, "again": second}\n')
+    form = form_of(code, spec)
+    passed += ", generator=next(keys)" if form == "fills" and accepts(code, "generator") else ""
+    calls = {"fills": f"implementation({_literal(empty)}{passed})",
+             "shape": f"implementation(next(keys), {empty.shape!r}{_dtype(code, case)}{passed})",
+             "factory": f"implementation({passed[2:]})(next(keys), {empty.shape!r}, dtype=tensor([], (0,), "
+                        f"{case.dtype!r}).dtype)"}
+    return (f"import itertools\n\n{_KEYS[asked.framework].format(seeds.given)}\n"
+            f"draws = [{calls[form]} for _ in range(100)]\n"
+            "x = np.stack([np.array(d.float() if hasattr(d, 'float') else d, float) for d in draws])\n"
+            'print(f"mean {x.mean()}, standard deviation {x.std()}, from {x.min()} to {x.max()}")\n'
+            'got = {"tensor": draws[0], "again": draws[-1]}\n')

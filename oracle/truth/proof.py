@@ -1,0 +1,270 @@
+"""Truth and bound of a case: what the exact value is, and how far a sound evaluation may be from it.
+
+Both are the reference itself, run on balls. At some 200 bits the balls enclose the exact value to
+far more digits than any storage type has: the **truth**. With a unit in the last place of the storage
+type charged for each operation, the balls hold whatever a straightforward evaluation of just this case
+can end with: the distance from the truth to their far end, and the final rounding, are the **bound**.
+Neither depends on the target, and no number in them is chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..cases.case import Case, leaf, leaves, with_leaf
+from ..cases.spec import InitSpec, LossSpec, Trajectory
+from ..formats import FORMATS
+from ..ulp import numpy_dtype, overflow, spacing
+from .ball import Arithmetic, BallArray, Double, Undecided, arithmetic, balls, flushed_balls, lost_more, split
+from .evaluate import Lift, evaluate
+
+__all__ = ["SLACK", "VACUOUS", "Truth", "counted", "effort", "prove", "prove_gradients"]
+
+Array = np.ndarray[Any, Any]
+
+#: The one constant of the project, which multiplies every bound. 1: each operation is charged with a whole
+#: unit in the last place (see :meth:`oracle.truth.ball.Arithmetic.of`), and torch's sound kernels need no more.
+SLACK = 1.0
+
+#: A bound wider than this share of the largest magnitude in the array says nothing.
+VACUOUS = 0.1
+
+BITS = 200  #: of the truth; doubled where its radius shows that cancellation has eaten them
+
+_ARRAYS = ("hi", "lo", "bound", "precise", "scale", "special")  #: of a truth
+
+_BALLS, _FLUSHED = Lift(balls, Double), Lift(flushed_balls, Double)
+_LONGDOUBLE = Lift(lambda array: array.astype(np.float64).astype(np.longdouble), lambda scalar: scalar)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The exact value of one output, element by element, and what may be asked of an implementation.
+
+    ``hi + lo`` is the exact value to 106 bits. Where it is NaN or infinite there is no enclosure and
+    ``hi`` is what IEEE arithmetic gives the formula; ``discrete`` outputs are compared for equality, if at all.
+    """
+
+    hi: Array
+    lo: Array
+    bound: Array  #: allowed absolute error; infinite where the evaluation in the type decides nothing
+    precise: Array  #: the same without the type's range; differs where that is what is in the way
+    scale: Array  #: the largest magnitude in the array, for each step of a trajectory, broadcast
+    special: Array  #: where there is no enclosure: classes are compared, and zeros with their signs
+    dtype: str
+    discrete: bool = False
+
+    def at_steps_of(self, got: Any) -> Truth:
+        """Of an optimizer's state its last steps, as many as there are of one that was made later."""
+        first = len(self.hi) - len(got) if np.ndim(got) else 0
+        return self if first <= 0 else replace(self, **{name: getattr(self, name)[first:] for name in _ARRAYS})
+
+    @property
+    def vacuous(self) -> Array:
+        """Where the bound is too wide to say anything."""
+        return self.bound > VACUOUS * self.scale
+
+    @cached_property
+    def judged(self) -> dict[tuple[str, bytes], Any]:
+        """What was found of answers, by the output's name and the answer's bytes."""
+        return {}
+
+    @cached_property
+    def rounded(self) -> Array:
+        """The correctly rounded value, in float64."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.hi.astype(numpy_dtype(self.dtype)).astype(np.float64)
+
+    @cached_property
+    def unit(self) -> Array:
+        """A unit in the last place of each value; of what is no number that of the largest number."""
+        return spacing(np.where(np.isfinite(self.hi), self.hi, FORMATS[self.dtype].max), self.dtype)
+
+    @cached_property
+    def ordinary(self) -> bool:
+        """Is each element a number with a bound that says something, and no sound answer near overflow?"""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return bool(not self.special.any() and np.all(self.bound <= VACUOUS * self.scale)
+                        and np.all(np.abs(self.hi) + self.bound < overflow(self.dtype)))
+
+
+def effort(case: Case) -> int:
+    """Elements times steps: what a proof takes time for."""
+    inputs = case.inputs
+    if isinstance(inputs, Trajectory):
+        return sum(p.size + 1 for group in inputs.groups for p in group.params) * len(inputs.gradients)
+    if isinstance(case.spec, InitSpec):
+        return int(np.prod(inputs["shape"])) + 1
+    return 1 + sum(int(v.size) for name, value in inputs.items() for _, v in leaves(name, value)
+                   if isinstance(v, np.ndarray))
+
+
+def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
+    """Truth and bound of each output of a case, by the output's name.
+
+    Args:
+        accuracy: what half types have to be computed in. ``storage``: each operation may be rounded to the
+            type; ``opmath``: in float32, and only results (and kept state) are rounded. ``flushed``: as
+            ``storage``, and what is below the type's normal numbers may be taken for 0.
+    """
+    exact, parts = _exact(case)
+    reach, dearer = _evaluations(case, accuracy, limited=True)
+    written: Mapping[str, Any] | None = None if dearer else reach
+    unlimited: Mapping[str, Any] | None = None
+    truths = {}
+    ieee: Mapping[str, Array] | None = None
+    for name, value in exact.items():
+        if not isinstance(value, BallArray):
+            truths[name] = counted(value, decided=name in reach)
+            continue
+        hi, lo, radius = parts[name]
+        special = ~(np.isfinite(hi) & np.isfinite(radius))
+        if np.any(special):
+            ieee = _ieee(case) if ieee is None else ieee
+            hi, lo = np.where(special, ieee[name], hi), np.where(special, 0.0, lo)
+            radius = np.where(special, 0.0, radius)
+        dtype = _storage(value, case)
+        scale = _scale(hi, case, dtype)
+        half = np.maximum(spacing(hi, dtype) / 2, 5e-324)  # half a quantum of float64 is not a double
+        rounding = half + radius + np.abs(lo) * 2.0**-52
+        bound = _farthest(hi, lo, reach.get(name)) * SLACK + rounding
+        if np.any(wide := ~(bound <= VACUOUS * scale) & np.isfinite(hi)):  # an order that loses so much is no sound one
+            if written is None:
+                written, _ = _evaluations(case, accuracy, limited=True, any_order=False)
+            own = _farthest(hi, lo, written.get(name)) * SLACK + rounding
+            bound = np.where(wide & (own <= VACUOUS * scale), own, bound)
+        precise = bound
+        if np.any(~(bound <= VACUOUS * scale) & np.isfinite(hi)):
+            if unlimited is None:
+                unlimited, _ = _evaluations(case, accuracy, limited=False)
+            precise = _farthest(hi, lo, unlimited.get(name)) * SLACK + rounding
+        truths[name] = Truth(hi, lo, bound, precise, scale, special, dtype)
+    return truths
+
+
+_Parts = tuple[Array, Array, Array]
+
+
+def _exact(case: Case) -> tuple[dict[str, Array], dict[str, _Parts]]:
+    """The exact outputs, and of those that are balls their parts."""
+    bits = BITS
+    while True:
+        try:
+            with arithmetic(Arithmetic.exact(bits)):
+                outputs = evaluate(case, _BALLS)
+        except Undecided:  # a branch that more digits may decide
+            if bits >= 8 * BITS:
+                raise
+            bits *= 2
+            continue
+        parts = {name: split(v) for name, v in outputs.items() if isinstance(v, BallArray)}
+        if bits >= 8 * BITS or all(map(_sharp, parts.values())):
+            return outputs, parts
+        bits *= 2
+
+
+def _sharp(parts: _Parts) -> bool:
+    """Is each ball narrower than 2^-70 of its own size?"""
+    hi, _, radius = parts
+    return bool(np.all((radius <= np.abs(hi) * 2.0**-70) | ~np.isfinite(hi)))
+
+
+def _evaluations(case: Case, accuracy: str, *, limited: bool, any_order: bool = True) -> tuple[dict[str, _Parts], bool]:
+    """Where evaluations in the storage type can end; empty where a branch of the whole run is undecided.
+
+    And whether some order of factors loses more than the one that the formula has.
+    """
+    with arithmetic(replace(_charged(case, accuracy, limited=limited), any_order=any_order)):
+        try:
+            outputs = evaluate(case, _FLUSHED if accuracy == "flushed" else _BALLS)
+        except Undecided:
+            return {}, lost_more()
+        dearer = lost_more()
+    return {name: split(v) if isinstance(v, BallArray) else (v, v, v) for name, v in outputs.items()}, dearer
+
+
+def _charged(case: Case, accuracy: str, *, limited: bool) -> Arithmetic:
+    """The arithmetic of an evaluation in the type; nothing is charged where the spec says that each step is exact."""
+    if isinstance(case.spec, LossSpec) and case.spec.exact(case.options):
+        return Arithmetic.exact(BITS)
+    if accuracy == "storage":
+        return Arithmetic.of(case.dtype, limited=limited)
+    if accuracy == "flushed":
+        return Arithmetic.flushed(case.dtype, limited=limited)
+    return Arithmetic.opmath(case.dtype, limited=limited, keeps=case.spec.stacked)
+
+
+def _ieee(case: Case) -> dict[str, Array]:
+    """What IEEE arithmetic gives the formula where there is no enclosure."""
+    with np.errstate(all="ignore"):
+        return {name: v.astype(np.float64) for name, v in evaluate(case, _LONGDOUBLE).items()}
+
+
+def _farthest(hi: Array, lo: Array, ball: _Parts | None) -> Array:
+    """The distance from the truth to the far end of a ball: its radius, but for what is not linear."""
+    if ball is None:
+        return np.full(hi.shape, np.inf)
+    with np.errstate(invalid="ignore"):
+        far = np.abs((ball[0] - hi) + (ball[1] - lo)) + ball[2]
+    return np.where(np.isnan(far), np.inf, far)
+
+
+def _storage(value: BallArray, case: Case) -> str:
+    """The type an output is in: the case's; state of an optimizer may be in another, as torch's scalars are."""
+    own = getattr(value.stands_for, "name", case.dtype) if case.spec.stacked else case.dtype
+    return own if own in FORMATS else case.dtype
+
+
+def _scale(hi: Array, case: Case, dtype: str) -> Array:
+    """The largest finite magnitude of the array (of each step where steps are stacked), at least normal."""
+    size = np.where(np.isfinite(hi), np.abs(hi), 0.0)
+    axes = tuple(range(1 if case.spec.stacked else 0, hi.ndim))
+    largest = size.max(axis=axes, keepdims=True, initial=FORMATS[dtype].tiny) if hi.size else size
+    return np.broadcast_to(largest, hi.shape)
+
+
+def counted(value: Array, decided: bool) -> Truth:
+    """A count or a word; where a branch of the whole run is undecided, it may be any."""
+    zero, bound = np.zeros(value.shape), np.full(value.shape, 0.0 if decided else np.inf)
+    return Truth(np.asarray(value), zero, bound, bound, zero, zero != 0, value.dtype.name, discrete=True)
+
+
+def prove_gradients(case: Case, bits: int = 400, step: int = -100) -> dict[str, tuple[Array, Array]]:
+    """Each gradient of a loss case by central differences of the forward formula alone.
+
+    With a step of 2^-100 at 400 bits the truncation error is some 2^-200 times the third derivative,
+    so a wrong ``f_backward`` cannot hide here, not even behind a torch that agrees with it.
+
+    A spec whose gradient is not that of its function names a potential, which is differenced instead.
+
+    Returns:
+        By argument: the difference quotient, and the value that ``f_backward`` gives on balls (float64).
+    """
+    with arithmetic(Arithmetic.exact(bits)):
+        proven = {k: v for k, v in evaluate(case, _BALLS).items() if k.startswith("grad.")}
+        arguments = _BALLS.mapping(case.inputs)
+        upstream = _BALLS(case.grad_output)
+        function = case.spec.potential or case.spec.function  # type: ignore[attr-defined]  # a loss
+
+        def objective(name: str, index: tuple[int, ...], change: Any) -> Any:
+            moved = leaf(arguments, name).copy()
+            moved[index] = moved[index] + change
+            results = function(**with_leaf(arguments, name, moved))
+            pairs = zip(results, upstream, strict=True) if isinstance(results, tuple) else [(results, upstream)]
+            return sum((result * g).sum() for result, g in pairs)
+
+        h = 2.0**step
+        result = {}
+        for key, gradient in proven.items():
+            name = key.removeprefix("grad.")
+            quotient = np.empty(gradient.shape)
+            for index in np.ndindex(gradient.shape):
+                rise = objective(name, index, h) - objective(name, index, -h)
+                quotient[index] = split(rise / (2 * h))[0]
+            result[name] = quotient, split(gradient.view(BallArray))[0]
+        return result

@@ -1,0 +1,61 @@
+"""Which cases become vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from reference.optim import SparseGrad
+
+from ..cases.case import Case, cases
+from ..cases.spec import Spec, Trajectory
+
+__all__ = ["selection"]
+
+Array = np.ndarray[Any, Any]
+
+#: Cases with inputs of more numbers are long ones: of what only they cover, one storage type is enough.
+LONG = 512
+#: Those of more numbers still, trajectories of thousands of steps, are exported only when everything is.
+LONGEST = 8192
+
+
+def selection(spec: Spec, *, everything: bool = False) -> list[Case]:
+    """The cases of an op that are exported: in each type every axis value stands in one of them.
+
+    Values that only long cases have are met in one type, and those that only the longest have in none.
+    """
+    if everything:
+        return [case for dtype in spec.dtypes for case in cases(spec, dtype)]
+    chosen = []
+    anywhere: set[tuple[str, Any]] = set()
+    for dtype in spec.dtypes:
+        here: set[tuple[str, Any]] = set()
+        sized = [(_size(case), case) for case in cases(spec, dtype)]
+        for size, case in sorted(sized, key=lambda pair: pair[0] > LONG):
+            values = set(case.options.items())
+            if size <= LONGEST and not values <= (here | anywhere if size > LONG else here):
+                chosen.append(case)
+                here |= values
+        anywhere |= here
+    return chosen
+
+
+def _size(case: Case) -> int:
+    """How many numbers its inputs have."""
+    return sum(array.size for array in _arrays(case.inputs))
+
+
+def _arrays(value: Any) -> Iterator[Array]:
+    """All arrays in a case's inputs."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, SparseGrad):
+        yield from (value.indices, value.values)
+    elif isinstance(value, Mapping | tuple):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _arrays(one)
+    elif isinstance(value, Trajectory):
+        yield from _arrays((tuple(g.params for g in value.groups), value.gradients))
