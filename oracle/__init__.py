@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "check", "conformance"]
 
-_WHERE = {"Report": "checking", "check": "checking", "conformance": "suite"}
+_WHERE = {"Report": "checking.check", "check": "checking.check", "conformance": "checking.conformance"}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,105 +8,163 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-import oracle
-import reference
 from oracle.cases import registry
 from oracle.cases.spec import InitSpec, LossSpec, OptimSpec, Spec
 
 ROOT = Path(__file__).parent.parent
 
-#: What each layer of the oracle may import of the oracle. A module that is not here is a view or a target.
-LAYERS = {
-    "orders": set(), "ball": {"orders"}, "ulp": {"ball"}, "sweeps": {"ulp"}, "store": set(), "sources": set(),
-    "packing": {"truth"},
-    "cases": {"ball", "sources", "store", "sweeps", "ulp"}, "evaluate": {"cases", "ulp"},
-    "dialects": {"claims"}, "waivers": {"dialects"}, "chance": set(), "claims": set(), "laws": {"claims"},
-    "haar": {"chance"}, "distribution": {"cases", "chance", "claims", "evaluate", "haar", "laws"},
-    "faults": {"compare", "records"},
-    "truth": {"ball", "cases", "evaluate", "ulp"}, "compare": {"ball", "evaluate", "truth", "ulp"},
-    "targets": {"cases", "evaluate"},
-    "diagnosis": {"ball", "cases", "compare", "dialects", "distribution", "evaluate", "records", "run", "specials",
-                  "truth"},
-    "specials": {"cases", "compare", "run", "truth"},
-    "plain": set(), "arguments": set(), "records": {"cases", "compare", "plain", "store", "targets"},
-    "recall": {"cases", "compare", "store"}, "workers": set(),
-    "run": {"cases", "compare", "dialects", "evaluate", "faults", "packing", "recall", "records", "sources", "store",
-            "targets", "truth", "waivers", "workers"},
-    "journal": {"cases", "records", "targets"}, "executors": set(),
-    "vectors": {"ball", "cases", "compare", "faults", "records", "run", "truth"},
-    "processes": set(), "crossing": {"ulp"}, "serving": {"cases", "crossing", "processes", "targets"},
-    "isolation": {"cases", "crossing", "evaluate", "plain", "processes", "serving", "targets"},
-    "mutation": set(), "shared": {"mutation"},
-    "equivalents": {"mutation", "shared"},
-    "proving": {"cases", "checking", "dialects", "equivalents", "evaluate", "mutation", "records", "run", "shared",
-                "truth", "waivers", "workers"},
+#: The house from the ground up: a room imports from those in lines above it, and from itself. Its files are in no order
+#: but must not import each other in a circle.
+FLOORS = (
+    "formats", "ulp", "keeping", "cases", "truth", "dialects", "verdict", "targets", "auditing", "checking", "proving",
+    "vectors", "report", "cli", "pytest_plugin",
+)
+
+#: The files that may import a framework, beside the one that has balls.
+FRAMEWORKS = {
+    "flint": {"oracle.truth.ball"},
+    "torch": {"oracle.targets.pytorch", "oracle.targets.pytorch_calls", "oracle.checking.adapter_torch"},
+    "jax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses", "oracle.checking.adapter_jax"},
+    "optax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses"},
+    "keras": {"oracle.targets.keras3", "oracle.targets.keras_init", "oracle.targets.keras_losses"},
 }
 
-#: The files that may import a framework.
-FRAMEWORKS = {"torch": {"oracle.targets.pytorch", "oracle.checking.adapter_torch"},
-              "jax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses", "oracle.checking.adapter_jax"},
-              "optax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses"},
-              "keras": {"oracle.targets.keras3", "oracle.targets.keras_init", "oracle.targets.keras_losses"}}
+Imports = Mapping[str, frozenset[str]]
 
 
-def _imports(path: Path, package: str) -> set[str]:
-    """Dotted names of the modules that a file imports, wherever in the file."""
-    found: set[str] = set()
+def _modules(root: Path, package: str) -> dict[str, Path]:
+    """Each module of a package by its dotted name; a package by its own."""
+    return {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
+            for path in sorted((root / package).rglob("*.py"))}
+
+
+def _imports(root: Path, package: str) -> Imports:
+    """What each module imports, wherever in the file: dotted names of modules, of this package where they are in it."""
+    modules = _modules(root, package)
+    return {name: frozenset(_imported(name, path, modules)) for name, path in modules.items()}
+
+
+def _imported(name: str, path: Path, modules: Mapping[str, Path]) -> Iterator[str]:
+    own = name if path.name == "__init__.py" else name.rpartition(".")[0]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = package.split(".")[:len(package.split(".")) - node.level + 1] if node.level else []
-            module = ".".join([*base, *filter(None, [node.module])])
-            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+            base = own.split(".")[:len(own.split(".")) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *filter(None, [node.module])])
+            for alias in node.names:
+                inner = f"{origin}.{alias.name}"
+                yield inner if inner in modules else origin
+
+
+def _room(module: str) -> str:
+    """The room of a module of the oracle: of the package itself and of ``__main__``, which are above all, none."""
+    inside = module.split(".")[1:]
+    return inside[0] if inside and inside[0] in FLOORS else ""
+
+
+def _uphill(imports: Imports) -> list[str]:
+    """Each import that does not point down, with the rule that it breaks."""
+    found = []
+    for module, others in imports.items():
+        for other in sorted(others):
+            here, there = _room(module), _room(other)
+            if not (here and there) or here == there or FLOORS.index(there) < FLOORS.index(here):
+                continue
+            found.append(f"{module} imports {other}: {here} is below {there}, and a room imports from those below it")
     return found
 
 
-def _files(package: ModuleType) -> dict[str, Path]:
-    root = Path(package.__path__[0])
-    return {".".join([package.__name__, *path.relative_to(root).with_suffix("").parts]): path
-            for path in root.rglob("*.py")}
+def _circles(imports: Imports) -> list[str]:
+    """Each circle of modules that import one another, once."""
+    found: dict[frozenset[str], str] = {}
+    done: set[str] = set()
+
+    def follow(module: str, way: tuple[str, ...]) -> None:
+        if module in way:
+            circle = way[way.index(module):]
+            found.setdefault(frozenset(circle), " -> ".join((*circle, module)) + ": modules import one way")
+        elif module not in done:
+            for other in sorted(imports[module] & imports.keys() - {module}):
+                follow(other, (*way, module))
+            done.add(module)
+
+    for module in imports:
+        follow(module, ())
+    return list(found.values())
+
+
+def test_imports_point_down() -> None:
+    assert _uphill(_imports(ROOT, "oracle")) == []
+
+
+@pytest.mark.parametrize("package", ["reference", "oracle"])
+def test_no_modules_import_one_another(package: str) -> None:
+    assert _circles(_imports(ROOT, package)) == []
+
+
+def test_an_import_that_goes_up_is_named_with_the_rule(tmp_path: Path) -> None:
+    for room, text in {"truth": "from ..auditing.run import audit", "auditing": "from ..truth import proof"}.items():
+        (tmp_path / "oracle" / room).mkdir(parents=True)
+        (tmp_path / "oracle" / room / "run.py").write_text(text)
+    (up,) = _uphill(_imports(tmp_path, "oracle"))
+    assert up == ("oracle.truth.run imports oracle.auditing.run: truth is below auditing, and a room imports from "
+                  "those below it")
+
+
+def test_a_circle_is_named_with_the_way_round(tmp_path: Path) -> None:
+    for name, text in {"a": "from .b import x", "b": "def f():\n    from . import c", "c": "import oracle.truth.a",
+                       "d": "from .a import y"}.items():
+        (tmp_path / "oracle" / "truth").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "oracle" / "truth" / f"{name}.py").write_text(text)
+    (circle,) = _circles(_imports(tmp_path, "oracle"))
+    assert circle == "oracle.truth.a -> oracle.truth.b -> oracle.truth.c -> oracle.truth.a: modules import one way"
+
+
+def test_the_rooms_are_those_of_the_table() -> None:
+    """What lies in the package's root: rooms, and five files."""
+    here = {path.stem for path in (ROOT / "oracle").iterdir()
+            if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert here == {*FLOORS, "__init__", "__main__"}
+    files = {path.name for path in (ROOT / "oracle").glob("*.py")}
+    assert files == {"__init__.py", "__main__.py", "formats.py", "ulp.py", "pytest_plugin.py"}
+
+
+@pytest.mark.parametrize("package", ["reference", "oracle", "benchmarks"])
+def test_no_file_is_too_long_to_read_at_once(package: str) -> None:
+    lengths = {name: len(path.read_text(encoding="utf-8").splitlines())
+               for name, path in _modules(ROOT, package).items()}
+    assert {name: n for name, n in lengths.items() if n > 400} == {}
+
+
+def test_a_package_says_what_it_is_for() -> None:
+    for name, path in _modules(ROOT, "oracle").items():
+        if path.name == "__init__.py":
+            assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), f"{name} says nothing of itself"
 
 
 def test_the_reference_knows_neither_the_oracle_nor_a_framework() -> None:
     allowed = {"numpy", "reference"} | sys.stdlib_module_names
-    for name, path in _files(reference).items():
-        strangers = {i for i in _imports(path, name.rpartition(".")[0]) if i.split(".")[0] not in allowed}
+    for name, imported in _imports(ROOT, "reference").items():
+        strangers = {other for other in imported if other.split(".")[0] not in allowed}
         assert not strangers, f"{name} imports {strangers}"
 
 
-@pytest.mark.parametrize("layer", sorted(LAYERS))
-def test_a_layer_imports_only_those_below_it(layer: str) -> None:
-    name = f"oracle.{layer}"
-    module = ROOT / "oracle" / f"{layer}.py"
-    folder = ROOT / "oracle" / layer
-    # Of targets the protocol alone: each imports its framework, and what it needs of the oracle.
-    paths = [module] if module.exists() else sorted(folder.glob("__init__.py" if layer == "targets" else "*.py"))
-    package = "oracle" if module.exists() else name
-    own = {i.split(".")[1] for path in paths for i in _imports(path, package) if i.startswith("oracle.")} - {layer}
-    assert own & set(_names("oracle")) <= LAYERS[layer]
-
-
-def _names(package: str) -> list[str]:
-    return [m.name for m in pkgutil.iter_modules(importlib.import_module(package).__path__)]
-
-
-def test_only_one_file_imports_flint_and_only_its_target_a_framework() -> None:
-    for name, path in _files(oracle).items():
-        roots = {i.split(".")[0] for i in _imports(path, name.rpartition(".")[0])}
-        assert "flint" not in roots or name == "oracle.truth.ball"
-        for framework, files in FRAMEWORKS.items():
-            assert framework not in roots or name in files
+def test_a_framework_is_imported_by_its_own_files_alone() -> None:
+    for name, imported in _imports(ROOT, "oracle").items():
+        for framework in {other.split(".")[0] for other in imported} & FRAMEWORKS.keys():
+            assert name in FRAMEWORKS[framework], f"{name} imports {framework}"
 
 
 @pytest.mark.parametrize("statement", [
     "import reference", "import reference.losses, reference.optim, reference.init", "import oracle",
-    "import oracle.cli.app", "import oracle.checking.check, oracle.checking.conformance", "import oracle.pytest_plugin"])
+    "import oracle.cli.app", "import oracle.checking.check, oracle.checking.conformance",
+    "import oracle.pytest_plugin"])
 def test_an_import_brings_in_no_framework(statement: str) -> None:
     heavy = ["torch", "flint"] if "reference" in statement else [
         "torch", "jax", "keras", "flint", "ml_dtypes", "rich.progress"]
@@ -137,10 +195,21 @@ def test_the_explicit_imports_are_those_of_the_registry(package: str) -> None:
     assert not hidden, f"a function hides its module: {hidden}"
 
 
+def _names(package: str) -> list[str]:
+    return [m.name for m in pkgutil.iter_modules(importlib.import_module(package).__path__)]
+
+
+def test_each_op_has_a_formula_and_a_spec_of_the_same_stem() -> None:
+    for package in ("losses", "optim", "init"):
+        formulas, specs = ({name for name in _names(where) if not name.startswith("_")}
+                           for where in (f"reference.{package}", f"oracle.cases.ops.{package}"))
+        assert formulas == specs
+
+
 def test_a_public_file_without_a_spec_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     registry.specs.cache_clear()
     monkeypatch.delattr("oracle.cases.ops.losses.mse.SPEC")
-    with pytest.raises(TypeError, match=r"reference\.losses\.mse is public and has no SPEC"):
+    with pytest.raises(TypeError, match=r"oracle\.cases\.ops\.losses\.mse is public and has no SPEC"):
         registry.specs()
     monkeypatch.undo()
     registry.specs.cache_clear()

@@ -50,7 +50,7 @@ from .adapter import Implementation, User, differing_defaults, leaves_to_default
 from .arguments import check_op, check_options
 from .isolation import MEMORY, READY, TIMEOUT, Isolated, Named, load_named, starter
 
-__all__ = ["BUDGET", "Checker", "Report", "check", "effort", "handed_in", "in_order",
+__all__ = ["BUDGET", "Checker", "Report", "check", "effort", "implementation_of", "in_order",
            "replacements"]
 
 #: Elements times steps of the cases that are run unless all are: two to five seconds of proofs.
@@ -230,7 +230,7 @@ def check(op: str, implementation: Any, *, framework: str = "torch", dtypes: Seq
     check_options({"dtypes": dtypes, "all_cases": all_cases})
     if not callable(on_case):
         raise TypeError(f"on_case needs a function, got {on_case!r}")
-    asked = handed_in(implementation, framework=framework, device=device, modes=modes, state=state,
+    asked = implementation_of(implementation, framework=framework, device=device, modes=modes, state=state,
                       backward=backward, gradients=gradients, stream=stream)
     with contextlib.closing(Checker(op, asked, accuracy=accuracy, timeout=timeout, memory=memory)) as checker:
         cases = in_order(op, dtypes)
@@ -255,7 +255,7 @@ def _taken(notes: Iterator[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(found), ()
 
 
-def handed_in(implementation: Any, *, framework: str = "torch", device: str = "cpu",
+def implementation_of(implementation: Any, *, framework: str = "torch", device: str = "cpu",
               modes: Mapping[str, Sequence[Any]] | None = None, state: Mapping[str, str] | None = None,
               backward: Any = None, gradients: Sequence[str] | None = None,
               stream: bool | None = None) -> Implementation:

@@ -24,7 +24,7 @@ from ..targets.loading import TargetError
 from ..verdict.faults import JudgeFault
 from .adapter import Implementation
 from .arguments import OPTIONS, check_op, check_options
-from .check import BUDGET, Checker, effort, handed_in, in_order, replacements
+from .check import BUDGET, Checker, effort, implementation_of, in_order, replacements
 from .isolation import Named, load_named
 
 __all__ = ["Suite", "conformance", "registry_at", "suites"]
@@ -51,7 +51,7 @@ class Suite:
     def asked(self) -> Implementation:
         """What was handed in, in one piece."""
         judged = ("dtypes", "all_cases", "accuracy", "timeout", "memory")
-        return handed_in(self.implementation, **{k: v for k, v in self.options.items() if k not in judged})
+        return implementation_of(self.implementation, **{k: v for k, v in self.options.items() if k not in judged})
 
     @cached_property
     def checker(self) -> Checker:

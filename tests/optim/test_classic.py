@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from reference.optim import ASGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Parameter, RMSprop, Rprop, SparseGrad
-from tests.test_optim import same, to_numpy, to_torch
+from tests.optim.test_optimizer import same, to_numpy, to_torch
 
 U = 2.0**-53  # unit roundoff of float64
 

@@ -15,7 +15,7 @@ from oracle.truth.ball import Arithmetic, arithmetic, balls, radius, split
 from reference.optim import LBFGS, SGD, Adafactor, Adam, Muon, NAdam, Parameter, RAdam, SparseAdam, SparseGrad, radam
 from reference.optim.lbfgs import Point, cubic_minimum, strong_wolfe, two_loops
 from reference.precision import outcomes, rounded
-from tests.test_optim import same, to_numpy, to_torch
+from tests.optim.test_optimizer import same, to_numpy, to_torch
 
 U = 2.0**-53
 

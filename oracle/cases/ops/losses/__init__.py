@@ -1,0 +1,1 @@
+"""The SPECs of losses."""

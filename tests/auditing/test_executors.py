@@ -198,7 +198,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
     """The address of a Dask scheduler, and its two workers, each a process."""
     file = tmp_path / "scheduler.json"
     options = {"cwd": tmp_path, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL,
-               "env": {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(run.__file__).parent.parent),
+               "env": {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(run.__file__).parents[2]),
                                                                     os.environ.get("PYTHONPATH", "")])}}
     dask = [sys.executable, "-m", "dask"]
     processes = [subprocess.Popen([*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",

@@ -16,7 +16,7 @@ import oracle
 from oracle.cases.case import parse
 from oracle.checking import adapter, check
 
-JAX = f"{Path(__file__).parent / 'handed_in_jax.py'}:"
+JAX = f"{Path(__file__).parent / 'implementations_jax.py'}:"
 needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
 Init = Callable[..., Any]
 
@@ -44,7 +44,7 @@ def test_a_key_of_any_seed_is_a_key_and_each_call_has_its_own() -> None:
 def _report(code: str, *case_ids: str) -> oracle.Report:
     """What :func:`oracle.check` says of some cases alone: each takes JAX seconds."""
     op = case_ids[0].partition("/")[0]
-    asked = check.handed_in(JAX + code, framework="jax")
+    asked = check.implementation_of(JAX + code, framework="jax")
     with contextlib.closing(check.Checker(op, asked)) as checker:
         seen = tuple(checker.observe(map(parse, case_ids)))
         return oracle.Report(op, checker.name, "jax", checker.accuracy, seen, len(seen), asked)

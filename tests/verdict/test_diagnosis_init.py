@@ -10,7 +10,7 @@ from oracle.cases.case import select
 from oracle.checking import check
 from oracle.dialects.table import DIALECTS, dialects_of
 from oracle.verdict.distribution import CLAIMS, claim_of
-from tests.plain_init import PLAIN
+from tests.verdict.plain_init import PLAIN
 
 #: What differs in the stream alone.
 SAME = {"sparse-own-generator"}

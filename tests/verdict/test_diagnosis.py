@@ -21,7 +21,7 @@ from oracle.truth.evaluate import FLOATS, Outputs, evaluate
 from oracle.verdict import diagnosis
 from oracle.verdict.diagnosis import Diagnosis, Observation, diagnose
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FAILURES = 16  #: of a target are enough to tell what it is, and so is the double of it in cases that pass
 
 

@@ -15,7 +15,7 @@ from oracle.targets.loading import load
 from oracle.truth.kept_truths import truth_of
 from oracle.truth.proof import Truth
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 SPECS = [spec for spec in registry.specs().values() if isinstance(spec, OptimSpec)]
 
 

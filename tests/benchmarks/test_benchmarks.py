@@ -218,7 +218,7 @@ def test_what_takes_too_long_is_left_out_and_named(tmp_path: Path) -> None:
                "--longest", "1e-9", "--out", str(tmp_path)]
     outside = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}  # xdist's
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=outside,
-                          cwd=Path(__file__).parent.parent)
+                          cwd=Path(__file__).parents[2])
     assert "4 passed, 4 skipped" in done.stdout
     assert "SGD, step of 100, of 10 elements: a call takes some" in done.stdout
     document = json.loads((tmp_path / "threads-1.json").read_text(encoding="utf-8"))

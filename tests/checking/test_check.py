@@ -23,10 +23,10 @@ from oracle.cli.app import main
 from oracle.targets.loading import TargetError
 from oracle.truth.proof import prove
 from oracle.verdict.compare import Verdict
-from tests.handed_in import PAIRS, Pair, mse_in_double
+from tests.checking.implementations import PAIRS, Pair, mse_in_double
 
 HERE = Path(__file__).parent
-JAX = f"{HERE / 'handed_in_jax.py'}:"
+JAX = f"{HERE / 'implementations_jax.py'}:"
 needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
 
 
@@ -341,7 +341,7 @@ def test_the_script_shows_the_failure_without_this_project(tmp_path: Path) -> No
 def test_scripts_of_the_wrong_ones_run(pair: Pair, tmp_path: Path) -> None:
     if "<locals>" in getattr(pair.wrong, "__qualname__", "") or "backward" in pair.options:
         pytest.skip("what has no name has to be put in by hand")
-    place = f"{HERE / 'handed_in.py'}:{pair.wrong.__qualname__}"
+    place = f"{HERE / 'implementations.py'}:{pair.wrong.__qualname__}"
     report = oracle.check(pair.op, place, dtypes=["float32"], **pair.options | pair.wrong_options)
     path = tmp_path / "script.py"
     path.write_text(report.script())

@@ -20,7 +20,7 @@ from oracle.truth.ball import Arithmetic, BallArray, Double, arithmetic, balls, 
 from oracle.truth.evaluate import evaluate
 from oracle.truth.orders import Product, Products, half_quanta
 from oracle.truth.proof import prove
-from tests.orders import Way, multiplied, plain
+from tests.truth.orders import Way, multiplied, plain
 
 #: Cases of the older arguments and of broadcasting targets warn, as torch does.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
