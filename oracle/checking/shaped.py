@@ -19,7 +19,7 @@ __all__ = ["form_of", "shaped", "takes_dtype"]
 def shaped(code: Callable[..., Any], spec: Spec, chosen: Mapping[str, Any]) -> Callable[[Any, Any, Any], Any] | None:
     """``code`` with some arguments, as a function of key, shape and dtype; None where it fills an array.
 
-    >>> from reference import registry
+    >>> from oracle.cases import registry
     >>> init = shaped(lambda std=1.0: lambda rng, shape: rng.normal(0, std, shape), registry.get("normal_"), {"std": 2})
     >>> import numpy as np
     >>> init(np.random.default_rng(0), (2,), None).shape

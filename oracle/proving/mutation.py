@@ -6,7 +6,7 @@ annotations, default arguments, warnings, what raises, what is computed only to 
 the reading of stored state. A swap in what is symmetric (:data:`SYMMETRIC`) is no change, and is not made.
 The modules that ops share have mutants of their own: see :mod:`oracle.proving.shared_code`.
 
->>> from reference import registry
+>>> from oracle.cases import registry
 >>> mutant = next(m for m in mutants(registry.get("Adam")) if m.kind == "Pow->left")
 >>> print(mutant.id, mutant.before, mutant.after, sep="\\n")  # doctest: +ELLIPSIS
 Adam:adam.py:...:Pow->left

@@ -1,8 +1,8 @@
 """Truths as bytes, to be kept: arrays behind a line of JSON, nothing that could be executed.
 
 >>> import numpy as np
->>> from .cases import parse
->>> from .truth import prove
+>>> from oracle.cases.case import parse
+>>> from oracle.truth.proof import prove
 >>> truths = prove(parse("mse_loss/float32/default"))
 >>> again = unpack(pack(truths))
 >>> all(np.array_equal(again[name].bound, truth.bound) for name, truth in truths.items())

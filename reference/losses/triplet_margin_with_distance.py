@@ -43,6 +43,7 @@ def triplet_margin_with_distance_loss(
         NotImplementedError: an array is complex (torch takes it).
         TypeError: an argument is no array or no number, or the distance cannot be called.
 
+    >>> import numpy as np
     >>> a, p, n = np.array([[0.0, 0.0]]), np.array([[3.0, 4.0]]), np.array([[0.0, 2.0]])
     >>> manhattan = lambda x, y: np.abs(x - y).sum(-1)
     >>> triplet_margin_with_distance_loss(a, p, n, distance_function=manhattan).item()
@@ -82,6 +83,7 @@ def triplet_margin_with_distance_loss_backward(
     Raises:
         What :func:`triplet_margin_with_distance_loss` raises; and TypeError if the distance has no ``backward``.
 
+    >>> import numpy as np
     >>> class Manhattan:
     ...     def __call__(self, x, y):
     ...         return np.abs(x - y).sum(-1)

@@ -39,6 +39,7 @@ class AdamW(Adam):
 
     A gradient of 0 leaves only the decay, 1 - 0.5 · 0.25:
 
+    >>> import numpy as np
     >>> from reference.optim import Parameter
     >>> p = Parameter(np.array([1.0, -8.0]))
     >>> p.grad = np.array([0.0, 0.0])

@@ -137,6 +137,7 @@ class LBFGS(Optimizer):
         TypeError: ``step`` has no closure.
         TypeError, ValueError, KeyError: ``params`` is not as :class:`Optimizer` takes it.
 
+    >>> from reference.optim import Parameter
     >>> p = Parameter(np.array([3.0, 1.0]))
     >>> def closure():
     ...     p.grad = np.array([1.0, 4.0]) * p.data

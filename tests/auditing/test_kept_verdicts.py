@@ -48,7 +48,7 @@ def _refuse(*_: object, **__: object) -> Any:
 
 def test_a_second_run_judges_nothing_and_does_not_ask_the_references(monkeypatch: pytest.MonkeyPatch) -> None:
     first = _audit()
-    for module, name in ((run, "compare"), (run, "truth_of"), (numpy_reference, "answers")):
+    for module, name in ((judge, "compare"), (judge, "truth_of"), (numpy_reference, "answers")):
         monkeypatch.setattr(module, name, _refuse)
     monkeypatch.setattr(Case, "result", property(_refuse))
     assert _audit() == first
@@ -94,7 +94,7 @@ def test_an_answer_that_comes_back_is_known_as_long_as_it_was_the_last(monkeypat
 def test_other_waivers_and_other_sources_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
     first = _audit()
     shipped = waivers.load()
-    monkeypatch.setattr(run, "compare", _refuse)
+    monkeypatch.setattr(judge, "compare", _refuse)
     assert _audit() == first
     monkeypatch.setattr(waivers, "load", lambda: [*shipped, Waiver("new", "no/*", "*", "*", "*", "none")])
     assert all("done again" in line for line in _audit() if "unsupported" not in line)

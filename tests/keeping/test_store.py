@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oracle.auditing import run
 from oracle.cases import case, registry
 from oracle.cases.case import parse
 from oracle.keeping import sources, store
 from oracle.keeping.sources import source
-from oracle.truth import encoding
+from oracle.truth import encoding, kept_truths
 from oracle.truth.kept_truths import truth_of
 from oracle.truth.proof import Truth, prove
 from tests.kept import forget, nothing_kept
@@ -57,7 +56,7 @@ def test_a_truth_comes_back_bit_for_bit(case_id: str) -> None:
 def test_a_second_run_proves_nothing_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = {case_id: truth_of(parse(case_id)) for case_id in CASES}
     forget()
-    monkeypatch.setattr(run, "prove", _never)
+    monkeypatch.setattr(kept_truths, "prove", _never)
     assert all(_same(truth_of(parse(case_id)), truths) for case_id, truths in first.items())
     with pytest.raises(AssertionError, match="proven again"):
         truth_of(parse(CASES[0]), "opmath")  # another question

@@ -189,7 +189,7 @@ def test_a_module_that_is_as_it_was_survives(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_nothing_is_proven_where_the_reference_itself_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = kept_truths.truth_of(parse("soft_margin_loss/float32/regime=zero"))
-    monkeypatch.setattr(survivors, "truth_of", lambda case: wrong)
+    monkeypatch.setattr(survivors.kept_truths, "truth_of", lambda case: wrong)
     with pytest.raises(ProvingError, match="the reference itself fails soft_margin_loss/float32/"):
         list(of_op("soft_margin_loss", ()))
 

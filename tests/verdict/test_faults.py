@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import oracle
-from oracle.auditing import judge, run
+from oracle.auditing import judge
 from oracle.auditing.records import read_records
 from oracle.cases.case import select
 from oracle.checking import check, conformance
@@ -60,9 +60,9 @@ def planted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     if request.param == "compare":
         monkeypatch.setattr(check, "compare", _faulty(check.compare, _in_float64))
     elif request.param == "proof":
-        monkeypatch.setattr(run, "truth_of", _faulty(kept_truths.truth_of, lambda case, *_: case.dtype == "float64"))
+        monkeypatch.setattr(kept_truths, "truth_of", _faulty(kept_truths.truth_of, lambda case, *_: case.dtype == "float64"))
     else:
-        monkeypatch.setattr(run, "record_of", _faulty(judge.record_of, lambda case, *_: case.dtype == "float64"))
+        monkeypatch.setattr(judge, "record_of", _faulty(judge.record_of, lambda case, *_: case.dtype == "float64"))
     return str(request.param)
 
 
@@ -129,7 +129,7 @@ def test_an_audit_goes_on_and_can_be_resumed(
     """The case keeps its place in the file, undecided; no cache takes it for a verdict."""
     options = ["audit", "mse_loss", "--target", "reference", "--dtype", "float32", "--dtype", "float64", "-j", "1"]
     with monkeypatch.context() as planting:
-        planting.setattr(run, "compare", _faulty(run.compare, _in_float64))
+        planting.setattr(judge, "compare", _faulty(judge.compare, _in_float64))
         assert _exit(planting, *options, "--out", str(tmp_path)) == 2
         said = capsys.readouterr()
         assert re.fullmatch(f"oracle: {LINE} \\(\\d+ more\\)\n", said.err)
