@@ -29,6 +29,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..cases.registry import followed_by
 from ..cases.spec import OptimSpec, Spec
 
 __all__ = ["STORED", "SYMMETRIC", "Mutant", "at_top", "is_refusal", "made_in", "module_of", "mutants", "names_read",
@@ -113,18 +114,38 @@ def made_in(module: ModuleType, op: str, changed: Callable[[ast.Module], Iterabl
 
 @contextlib.contextmanager
 def planted_in(mutant: Mutant, spec: Spec) -> Iterator[Spec]:
-    """The spec of a mutant: its module is run under a private name, which is gone afterwards."""
-    original = module_of(spec)
-    module = ModuleType(f"{original.__name__}__mutant")
-    module.__package__, module.__file__ = original.__package__, original.__file__
+    """The spec of a mutant: its module is run under a private name, which is gone afterwards.
+
+    The module of the spec is run again as well, with the mutant in the place of the formula: its draws may use it.
+    """
+    original, asking = (sys.modules[name] for name in followed_by(spec))
+    module = _twin(original)
     sys.modules[module.__name__] = module  # a NamedTuple looks itself up
     try:
         exec(compile(mutant.source, mutant.id, "exec"), vars(module))
-        planted = module.SPEC
-        assert isinstance(planted, Spec)
-        yield planted
+        yield _asked_of(module, original, asking)
     finally:
         del sys.modules[module.__name__]
+
+
+def _twin(module: ModuleType) -> ModuleType:
+    """An empty module that imports as another does."""
+    twin = ModuleType(f"{module.__name__}__mutant")
+    twin.__package__, twin.__file__ = module.__package__, module.__file__
+    return twin
+
+
+def _asked_of(module: ModuleType, original: ModuleType, asking: ModuleType) -> Spec:
+    """The spec that the module of an op's spec makes, where it finds a module in the place of the formula's."""
+    twin, path = _twin(asking), str(asking.__file__)
+    sys.modules[original.__name__] = module
+    try:
+        exec(compile(Path(path).read_text(encoding="utf-8"), path, "exec"), vars(twin))
+    finally:
+        sys.modules[original.__name__] = original
+    spec = twin.SPEC
+    assert isinstance(spec, Spec)
+    return spec
 
 
 def module_of(spec: Spec) -> ModuleType:

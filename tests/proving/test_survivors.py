@@ -169,8 +169,8 @@ def test_a_record_of_another_op_is_not_stale() -> None:
 
 @pytest.mark.parametrize(("old", "new", "killed_by", "note"), [
     ("x, y = _prepare(input, target)", "\n    while True:\n        pass", "soft_margin_loss/", "no answer within 0.2"),
-    ('    name="soft_margin_loss"', '    nonsense=1, name="soft_margin_loss"', "import", "nonsense"),
-    ("SPEC = LossSpec", "while True:\n    pass\nSPEC = LossSpec", "import", "TimeIsUp"),
+    ('module_class("SoftMarginLoss"', 'module_class(nonsense=1, "SoftMarginLoss"', "import", "SyntaxError"),
+    ("SoftMarginLoss = module", "while True:\n    pass\nSoftMarginLoss = module", "import", "TimeIsUp"),
 ])
 def test_what_never_ends_and_what_does_not_load_is_killed(
         monkeypatch: pytest.MonkeyPatch, old: str, new: str, killed_by: str, note: str) -> None:

@@ -239,7 +239,7 @@ def test_a_dialect_is_tried_on_cases_up_to_an_effort(monkeypatch: pytest.MonkeyP
 def test_an_interrupt_ends_a_diagnosis() -> None:
     code = """
 import numpy as np
-from oracle import diagnosis
+from oracle.verdict import diagnosis
 from oracle.cases.case import select
 cases = select(["cross_entropy"], ["float32"])
 print("began", flush=True)

@@ -60,7 +60,8 @@ def planted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     if request.param == "compare":
         monkeypatch.setattr(check, "compare", _faulty(check.compare, _in_float64))
     elif request.param == "proof":
-        monkeypatch.setattr(kept_truths, "truth_of", _faulty(kept_truths.truth_of, lambda case, *_: case.dtype == "float64"))
+        monkeypatch.setattr(kept_truths, "truth_of",
+                            _faulty(kept_truths.truth_of, lambda case, *_: case.dtype == "float64"))
     else:
         monkeypatch.setattr(judge, "record_of", _faulty(judge.record_of, lambda case, *_: case.dtype == "float64"))
     return str(request.param)
@@ -174,13 +175,13 @@ def test_a_suite_neither_passes_nor_skips_nor_expects_it(mine: Path, monkeypatch
 
 def test_the_fixtures_of_the_plugin_say_so(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
-        from oracle import run
+        from oracle.auditing import judge
 
         def faulty(*_):
             raise ZeroDivisionError("planted")
 
         def test_check(oracle_case, oracle_check, oracle_targets, monkeypatch):
-            monkeypatch.setattr(run, "compare", faulty)
+            monkeypatch.setattr(judge, "compare", faulty)
             oracle_check(oracle_case, oracle_targets[0])
     """)
     result = pytester.runpytest_subprocess("--oracle-ops", "mse_loss", "--oracle-dtypes", "float32", "-k", "default",
