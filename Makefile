@@ -1,9 +1,9 @@
-# Two commands do everything on a fresh machine: `make audit` and `make test`. Both install what they need first.
+# Two commands do everything on a fresh machine: `make audit` and `make test`. All of them install what they need first.
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
 
-.PHONY: audit test bench clean
+.PHONY: audit quick test bench clean
 .DEFAULT_GOAL := audit
 
 .venv/installed: pyproject.toml constraints.txt
@@ -14,10 +14,16 @@ JOBS ?= auto
 audit: .venv/installed
 	$(BIN)/oracle audit $(ARGS)
 
+# The inner loop: lint, types, and of every op one case of each axis value.
+quick: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -n $(JOBS) tests/auditing/test_audit.py --few $(ARGS)
+
 test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal --durations 20 $(ARGS)
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -1,8 +1,29 @@
-"""Loads the plugin; nothing is kept between runs, or read from earlier ones: tests plant mistakes in what computes."""
+"""Loads the plugin, and says what tests keep on disk.
+
+Unasked they keep nothing and read nothing of earlier runs, since tests plant mistakes in what computes. Those that
+plant none share truths and verdicts in pytest's cache (``tests.kept.shared``): like those of ``oracle audit`` they are
+found by the source that they follow from.
+"""
 
 import os
+from pathlib import Path
+
+import pytest
 
 from oracle.keeping.store import OFF, VARIABLE
+from tests.kept import SHARED
 
 pytest_plugins = ["oracle.pytest_plugin"]
 os.environ[VARIABLE] = OFF
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What only this project's own tests know."""
+    parser.addoption("--few", action="store_true", help="audit few cases: one of each axis value")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers have the folder from the process that starts them."""
+    if SHARED not in os.environ:
+        cache = getattr(config, "cache", None)
+        os.environ[SHARED] = str(cache.mkdir("oracle") if cache else Path(config.rootpath) / ".pytest_cache" / "oracle")

@@ -1,7 +1,8 @@
-"""Tests of what is kept on disk start with nothing, in this process too."""
+"""What tests keep on disk: nothing of earlier runs, or truths and verdicts that all workers share."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 from oracle.auditing import run
 from oracle.keeping import store
 from oracle.truth import kept_truths
+
+#: The environment variable with the folder that the workers of a run share; conftest.py sets it.
+SHARED = "TORCH_ORACLE_SHARED_BY_TESTS"
 
 
 def forget() -> None:
@@ -28,3 +32,17 @@ def nothing_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     forget()
     yield folder
     forget()
+
+
+@contextmanager
+def shared() -> Iterator[None]:
+    """Within, truths and verdicts are kept where all workers find them.
+
+    It is for tests that plant nothing in what computes.
+    """
+    before = os.environ[store.VARIABLE]
+    os.environ[store.VARIABLE] = os.environ[SHARED]
+    try:
+        yield
+    finally:
+        os.environ[store.VARIABLE] = before

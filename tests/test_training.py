@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,16 @@ import torch
 
 from oracle.cases import registry
 from oracle.cases.case import Case
+from oracle.cases.registry import followed_by
 from oracle.cases.spec import Limits, Objective, OptimSpec, Options, ParamGroup, Trajectory
+from oracle.keeping.sources import source
 from oracle.targets.loading import load
 from oracle.truth.ball import BallArray, balls
+from oracle.truth.kept_truths import PROOF, kept_or_made
 from oracle.truth.proof import VACUOUS, Truth, prove
 from oracle.verdict.compare import Verdict, compare, worst
 from reference.losses import cross_entropy, cross_entropy_backward
+from tests.kept import shared
 
 Array = np.ndarray[Any, Any]
 STEPS = 200
@@ -84,6 +89,14 @@ def _trained(optimizer: str, dtype: str, network: type[Network] = Network, **def
     return Case(dataclasses.replace(spec, draw=draw), dtype, spec.defaults)
 
 
+def _proven(case: Case) -> dict[str, Truth]:
+    """Truth and bound of a whole run, which all workers share: they follow from this file and from what proves."""
+    modules = source("reference.losses.cross_entropy_loss", *followed_by(case.spec), PROOF)
+    with shared():
+        return kept_or_made(lambda: prove(case), "a training run", modules, Path(__file__).read_text(encoding="utf-8"),
+                            case.id, repr(sorted(case.inputs.defaults.items())))
+
+
 def _loss(case: Case, outputs: Mapping[str, Array], step: int) -> float:
     objective = case.inputs.objective
     return float(objective([outputs[f"param[{i}]"][step] for i in range(4)], [])[0])
@@ -104,7 +117,7 @@ TARGETS = ("reference", "torch:eager", "torch:foreach", "torch:fused")
                          ids=[f"{optimizer}-{dtype}" for optimizer, dtype, *_ in RUNS])
 def test_the_whole_run_is_within_its_bound(optimizer: str, dtype: str, defaults: dict[str, Any], below: float) -> None:
     case = _trained(optimizer, dtype, **defaults)
-    truths = prove(case)
+    truths = _proven(case)
     assert {len(truth.hi) for truth in truths.values()} == {STEPS}
     assert _widest(truths) < VACUOUS
     for target in load(TARGETS):
@@ -134,7 +147,7 @@ def test_another_run_is_not(network: type[Network], change: dict[str, Any]) -> N
     wrong = _trained("SGD", "float32", network, **{"lr": 0.0125, **change})
     (reference,) = load(["reference"])
     outputs = {name: value for name, value in reference.run(wrong).items() if name.startswith("param")}
-    assert worst(compare(outputs, prove(right))).verdict is Verdict.EXCEEDS
+    assert worst(compare(outputs, _proven(right))).verdict is Verdict.EXCEEDS
 
 
 def _resumed(optimizer: type[Any], states: Sequence[Mapping[str, Array]]) -> type[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ def shapes(case: Case) -> Iterator[tuple[str, Shape]]:
                     for path, a in leaves(name, drawn[name]) if isinstance(a, np.ndarray))
 
 
+@cache
 def by_axes(spec: Spec) -> dict[tuple[str, int], set[Shape]]:
     """The shapes that each argument has in the cases of float32, by its number of axes."""
     found: dict[tuple[str, int], set[Shape]] = {}

@@ -7,7 +7,6 @@ An implementation is a class with ``forward`` and ``backward`` (a loss), a class
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -20,9 +19,11 @@ from oracle.auditing.judge import run_case
 from oracle.cases.case import Case, leaves, parse, select
 from oracle.cases.spec import LossSpec, OptimSpec, Spec
 from oracle.truth.evaluate import FLOATS, Outputs, evaluate
-from oracle.truth.proof import Truth, prove
+from oracle.truth.kept_truths import truth_of
+from oracle.truth.proof import Truth
 from oracle.verdict.compare import Verdict
 from oracle.verdict.record import Record
+from tests.kept import shared
 
 __all__ = ["NO_NOTE", "Implementation", "Mutant", "Planted", "Sound", "kept_in", "planted", "records", "shipped",
            "truths"]
@@ -129,9 +130,8 @@ def shipped(op: str, dtype: str = "float32") -> tuple[Case, ...]:
 
 @cache
 def _truths(case_id: str) -> Mapping[str, Truth]:
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return prove(parse(case_id))
+    with np.errstate(all="ignore"), shared():
+        return truth_of(parse(case_id))
 
 
 def truths(case: Case) -> Mapping[str, Truth]:
