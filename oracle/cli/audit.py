@@ -31,6 +31,21 @@ __all__ = ["audit"]
 _CASES_PER_START = 100
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What is to be judged."""
+
+    cases: Sequence[Case]
+    targets: Sequence[Target]
+    device: str
+    exhaustive: bool
+
+    @property
+    def names(self) -> list[str]:
+        """Of the targets."""
+        return [target.name for target in self.targets]
+
+
 def audit(
     ops: Ops = None,
     target: Annotated[list[str] | None, typer.Option(help="target such as torch, torch:fused, torch:compile, "
@@ -103,21 +118,6 @@ def audit(
     typer.echo(f"records: {path}")
     end_if_faulty(faults)
     raise typer.Exit(1 if stale or any(record.fails for record in records) else 0)
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What is to be judged."""
-
-    cases: Sequence[Case]
-    targets: Sequence[Target]
-    device: str
-    exhaustive: bool
-
-    @property
-    def names(self) -> list[str]:
-        """Of the targets."""
-        return [target.name for target in self.targets]
 
 
 def _recorded(work: _Work, path: Path, executor: AbstractContextManager[Executor | None], jobs: int | None, *,
