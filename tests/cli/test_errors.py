@@ -42,8 +42,11 @@ def test_bad_use_is_one_line_and_status_2(
 
 @pytest.mark.parametrize("name", sorted(errors.REFUSALS))
 def test_what_refuses_is_there_by_its_name(name: str) -> None:
+    """Where it is defined, not where it is imported."""
     module, _, kind = name.rpartition(".")
-    assert issubclass(getattr(importlib.import_module(module), kind), Exception)
+    found = getattr(importlib.import_module(module), kind)
+    assert issubclass(found, Exception)
+    assert f"{found.__module__}.{found.__qualname__}" == name
 
 
 @pytest.mark.parametrize(("error", "line"), [
