@@ -33,15 +33,16 @@ if TYPE_CHECKING:
     from .checking.conformance import conformance
     from .report.explain import explain
     from .targets.loading import TargetError, Unsupported
+    from .truth.claims import Claim
     from .verdict.diagnosis import diagnose
-    from .verdict.distribution import Claim, judge_draws
+    from .verdict.distribution import judge_draws
 
 __all__ = ["Claim", "Report", "TargetError", "Unsupported", "audit", "check", "conformance", "diagnose", "explain",
            "judge_draws", "select"]
 
 #: The module of each public name.
 _MODULES = {
-    "Claim": "verdict.distribution",
+    "Claim": "truth.claims",
     "Report": "checking.check",
     "TargetError": "targets.loading",
     "Unsupported": "targets.loading",
