@@ -1,7 +1,25 @@
 """Judge implementations of torch's losses, optimizers and initializers by proven bounds.
 
-``oracle.check`` judges one implementation, ``oracle.conformance`` makes tests of it, and ``oracle.Report`` is
-what the first gives. They are imported when they are asked for: this package by itself imports nothing.
+What is public, beside the command line and the pytest plugin:
+
+===============  ===========================================================================
+name             what it is for
+===============  ===========================================================================
+``check``        judge one implementation of one op
+``Report``       what ``check`` found
+``conformance``  make one pytest test for each case of an implementation
+``select``       choose cases, by op and storage type, for ``audit``
+``audit``        run cases on targets, such as ``torch:fused``, on any executor
+``explain``      everything about one case, as text
+``diagnose``     say what an implementation does instead, from the observations of a report
+``judge_draws``  judge random numbers by the distribution that they should have
+``Claim``        such a distribution, for ``judge_draws``
+``TargetError``  is raised where a target or an implementation is not there
+``Unsupported``  is raised by a target that does not do what a case asks for
+===============  ===========================================================================
+
+They are imported when they are asked for: this package by itself imports nothing. All other names are private, as
+their paths say: what is imported from a module of this package may move or end with any version.
 """
 
 from __future__ import annotations
@@ -9,17 +27,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .auditing.run import audit
+    from .cases.case import select
     from .checking.check import Report, check
     from .checking.conformance import conformance
+    from .report.explain import explain
+    from .targets.loading import TargetError, Unsupported
+    from .truth.claims import Claim
+    from .verdict.diagnosis import diagnose
+    from .verdict.distribution import judge_draws
 
-__all__ = ["Report", "check", "conformance"]
+__all__ = ["Claim", "Report", "TargetError", "Unsupported", "audit", "check", "conformance", "diagnose", "explain",
+           "judge_draws", "select"]
 
-_WHERE = {"Report": "checking.check", "check": "checking.check", "conformance": "checking.conformance"}
+#: The module of each public name.
+_MODULES = {
+    "Claim": "truth.claims",
+    "Report": "checking.check",
+    "TargetError": "targets.loading",
+    "Unsupported": "targets.loading",
+    "audit": "auditing.run",
+    "check": "checking.check",
+    "conformance": "checking.conformance",
+    "diagnose": "verdict.diagnosis",
+    "explain": "report.explain",
+    "judge_draws": "verdict.distribution",
+    "select": "cases.case",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

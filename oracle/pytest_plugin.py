@@ -11,6 +11,7 @@ A test of one's own::
 
 from __future__ import annotations
 
+from argparse import SUPPRESS
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -35,15 +36,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("oracle", "reference test oracle")
     for name, text in _OPTIONS.items():
         group.addoption(f"--oracle-{name}", default="", metavar=name.upper(), help=text)
-    group.addoption("--oracle-target", default="", metavar="REGISTRY",
+    group.addoption("--oracle-registry", default="", metavar="REGISTRY",
                     help="add a test for each case of each op in a mapping from ops to implementations: "
                          "pkg.module:attribute, pkg.registry or path/file.py")
     group.addoption("--oracle-expected-failures", default="", metavar="FILE",
-                    help="case ids or patterns of --oracle-target that have to fail, one a line, the reason behind #")
+                    help="case ids or patterns of --oracle-registry that have to fail, one a line, the reason behind #")
+    group.addoption("--oracle-target", default="", help=SUPPRESS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Options that name nothing are refused before anything is collected."""
+    """Options that name nothing are refused before anything is collected, and so is what an option was once called."""
+    if config.getoption("--oracle-target"):
+        raise pytest.UsageError("--oracle-target is now --oracle-registry; --oracle-targets names targets to audit")
     ops, dtypes = _list(config, "ops"), _list(config, "dtypes")
     if ops or dtypes:
         from .cases.case import BadCaseError, select
@@ -75,8 +79,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The cases of ``--oracle-target``, behind whatever was collected."""
-    place = str(config.getoption("--oracle-target"))
+    """The cases of ``--oracle-registry``, behind whatever was collected."""
+    place = str(config.getoption("--oracle-registry"))
     if not place:
         return
     from .cases.case import chosen_specs
@@ -96,7 +100,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         chosen = suites(registry, **options)
         cases = list(parameters(chosen, str(config.getoption("--oracle-expected-failures")) or None))
     except (TargetError, TypeError, ValueError, OSError) as error:
-        raise pytest.UsageError(f"--oracle-target: {error}") from None
+        raise pytest.UsageError(f"--oracle-registry: {error}") from None
     for case_id, why in cases:
         item = _Item.from_parent(session, name=case_id, nodeid=f"oracle::{case_id}")
         item.suite = chosen[case_id.partition("/")[0]]

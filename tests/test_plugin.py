@@ -71,6 +71,13 @@ def test_an_unknown_op_is_one_clear_line(pytester: pytest.Pytester) -> None:
     result.stderr.fnmatch_lines(["*unknown op 'mse'; known are*"])
 
 
+def test_the_earlier_name_of_an_option_is_refused_with_the_new_one(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_inprocess("--oracle-target=mine:registry")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--oracle-target is now --oracle-registry*"])
+    assert "oracle-target " not in pytester.runpytest_inprocess("--help").stdout.str()
+
+
 def test_the_plugin_is_loaded_once_with_and_without_a_conftest(pytester: pytest.Pytester) -> None:
     pytester.makeconftest('pytest_plugins = ["oracle.pytest_plugin"]')
     pytester.makepyfile("def test(): pass")

@@ -9,22 +9,43 @@ import numpy as np
 
 from ..auditing.judge import run_case
 from ..auditing.words import figure, three_lines
-from ..cases.case import Case
+from ..cases.case import Case, parse
 from ..cases.spec import LossSpec, Trajectory
 from ..formats import FORMATS
-from ..targets.loading import Target, Unsupported
+from ..targets.loading import Target, TargetError, Unsupported, load
 from ..targets.script import reproduce
 from ..truth.kept_truths import truth_of
 from ..truth.proof import SLACK, Truth
+from ..verdict import waivers as waiver_records
 from ..verdict.compare import Verdict, compare
 from ..verdict.plain import plain
-from ..verdict.waivers import load
 
-__all__ = ["explanation", "shown_inputs"]
+__all__ = ["explain", "explanation", "shown_inputs"]
 
 Array = np.ndarray[Any, Any]
 
 ROWS = 8  #: elements of an output that are shown: those with the largest share of the bound
+
+
+def explain(case_id: str, targets: Sequence[str] = (), *, device: str = "cpu") -> str:
+    """Everything about one case, as text: what ``oracle explain`` prints.
+
+    Args:
+        case_id: as records and tests show it, e.g. ``"mse_loss/float32/reduction=sum"``.
+        targets: targets to show beside the reference; ``torch:eager`` where none is named.
+        device: device of the torch targets.
+
+    Raises:
+        BadCaseError: no case is called so.
+        TargetError: a target that is not there, or that has no meaning for the op.
+    """
+    case = parse(case_id)
+    wanted = load(["reference", *(targets or ["torch:eager"])], device)
+    shown = [target for target in wanted if target.covers(case.spec)]
+    others = [target.name for target in wanted if not target.covers(case.spec)]
+    if targets and others:
+        raise TargetError(f"{others[0]} has no meaning for {case.spec.name}")
+    return explanation(case, shown)
 
 
 def explanation(case: Case, targets: Sequence[Target]) -> str:
@@ -128,7 +149,7 @@ def _elements(name: str, truth: Truth, answers: Mapping[str, Mapping[str, Array]
 
 def _verdicts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
     yield "\nVerdicts"
-    waivers = load()
+    waivers = waiver_records.load()
     for target in targets:
         record = run_case(case, target, waivers)
         if Verdict(record.verdict).disagrees:

@@ -128,24 +128,24 @@ def test_a_process_that_dies_is_one_failure_and_the_rest_is_not_run(suite: pytes
     result.stdout.fnmatch_lines(["*not run: cases before this one ended their process*"])
 
 
-# --- --oracle-target -----------------------------------------------------------------------------
+# --- --oracle-registry ---------------------------------------------------------------------------
 
 
 def test_a_registry_on_the_command_line(suite: pytest.Pytester) -> None:
     suite.makepyfile(test_other="def test_other(): pass")
     for place in ("mine.registry", "mine", "mine:registry", str(suite.path / "mine.py")):
-        result = suite.runpytest_inprocess(*ARGUMENTS, "--oracle-target", place, "-k", "other or default or ones_")
+        result = suite.runpytest_inprocess(*ARGUMENTS, "--oracle-registry", place, "-k", "other or default or ones_")
         outcomes = result.parseoutcomes()
         assert outcomes["passed"] > 5, place
         assert "failed" not in outcomes
-    result = suite.runpytest_inprocess(*ARGUMENTS, "--oracle-target", "mine:wrong", "-k", "default")
+    result = suite.runpytest_inprocess(*ARGUMENTS, "--oracle-registry", "mine:wrong", "-k", "default")
     assert result.parseoutcomes() == {"failed": 1, "deselected": result.parseoutcomes()["deselected"]}
     result.stdout.fnmatch_lines(["EXCEEDS half on mse_loss/float32/default",
                                  "FAILED oracle::mse_loss/float32/default*"])
 
 
 def test_options_narrow_a_registry(suite: pytest.Pytester) -> None:
-    what = [*ARGUMENTS, "--oracle-target", "mine:registry", "--collect-only", "-q"]
+    what = [*ARGUMENTS, "--oracle-registry", "mine:registry", "--collect-only", "-q"]
     everything = suite.runpytest_inprocess(*what).stdout.str()
     assert "oracle::mse_loss/" in everything
     assert "oracle::ones_/" in everything
@@ -154,15 +154,15 @@ def test_options_narrow_a_registry(suite: pytest.Pytester) -> None:
     assert "oracle::ones_/" in narrowed
     result = suite.runpytest_inprocess(*what, "--oracle-ops", "Adam")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--oracle-target: mine:registry has none of Adam"])
+    result.stderr.fnmatch_lines(["*--oracle-registry: mine:registry has none of Adam"])
 
 
 def test_expected_failures_of_a_registry(suite: pytest.Pytester) -> None:
     (suite.path / "expected.txt").write_text("mse_loss/*  # half\n")
-    result = suite.runpytest_inprocess(*ARGUMENTS, "--oracle-target", "mine:wrong", "--oracle-expected-failures",
+    result = suite.runpytest_inprocess(*ARGUMENTS, "--oracle-registry", "mine:wrong", "--oracle-expected-failures",
                                        "expected.txt", "-k", "default or huge")
     assert set(result.parseoutcomes()) <= {"xfailed", "deselected"}
-    result = suite.runpytest_inprocess(*ARGUMENTS, "--oracle-target", "mine:registry", "--oracle-expected-failures",
+    result = suite.runpytest_inprocess(*ARGUMENTS, "--oracle-registry", "mine:registry", "--oracle-expected-failures",
                                        "expected.txt", "-k", "default")
     assert result.parseoutcomes()["failed"] == 1
 
@@ -171,9 +171,9 @@ def test_expected_failures_of_a_registry(suite: pytest.Pytester) -> None:
     ("nowhere_at_all", "nowhere_at_all cannot be imported"),
     ("mine:mse", "mine:mse is a function; needed is a mapping"), ("mine:nothing", "mine has no 'nothing'")])
 def test_a_registry_that_is_none_is_one_clear_line(suite: pytest.Pytester, place: str, message: str) -> None:
-    result = suite.runpytest_inprocess(*ARGUMENTS, "--oracle-target", place)
+    result = suite.runpytest_inprocess(*ARGUMENTS, "--oracle-registry", place)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"*--oracle-target: *{message}*"])
+    result.stderr.fnmatch_lines([f"*--oracle-registry: *{message}*"])
 
 
 def test_entries_and_options_are_checked() -> None:

@@ -16,7 +16,7 @@ from oracle.auditing import judge
 from oracle.auditing.records import read_records
 from oracle.cases.case import select
 from oracle.checking import check, conformance
-from oracle.cli import app
+from oracle.cli import list_ops
 from oracle.cli.app import main
 from oracle.truth import kept_truths
 from oracle.vectors import reading, selection, writing
@@ -192,7 +192,7 @@ def test_the_fixtures_of_the_plugin_say_so(pytester: pytest.Pytester) -> None:
 
 def test_a_command_that_breaks_does_not_say_that_something_disagrees(
         monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(app, "_console", _faulty(app._console, lambda *_: True))
+    monkeypatch.setattr(list_ops, "open_console", _faulty(list_ops.open_console, lambda *_: True))
     assert _exit(monkeypatch, "list", "mse_loss") == 2
     assert re.fullmatch(f"oracle: {LINE}\n", capsys.readouterr().err)
 
