@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from reference import precision, random
+from reference import _normal, _uniform, precision, random
 from reference.random import Generator
 from tests.paths import figures
 from tests.twins import DTYPES, NAMED_PATH, assert_same_bits, assert_same_normals, bits, same_bits_in, state_of, zeros
@@ -311,15 +311,16 @@ def test_fma_of_products_that_overflow() -> None:
 
 
 MISTAKES = {
-    "ragged halves drawn in vain": ("HALF", frozenset(), test_normal, ("bfloat16", 0.0, 1.0)),
-    "angle and radius exchanged": ("_normals", lambda work, u, v, log, f=random._normals: f(work, v, u, log),
+    "ragged halves drawn in vain": (_normal, "HALF", frozenset(), test_normal, ("bfloat16", 0.0, 1.0)),
+    "angle and radius exchanged": (_normal, "_box_muller_pairs",
+                                   lambda work, u, v, log, f=_normal._box_muller_pairs: f(work, v, u, log),
                                    test_normal, ("float64", 0.0, 1.0)),
-    "sum rounded twice": ("fma", lambda x, y, z: x * y + z,
+    "sum rounded twice": (_uniform, "fma", lambda x, y, z: x * y + z,
                           test_uniform, ("float32", (0.1, 0.2))),
-    "signs of vanished products lost": ("_scaled", lambda x, scale, shift: x * scale + shift,
+    "signs of vanished products lost": (_normal, "_scale_and_shift", lambda x, scale, shift: x * scale + shift,
                                         lambda *case: test_normals_that_vanish_are_equal_bit_for_bit(*case),
                                         ("float32", 1e-45)),
-    "logical order": ("in_memory_order", lambda a: contextlib.nullcontext(a.reshape(-1)),
+    "logical order": (random, "in_memory_order", lambda a: contextlib.nullcontext(a.reshape(-1)),
                       test_order_of_memory, ("swapped", "float32")),
 }
 
@@ -327,8 +328,8 @@ MISTAKES = {
 @FUSES
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistakes_are_caught(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    name, wrong, test, arguments = MISTAKES[mistake]
-    monkeypatch.setattr(random, name, wrong)
+    module, name, wrong, test, arguments = MISTAKES[mistake]
+    monkeypatch.setattr(module, name, wrong)
     with pytest.raises(AssertionError):
         test(*arguments)
 
