@@ -13,7 +13,7 @@ from ..reduction import reduce_losses, resolve
 from ._classes import check_weights, first_outside
 from ._module import module_class
 
-__all__ = ["MultiMarginLoss", "multi_margin_loss", "multi_margin_loss_backward"]
+__all__ = ["MultiMarginLoss", "excess", "multi_margin_loss", "multi_margin_loss_backward"]
 
 
 @ieee
@@ -58,7 +58,7 @@ def multi_margin_loss(input: Array, target: Array, p: int = 1, margin: float = 1
     x, y, w = _prepare(input, target, p, margin, weight)
 
     def of_rows(x: Array, y: Array) -> Array:
-        z = relu(_excess(x, y.ravel(), margin))
+        z = relu(excess(x, y.ravel(), margin))
         return row_sum(z if p == 1 else z * z)
 
     losses = map_blocks(of_rows, x, y[:, None]).ravel() / x.shape[1]
@@ -98,7 +98,7 @@ def multi_margin_loss_backward(grad_output: Array, input: Array, target: Array, 
     g = g if w is None else g * w
 
     def of_rows(x: Array, y: Array, g: Array) -> Array:
-        z, rows = _excess(x, y.ravel(), margin), np.arange(len(x))
+        z, rows = excess(x, y.ravel(), margin), np.arange(len(x))
         slope = where(z > 0, g if p == 1 else g * (2 * z), 0)
         slope[rows, y.ravel()] = -row_sum(slope).ravel()
         return slope
@@ -106,7 +106,7 @@ def multi_margin_loss_backward(grad_output: Array, input: Array, target: Array, 
     return cast(map_blocks(of_rows, x, y[:, None], g[:, None]), input.dtype).reshape(input.shape), None, None
 
 
-def _excess(x: Array, y: Array, margin: Any) -> Array:
+def excess(x: Array, y: Array, margin: Any) -> Array:
     """margin - x_y + x_c for the other classes, and -∞, which counts for nothing, for y itself."""
     at_y = np.arange(len(x)), y
     z = (margin - x[at_y])[:, None] + x

@@ -9,8 +9,8 @@ import numpy as np
 
 from ...spec import Options, Refusal
 
-__all__ = ["REDUCTIONS", "UNEVEN", "UNEVEN_PICTURES", "UNEVEN_TRIPLES", "decided", "poison", "put_first", "refuser",
-           "size_of", "target_shape", "uneven"]
+__all__ = ["REDUCTIONS", "UNEVEN", "UNEVEN_PICTURES", "UNEVEN_TRIPLES", "decided", "ignore_rows", "ignored_index",
+           "poison", "put_first", "refuser", "size_of", "target_shape", "uneven"]
 
 #: Values of the axis "reduction", and the arguments that they stand for: the older ones are two more ways to reduce.
 REDUCTIONS: Mapping[str, Mapping[str, Any]] = {
@@ -72,6 +72,21 @@ def decided(draw: Callable[[], Any], clearance: Callable[..., Any], margin: floa
             if not np.any(np.abs(clearance(*drawn)) <= margin):
                 return drawn
     raise RuntimeError("no draw is clear of the branches")
+
+
+def ignored_index(kind: str, classes: int) -> int:
+    """The class that an axis ``ignore_index`` names: the last one that is used, a negative one, or torch's default."""
+    if kind == "used":
+        return classes - 1
+    return -1 if kind == "negative" else -100
+
+
+def ignore_rows(target: np.ndarray[Any, Any], kind: str, classes: int) -> None:
+    """Let the first row be ignored, or all rows; where none is, nothing changes."""
+    if kind == "all":
+        target[...] = ignored_index(kind, classes)
+    elif kind != "none":
+        target.flat[:1] = ignored_index(kind, classes)
 
 
 def refuser(**good: Any) -> Callable[..., Refusal]:

@@ -1,12 +1,40 @@
-"""Draws of losses between three points."""
+"""Draws of losses between three points: an anchor, a positive and a negative example."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from reference.numerics import Array
 
-__all__ = ["draw_kinks"]
+__all__ = ["TRIPLET", "draw_kinks", "draw_triplet"]
+
+#: The arguments of such a loss.
+TRIPLET = ("anchor", "positive", "negative")
+
+
+def draw_triplet(rng: np.random.Generator, shapes: Sequence[tuple[int, ...]], scale: float, *, swap: bool,
+                 equal: bool) -> list[Array]:
+    """Anchor, positive and negative, of which either the positive or the negative is far away from the anchor.
+
+    Args:
+        rng: source of the values.
+        shapes: of the three.
+        scale: how far away.
+        swap: let some be far away both, and near to each other.
+        equal: let the positive be the anchor itself.
+    """
+    a, q, n = (rng.uniform(-scale, scale, s) for s in shapes)
+    far = rng.random((*shapes[1][:-1], 1)) < 0.7
+    far[-1:] = True
+    a, q, n = 0.1 * a, q * np.where(far, 1.0, 0.2), n * np.where(far, 0.2, 1.0)
+    if swap and n.shape[-1:] == q.shape[-1:]:
+        every_second = (np.arange(len(n)) % 2 == 0).reshape(-1, *(1,) * (n.ndim - 1))
+        n = np.where(far & every_second, q + n, n)
+    if equal:
+        q[..., :] = a[:len(q)]
+    return [a, q, n]
 
 
 def draw_kinks(rng: np.random.Generator, squared: bool) -> list[Array]:

@@ -9,7 +9,7 @@ import numpy as np
 from reference.losses.binary_cross_entropy_loss import binary_cross_entropy, binary_cross_entropy_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, UNEVEN, refuser, uneven
+from ._cases import REDUCTIONS, UNEVEN, put_first, refuser, uneven
 
 __all__ = ["SPEC"]
 
@@ -33,7 +33,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         x = 1 - limits.eps * np.ceil(4 * x)
     elif options["regime"] == "ends":
         x = np.round(x)
-        x.flat[:3] = (0.0, 1.0, 0.0)[: x.size]
+        put_first(x, 0.0, 1.0, 0.0)
     elif options["regime"] == "clamped":  # log x is about -100, x (1-x) below 1e-12
         x = np.exp(rng.uniform(-102.0, -98.0, shape))
     elif options["regime"] == "tiny":

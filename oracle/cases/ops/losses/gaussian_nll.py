@@ -9,7 +9,7 @@ import numpy as np
 from reference.losses.gaussian_nll import gaussian_nll_loss, gaussian_nll_loss_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
-from ._cases import UNEVEN, refuser, uneven
+from ._cases import UNEVEN, poison, put_first, refuser, size_of, target_shape, uneven
 
 __all__ = ["SPEC"]
 
@@ -30,14 +30,26 @@ def _allowed(options: Options, dtype: str) -> bool:
                  or options["regime"] not in ("clamped", "zero-var")))
 
 
+def _var_shape(kind: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    match kind:
+        case "short":
+            return shape[:-1]
+        case "row-of-1":
+            return (1, *shape[1:])
+        case "column":
+            return (*shape[:-1], 1)
+        case "float":
+            return ()
+    return shape
+
+
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     """Variances above 1.5 or far below the squares, so that no loss cancels."""
     shape, regime, eps = (_SHAPES | UNEVEN)[options["shape"]], options["regime"], options["eps"]
-    target_shape = {"row": shape[-1:], "larger": (2, *shape)}.get(options["target"], shape)
-    var_shape = {"short": shape[:-1], "row-of-1": (1, *shape[1:]), "column": (*shape[:-1], 1),
-                 "float": ()}.get(options["var"], shape)
-    scale = {"huge": limits.max**0.5 / 16, "tiny": 8 * limits.tiny}.get(regime, 3.0)
-    y, x = rng.uniform(-scale / 4, scale / 4, target_shape), rng.uniform(scale / 2, scale, shape)
+    var_shape = _var_shape(options["var"], shape)
+    scale = size_of(regime, 3.0, huge=limits.max**0.5 / 16, tiny=8 * limits.tiny)
+    y = rng.uniform(-scale / 4, scale / 4, target_shape(options["target"], shape))
+    x = rng.uniform(scale / 2, scale, shape)
     v = np.asarray(rng.uniform(1.6, 3.0, var_shape))
     if regime == "exact":
         x, y = x * 0 + 1.5, y * 0 + 1.5
@@ -52,11 +64,11 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     x, y = np.asarray(x), np.asarray(y)
     if options["target"] == "integer-input":  # a variance of 1, of which neither root nor logarithm is rounded
         x, v = np.round(x).astype(np.int64), np.ones(())
-    values: dict[str, tuple[tuple[float, ...], ...]] = {
-        "inf": ((np.inf, -np.inf), (np.inf,), ()), "nan": ((np.nan,), (), ()),
-        "inf-var": ((), (), (np.inf,)), "nan-var": ((), (), (np.nan,))}
-    for a, first in zip((x, y, v), values.get(regime, ((), (), ())), strict=True):
-        a.flat[: len(first[: a.size])] = first[: a.size]
+    poison(x, regime, np.inf, -np.inf)
+    if regime == "inf":
+        put_first(y, np.inf)
+    elif regime in ("inf-var", "nan-var"):
+        put_first(v, np.inf if regime == "inf-var" else np.nan)
     return {"input": x, "target": y, "var": float(v) if options["var"] == "float" else v,
             "full": options["full"], "eps": eps, "reduction": options["reduction"]}
 
