@@ -1,14 +1,18 @@
-"""Draws of losses between three points: an anchor, a positive and a negative example."""
+"""Draws of losses between three points (an anchor, a positive and a negative example), and distances between two."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from reference.numerics import Array
+from reference.losses._distance import floating_type
+from reference.losses._pairs import sign
+from reference.numerics import Array, cast, sum_to, widen
 
-__all__ = ["TRIPLET", "draw_kinks", "draw_triplet"]
+__all__ = ["TRIPLET", "Manhattan", "Skewed", "Squared", "draw_kinks", "draw_triplet"]
 
 #: The arguments of such a loss.
 TRIPLET = ("anchor", "positive", "negative")
@@ -49,3 +53,55 @@ def draw_kinks(rng: np.random.Generator, squared: bool) -> list[Array]:
     if squared:
         return [a, a + toward * (axes < d_pos), a + (axes < d_neg)]
     return [a, a + toward * d_pos * (axes == 1), a + d_neg * (axes == 1)]
+
+
+@dataclass(frozen=True)
+class Squared:
+    """Σ (x - y)², for arrays and for any framework whose arrays have operators."""
+
+    def __call__(self, x: Any, y: Any) -> Any:
+        return _along_last(lambda x, y: ((x - y) ** 2).sum(-1), x, y)
+
+    def backward(self, grad_output: Array, x: Array, y: Array) -> tuple[Array, Array]:
+        slope = grad_output[..., None] * (2 * (widen(x) - widen(y)))
+        return sum_to(slope, x.shape), -sum_to(slope, y.shape)
+
+    def __repr__(self) -> str:
+        return "lambda x, y: ((x - y) ** 2).sum(-1)"
+
+
+@dataclass(frozen=True)
+class Manhattan:
+    """Σ |x - y|, for arrays and for any framework whose arrays have operators."""
+
+    def __call__(self, x: Any, y: Any) -> Any:
+        return _along_last(lambda x, y: abs(x - y).sum(-1), x, y)
+
+    def backward(self, grad_output: Array, x: Array, y: Array) -> tuple[Array, Array]:
+        slope = grad_output[..., None] * sign(widen(x) - widen(y))
+        return sum_to(slope, x.shape), -sum_to(slope, y.shape)
+
+    def __repr__(self) -> str:
+        return "lambda x, y: abs(x - y).sum(-1)"
+
+
+@dataclass(frozen=True)
+class Skewed:
+    """Σ (2x - y)², for arrays of any framework: it shows which argument stands first."""
+
+    def __call__(self, x: Any, y: Any) -> Any:
+        return _along_last(lambda x, y: ((2 * x - y) ** 2).sum(-1), x, y)
+
+    def backward(self, grad_output: Array, x: Array, y: Array) -> tuple[Array, Array]:
+        slope = grad_output[..., None] * (2 * (2 * widen(x) - widen(y)))
+        return 2 * sum_to(slope, x.shape), -sum_to(slope, y.shape)
+
+    def __repr__(self) -> str:
+        return "lambda x, y: ((2 * x - y) ** 2).sum(-1)"
+
+
+def _along_last(formula: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
+    """Half types are summed in float32, as frameworks do."""
+    if not isinstance(x, np.ndarray):
+        return formula(x, y)
+    return cast(formula(widen(x), widen(y)), floating_type(x, y))

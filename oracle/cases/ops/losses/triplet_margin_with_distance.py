@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.losses._distance import Manhattan, PairwiseDistance, Skewed, Squared
+from reference.losses._distance import PairwiseDistance
 from reference.losses.triplet_margin_with_distance import (
     triplet_margin_with_distance_loss,
     triplet_margin_with_distance_loss_backward,
@@ -14,7 +14,7 @@ from reference.losses.triplet_margin_with_distance import (
 
 from ...spec import Axis, Limits, LossSpec, Options
 from ._cases import UNEVEN_TRIPLES, decided, poison, put_first, refuser, uneven
-from ._distance import TRIPLET, draw_kinks, draw_triplet
+from ._distance import TRIPLET, Manhattan, Skewed, Squared, draw_kinks, draw_triplet
 
 __all__ = ["SPEC"]
 
