@@ -13,7 +13,7 @@ from .._storage import check_numbers, storage_of
 from ..numerics import cast, widen
 from ._checks import check_tensor
 
-__all__ = ["trunc_normal_"]
+__all__ = ["normal_mass", "trunc_normal_"]
 
 Array = np.ndarray[Any, Any]
 

@@ -12,7 +12,7 @@ from ..numerics import Array, array, cast, ieee, isfinite, relu, result_type, un
 from ..reduction import reduce_losses, resolve
 from ._module import module_class
 
-__all__ = ["CosineEmbeddingLoss", "cosine_embedding_loss", "cosine_embedding_loss_backward"]
+__all__ = ["EPS", "CosineEmbeddingLoss", "cosine", "cosine_embedding_loss", "cosine_embedding_loss_backward"]
 
 EPS = float(np.float32(1e-12))  #: torch's, added to the square of each length; a float32, also for doubles
 
@@ -74,7 +74,7 @@ def cosine_embedding_loss_backward(
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input1, input2, target, margin, size_average, reduce, reduction: as there.
+        input1, input2, target, margin, size_average, reduce, reduction: as for :func:`cosine_embedding_loss`.
 
     Returns:
         Gradients of input1 and input2 in their shapes, None for integers; None for target.

@@ -91,7 +91,7 @@ def ctc_loss_backward(grad_output: Array, log_probs: Array, targets: Array, inpu
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity: as there.
+        log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity: as for :func:`ctc_loss`.
 
     Returns:
         Gradient of ``log_probs``, 0 at times beyond an input's length, NaN where the loss is infinite and not
@@ -108,8 +108,8 @@ def ctc_loss_backward(grad_output: Array, log_probs: Array, targets: Array, inpu
     >>> ctc_loss_backward(np.array(1.0), half, np.array([[1]]), (2,), (1,))[0].round(6).tolist()
     [[[0.166667, -0.166667]], [[0.166667, -0.166667]]]
 
-    Source: as there, eqs. 9 to 16; β without the emission of its own time: Graves, Supervised Sequence
-    Labelling with Recurrent Neural Networks (2012), section 7.3.
+    Source: the paper of :func:`ctc_loss`, eqs. 9 to 16; β without the emission of its own time: Graves, Supervised
+    Sequence Labelling with Recurrent Neural Networks (2012), section 7.3.
     """
     a = prepare(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
     g = np.broadcast_to(cast(grad_output, a.lp.dtype).ravel(), a.target_lengths.shape, subok=True)

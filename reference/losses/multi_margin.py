@@ -78,7 +78,7 @@ def multi_margin_loss_backward(grad_output: Array, input: Array, target: Array, 
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, p, margin, weight, size_average, reduce, reduction: as there.
+        input, target, p, margin, weight, size_average, reduce, reduction: as for :func:`multi_margin_loss`.
 
     Returns:
         Gradient of input in its shape; None for target, and for weight, which torch refuses to differentiate.
@@ -134,7 +134,8 @@ def _prepare(input: Array, target: Array, p: int, margin: float,
     if target.dtype != np.int64:
         raise RuntimeError(f"target must be of dtype int64, not {target.dtype}")
     y = target.ravel()
-    if (wrong := first_outside(y, 0, x.shape[1])) is not None:
+    wrong = first_outside(y, 0, x.shape[1])
+    if wrong is not None:
         raise RuntimeError(f"target must be in 0..{x.shape[1] - 1}, not {wrong}")
     check_weights(weight, x)
     if weight is not None and weight.dtype != input.dtype:

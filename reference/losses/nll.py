@@ -70,7 +70,7 @@ def nll_loss_backward(
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, weight, size_average, ignore_index, reduce, reduction: as there.
+        input, target, weight, size_average, ignore_index, reduce, reduction: as for :func:`nll_loss`.
 
     Returns:
         The gradient of input; None for target, and for weight, which torch refuses to differentiate.

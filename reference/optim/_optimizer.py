@@ -187,7 +187,7 @@ class Optimizer:
         """Make the state that ``p`` needs, and apply the rule to both, now or later; ``options`` has its group's."""
         raise NotImplementedError
 
-    def _later(self, rule: Rule, theta: Array, g: Array, *state: Array | None, **scalars: Any) -> None:
+    def _schedule(self, rule: Rule, theta: Array, g: Array, *state: Array | None, **scalars: Any) -> None:
         """Do ``theta, *state = rule(theta, g, *state, **scalars)`` in place, together with the rest of the group."""
         self._updates.append(Update(rule, (theta, g, *state), scalars))
 
@@ -217,7 +217,8 @@ class Optimizer:
             names = {"param_names": old["param_names"]} if "param_names" in old else {}
             options = {name: copy.deepcopy(value) for name, value in new.items() if name != "params"}
             group = {**self.added_later, **names, **options, "params": old["params"]}
-            if missing := self.defaults.keys() - group.keys():
+            missing = self.defaults.keys() - group.keys()
+            if missing:
                 raise KeyError(f"state_dict needs {sorted(missing)} in every group, got {sorted(new)}")
             loaded.append(group)
             by_place.update(zip(new["params"], old["params"], strict=True))
@@ -225,11 +226,11 @@ class Optimizer:
         for place, values in state_dict["state"].items():
             p = by_place.get(place)
             state[place if p is None else p] = copy.deepcopy(values) if p is None else {
-                name: self._load(p, name, value) for name, value in values.items()}
+                name: self._load_value(p, name, value) for name, value in values.items()}
         self.param_groups, self.state = loaded, state
 
     @staticmethod
-    def _load(p: Parameter, name: str, value: Any) -> Any:
+    def _load_value(p: Parameter, name: str, value: Any) -> Any:
         if name == "step":  # a plain number in states that old versions of torch saved
             return value.copy() if isinstance(value, np.ndarray) else np.array(value, np.float32)
         return value.astype(p.data.dtype) if isinstance(value, np.ndarray) else copy.deepcopy(value)

@@ -81,4 +81,4 @@ class Adadelta(Optimizer):
             state["square_avg"] = np.zeros_like(p.data)
             state["acc_delta"] = np.zeros_like(p.data)
         state["step"] += 1
-        self._later(adadelta, p.data, grad, state["square_avg"], state["acc_delta"], **options)
+        self._schedule(adadelta, p.data, grad, state["square_avg"], state["acc_delta"], **options)

@@ -100,4 +100,4 @@ class Adagrad(Optimizer):
         if isinstance(grad, SparseGrad):
             update_touched(adagrad, p.data, grad.replaced(widen(grad.values)).coalesce(), state["sum"], t=t, **options)
         else:
-            self._later(adagrad, p.data, grad, state["sum"], t=t, **options)
+            self._schedule(adagrad, p.data, grad, state["sum"], t=t, **options)

@@ -109,5 +109,5 @@ class Adam(Optimizer):
                 state["max_exp_avg_sq"] = np.zeros_like(p.data)
         state["step"] += 1
         v_max = state["max_exp_avg_sq"] if options["amsgrad"] else None
-        self._later(adam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], v_max,
+        self._schedule(adam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], v_max,
                     t=int(state["step"]), **options)

@@ -83,4 +83,4 @@ class Adamax(Optimizer):
             state["exp_avg"] = np.zeros_like(p.data)
             state["exp_inf"] = np.zeros_like(p.data)
         state["step"] += 1
-        self._later(adamax, p.data, grad, state["exp_avg"], state["exp_inf"], t=int(state["step"]), **options)
+        self._schedule(adamax, p.data, grad, state["exp_avg"], state["exp_inf"], t=int(state["step"]), **options)

@@ -104,7 +104,7 @@ class ASGD(Optimizer):
         eta, n = self._rates(learning_rate(t, **decay), window(t, t0=options["t0"]), state["eta"].item())
         state["eta"][...] = learning_rate(t + 1, **decay)
         state["mu"][...] = 1 / window(t + 1, t0=options["t0"])
-        self._later(asgd, p.data, grad, state["ax"], eta=eta, n=n, lambd=options["lambd"],
+        self._schedule(asgd, p.data, grad, state["ax"], eta=eta, n=n, lambd=options["lambd"],
                     weight_decay=options["weight_decay"], maximize=options["maximize"])
 
     def _rates(self, eta: float, n: float, saved: float) -> tuple[float, float]:
@@ -112,5 +112,5 @@ class ASGD(Optimizer):
         return eta if np.float32(saved) == np.float32(eta) else saved, n
 
     @staticmethod
-    def _load(p: Parameter, name: str, value: Any) -> Any:
-        return Optimizer._load(p, "step" if name in ("eta", "mu") else name, value)
+    def _load_value(p: Parameter, name: str, value: Any) -> Any:
+        return Optimizer._load_value(p, "step" if name in ("eta", "mu") else name, value)

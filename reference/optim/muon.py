@@ -44,7 +44,8 @@ def newton_schulz(u: Array, coefficients: tuple[float, float, float], steps: int
     """Bring the singular values of a matrix near to 1; every line is rounded to bfloat16."""
     a, b, c = coefficients
     x = normalized(u, eps)
-    if tall := u.shape[0] > u.shape[1]:
+    tall = u.shape[0] > u.shape[1]
+    if tall:
         x = x.T
     for _ in range(steps):
         s = rounded(x @ x.T, "bfloat16")

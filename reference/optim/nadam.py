@@ -112,9 +112,9 @@ class NAdam(Optimizer):
         state["step"] += 1
         t, product = int(state["step"]), state["mu_product"]
         product[...] = product.item() * momentum(t, options["betas"][0], options["momentum_decay"])
-        self._later(nadam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], t=t,
+        self._schedule(nadam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], t=t,
                     mu_product=product.item(), **options)
 
     @staticmethod
-    def _load(p: Parameter, name: str, value: Any) -> Any:
-        return Optimizer._load(p, "step" if name == "mu_product" else name, value)
+    def _load_value(p: Parameter, name: str, value: Any) -> Any:
+        return Optimizer._load_value(p, "step" if name == "mu_product" else name, value)

@@ -105,5 +105,5 @@ class RAdam(Optimizer):
             state["exp_avg"] = np.zeros_like(p.data)
             state["exp_avg_sq"] = np.zeros_like(p.data)
         state["step"] += 1
-        self._later(radam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], t=int(state["step"]),
+        self._schedule(radam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], t=int(state["step"]),
                     **options)

@@ -100,4 +100,4 @@ class RMSprop(Optimizer):
         state["step"] += 1
         b = state["momentum_buffer"] if options["momentum"] > 0 else None
         g_mean = state["grad_avg"] if options["centered"] else None
-        self._later(rmsprop, p.data, grad, state["square_avg"], b, g_mean, **options)
+        self._schedule(rmsprop, p.data, grad, state["square_avg"], b, g_mean, **options)

@@ -92,5 +92,5 @@ class Rprop(Optimizer):
             state["prev"] = np.zeros_like(p.data)
             state["step_size"] = filled_like(p.data, options["lr"])
         state["step"] += 1
-        self._later(rprop, p.data, grad, state["prev"], state["step_size"], etas=options["etas"],
+        self._schedule(rprop, p.data, grad, state["prev"], state["step_size"], etas=options["etas"],
                     step_sizes=options["step_sizes"], maximize=options["maximize"])

@@ -106,7 +106,7 @@ class SGD(Optimizer):
         if isinstance(b, SparseGrad):
             raise RuntimeError("momentum needs a sparse gradient where its buffer is sparse, got a dense one")
         g = grad.to_dense() if isinstance(grad, SparseGrad) else grad
-        self._later(sgd, p.data, g, b, first=first, **options)
+        self._schedule(sgd, p.data, g, b, first=first, **options)
 
     def _update_sparse(self, p: Parameter, grad: SparseGrad, b: SparseGrad | None, first: bool,
                        options: dict[str, Any]) -> None:

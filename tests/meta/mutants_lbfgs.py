@@ -22,8 +22,8 @@ class FirstStepFull(LBFGS):
     """The very first step is lr times the gradient, whatever its size."""
 
     @staticmethod
-    def _direct(memory: dict[str, Any], g: Array, first: bool, o: dict[str, Any]) -> Any:
-        return type(LBFGS._direct(memory, g, first, o))(o["lr"])
+    def _set_direction(memory: dict[str, Any], g: Array, first: bool, o: dict[str, Any]) -> Any:
+        return type(LBFGS._set_direction(memory, g, first, o))(o["lr"])
 
 
 @plant("LBFGS")
@@ -31,8 +31,8 @@ class FirstStepEuclidean(LBFGS):
     """min(1, 1/‖g‖₂) for 1/‖g‖₁."""
 
     @staticmethod
-    def _direct(memory: dict[str, Any], g: Array, first: bool, o: dict[str, Any]) -> Any:
-        t = LBFGS._direct(memory, g, first, o)
+    def _set_direction(memory: dict[str, Any], g: Array, first: bool, o: dict[str, Any]) -> Any:
+        t = LBFGS._set_direction(memory, g, first, o)
         return min(1.0, 1.0 / np.sqrt(np.sum(g * g))) * o["lr"] if first else t
 
 
@@ -41,8 +41,8 @@ class UnscaledHessian(LBFGS):
     """H starts from the identity."""
 
     @staticmethod
-    def _direct(memory: dict[str, Any], g: Array, first: bool, o: dict[str, Any]) -> Any:
-        t = LBFGS._direct(memory, g, first, o)
+    def _set_direction(memory: dict[str, Any], g: Array, first: bool, o: dict[str, Any]) -> Any:
+        t = LBFGS._set_direction(memory, g, first, o)
         if not first:
             memory["d"], _ = lbfgs_module.two_loops(g, memory["old_dirs"], memory["old_stps"], memory["ro"], 1)
         return t
@@ -53,8 +53,8 @@ class ScaleOfFirstPair(LBFGS):
     """H starts from s·s / y·s, the other of Barzilai and Borwein's."""
 
     @staticmethod
-    def _direct(memory: dict[str, Any], g: Array, first: bool, o: dict[str, Any]) -> Any:
-        t = LBFGS._direct(memory, g, first, o)
+    def _set_direction(memory: dict[str, Any], g: Array, first: bool, o: dict[str, Any]) -> Any:
+        t = LBFGS._set_direction(memory, g, first, o)
         if memory["ro"]:
             s = memory["old_stps"][-1]
             memory["H_diag"] = np.sum(s * s) * memory["ro"][-1]
@@ -68,11 +68,11 @@ class OldestKept(LBFGS):
     """A full history drops its newest pair."""
 
     @staticmethod
-    def _direct(memory: dict[str, Any], g: Array, first: bool, o: dict[str, Any]) -> Any:
+    def _set_direction(memory: dict[str, Any], g: Array, first: bool, o: dict[str, Any]) -> Any:
         full = not first and len(memory["ro"]) == o["history_size"]
         if full:
             o = {**o, "history_size": o["history_size"] + 1}
-        t = LBFGS._direct(memory, g, first, o)
+        t = LBFGS._set_direction(memory, g, first, o)
         if full and len(memory["ro"]) == o["history_size"]:
             for name in ("old_dirs", "old_stps", "ro"):
                 memory[name].pop(1)
@@ -88,17 +88,17 @@ class OldestKept(LBFGS):
 class FreshEveryCall(LBFGS):
     """Each call of step starts without a history."""
 
-    def _step(self, closure: Any, o: dict[str, Any]) -> Any:
+    def _iterate(self, closure: Any, o: dict[str, Any]) -> Any:
         self.state[self.param_groups[0]["params"][0]].clear()
-        return super()._step(closure, o)
+        return super()._iterate(closure, o)
 
 
 @plant("LBFGS")
 class TolerancesSwapped(LBFGS):
     """tolerance_grad and tolerance_change for each other."""
 
-    def _step(self, closure: Any, o: dict[str, Any]) -> Any:
-        return super()._step(closure, {**o, "tolerance_grad": o["tolerance_change"],
+    def _iterate(self, closure: Any, o: dict[str, Any]) -> Any:
+        return super()._iterate(closure, {**o, "tolerance_grad": o["tolerance_change"],
                                        "tolerance_change": o["tolerance_grad"]})
 
 
@@ -106,11 +106,11 @@ class TolerancesSwapped(LBFGS):
 class ArmijoOnly(LBFGS):
     """The line search takes the first trial that goes down."""
 
-    def _step(self, closure: Any, o: dict[str, Any]) -> Any:
+    def _iterate(self, closure: Any, o: dict[str, Any]) -> Any:
         original = lbfgs_module.strong_wolfe
         lbfgs_module.strong_wolfe = lambda *a, **k: original(*a, **{**k, "c2": 1e6})  # type: ignore[assignment]
         try:
-            return super()._step(closure, o)
+            return super()._iterate(closure, o)
         finally:
             lbfgs_module.strong_wolfe = original
 
@@ -119,5 +119,5 @@ class ArmijoOnly(LBFGS):
 class NoBudget(LBFGS):
     """max_eval is not read."""
 
-    def _step(self, closure: Any, o: dict[str, Any]) -> Any:
-        return super()._step(closure, {**o, "max_eval": 10**6 if o["line_search_fn"] is None else 25})
+    def _iterate(self, closure: Any, o: dict[str, Any]) -> Any:
+        return super()._iterate(closure, {**o, "max_eval": 10**6 if o["line_search_fn"] is None else 25})

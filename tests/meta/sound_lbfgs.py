@@ -21,8 +21,8 @@ class FullMatrix(LBFGS):
     """The direction by the matrix H itself, updated pair by pair."""
 
     @staticmethod
-    def _direct(memory: dict[str, Any], g: Array, first: bool, o: dict[str, Any]) -> Any:
-        t = LBFGS._direct(memory, g, first, o)
+    def _set_direction(memory: dict[str, Any], g: Array, first: bool, o: dict[str, Any]) -> Any:
+        t = LBFGS._set_direction(memory, g, first, o)
         if not first:
             one = np.eye(g.size, dtype=g.dtype)
             h = memory["H_diag"] * one
