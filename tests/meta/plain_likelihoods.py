@@ -39,11 +39,11 @@ class _Pairwise(PlainLoss):
 
     def forward(self, **arguments: Any) -> Array:
         a, reductions = self.split(arguments)
-        return self.reduced(self.losses(**a), self.kind(**reductions), self.divisor(a, **reductions))
+        return self.reduced(self.losses(**a), self.reduction_of(**reductions), self.divisor(a, **reductions))
 
     def backward(self, grad_output: Array, **arguments: Any) -> tuple[Array | None, ...]:
         a, reductions = self.split(arguments)
-        mean = self.kind(**reductions) == "mean"
+        mean = self.reduction_of(**reductions) == "mean"
         g = grad_output / self.divisor(a, **reductions) if mean else grad_output
         shape = np.shape(self.losses(**a))
         slopes = self.slopes(**a)
