@@ -100,11 +100,14 @@ class Optimizer:
         ValueError: ``params`` is empty, names only some parameters, or has one in two groups.
         KeyError: a group has no ``"params"``.
 
-    Deviations from torch: ``load_state_dict`` copies (torch shares the loaded arrays where the dtype
-    agrees); NaN is no hyperparameter (torch's SGD takes a learning rate of NaN); hyperparameters may be
-    arrays of one element, and are then read as doubles at each step (torch's Adam computes with a float32
-    learning rate in float32). As in torch, options of groups are not checked, and ``state_dict`` holds
-    the state itself, not a copy.
+    Deviations from torch:
+
+    - ``load_state_dict`` copies; torch shares the loaded arrays where the dtype agrees.
+    - NaN is no hyperparameter; torch's SGD takes a learning rate of NaN.
+    - Hyperparameters may be arrays of one element, and are then read as doubles at each step; torch's Adam
+      computes with a float32 learning rate in float32.
+
+    As in torch, options of groups are not checked, and ``state_dict`` holds the state itself, not a copy.
     """
 
     #: Options that a saved state may lack, as torch had released without them, and their value then.

@@ -151,19 +151,24 @@ class LBFGS(Optimizer):
     Numerical optimization (2nd ed., 2006), algorithms 7.4 and 7.5, and 3.5, 3.6 and equation 3.59 for the line
     search; safeguards as in Schmidt's minFunc (2005).
 
-    Conventions: the very first iteration goes along the negative gradient, by lr · min(1, 1 / Σ|g|); all others
-    start from lr. A pair is kept only where y·s is above 1e-10, an absolute number. History and step go on from
-    call to call, also where the objective has changed meanwhile. Without a line search nothing is evaluated
-    after the last iteration of a call, and the loss that is returned is the first. The loop stops, in this
-    order: after an iteration that would go down by less than ``tolerance_change`` for a step of 1 (without
-    making it, though its direction and length are kept as if made), at ``max_iter``, ``max_eval``,
-    ``tolerance_grad``, and where step or change of the loss are below ``tolerance_change``. The line search has
-    c1 = 1e-4, c2 = 0.9, and as many trials as evaluations are left; a flat slope ends it also where the loss is NaN,
-    where torch raises an IndexError. A gradient of ``None`` counts as zeros. All
-    state is that of the first parameter; 't' is a number, or an array where it was computed from one. Complex
-    parameters are pairs of reals. torch documents no pseudocode, and a memory of history_size + 1 times the
-    parameters: both vectors of each pair are kept, so it is twice that. In half types a call is computed in
-    float32; parameters are rounded whenever the closure sees them.
+    Conventions:
+
+    - The very first iteration goes along the negative gradient, by lr · min(1, 1 / Σ|g|); all others start from lr.
+    - A pair is kept only where y·s is above 1e-10, an absolute number.
+    - History and step go on from call to call, also where the objective has changed meanwhile.
+    - Without a line search nothing is evaluated after the last iteration of a call, and the loss that is returned
+      is the first.
+    - The loop stops, in this order: after an iteration that would go down by less than ``tolerance_change`` for a
+      step of 1 (without making it, though its direction and length are kept as if made), at ``max_iter``,
+      ``max_eval``, ``tolerance_grad``, and where step or change of the loss are below ``tolerance_change``.
+    - The line search has c1 = 1e-4, c2 = 0.9, and as many trials as evaluations are left. A flat slope ends it also
+      where the loss is NaN, where torch raises an IndexError.
+    - A gradient of ``None`` counts as zeros.
+    - All state is that of the first parameter; 't' is a number, or an array where it was computed from one.
+    - Complex parameters are pairs of reals.
+    - torch documents no pseudocode, and a memory of history_size + 1 times the parameters: both vectors of each
+      pair are kept, so it is twice that.
+    - In half types a call is computed in float32; parameters are rounded whenever the closure sees them.
     """
 
     added_later: ClassVar[Mapping[str, Any]] = {}
