@@ -116,7 +116,7 @@ NLLLoss = module_class("NLLLoss", nll_loss, weight=None, size_average=None, igno
                        reduction="mean")
 
 
-class NLLLoss2d(NLLLoss):  # type: ignore[valid-type, misc]  # made from the spec
+class NLLLoss2d(NLLLoss):  # type: ignore[valid-type, misc]  # made by module_class
     """The older name of :class:`NLLLoss`.
 
     Warns:

@@ -1,4 +1,7 @@
-"""What is asked of ``trunc_normal_``: its axes, draws and refusals."""
+"""What is asked of ``trunc_normal_``: its axes, draws and refusals.
+
+Intervals are such that at least one number in five is accepted.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ REDUCTIONS: Mapping[str, Mapping[str, Any]] = {
     "mean": {"reduction": "mean"}, "none": {"reduction": "none"}, "sum": {"reduction": "sum"},
     "size_average=False": {"size_average": False}, "reduce=False": {"reduce": False}}
 
-#: Beside the shapes of an axis: no two of its lengths are equal, and none is 1, so that none can stand for another.
+#: Extra shapes: no two lengths of one are equal, and none is 1, so that none can stand for another.
 UNEVEN = {"2x3x4": (2, 3, 4)}
 
 #: Uneven shapes of pictures: (examples, classes, height, width).
@@ -28,7 +28,7 @@ UNEVEN_TRIPLES = {name: (shape,) * 3 for name, shape in UNEVEN.items()}
 
 
 def uneven(*rows: Options, shapes: Iterable[str] = UNEVEN) -> tuple[Options, ...]:
-    """Rows of cases of such a shape: all else at its default, and then with each of these changes."""
+    """Extra cases of uneven shapes: all else at its default, and then with each of these changes."""
     return tuple({"shape": shape, **row} for shape in shapes for row in ({}, *rows))
 
 

@@ -1,4 +1,7 @@
-"""What is asked of ``adaptive_log_softmax_with_loss``: its axes, draws and refusals."""
+"""What is asked of ``adaptive_log_softmax_with_loss``: its axes, draws and refusals.
+
+torch has it as a module alone: :func:`_held` says which of its parameters each array is.
+"""
 
 from __future__ import annotations
 

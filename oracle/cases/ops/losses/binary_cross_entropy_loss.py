@@ -1,4 +1,7 @@
-"""What is asked of ``binary_cross_entropy``: its axes, draws and refusals."""
+"""What is asked of ``binary_cross_entropy``: its axes, draws and refusals.
+
+Probabilities go up to the ends, and to where logarithms and the gradient's divisor are clamped.
+"""
 
 from __future__ import annotations
 

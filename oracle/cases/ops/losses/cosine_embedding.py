@@ -1,4 +1,7 @@
-"""What is asked of ``cosine_embedding_loss``: its axes, draws and refusals."""
+"""What is asked of ``cosine_embedding_loss``: its axes, draws and refusals.
+
+Draws are repeated until every cosine is clear of its branch.
+"""
 
 from __future__ import annotations
 

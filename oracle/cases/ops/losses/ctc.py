@@ -1,4 +1,7 @@
-"""What is asked of ``ctc_loss``: its axes, draws and refusals."""
+"""What is asked of ``ctc_loss``: its axes, draws and refusals.
+
+torch's gradient is one for logits: :func:`_normalized` is the function whose derivative it is.
+"""
 
 from __future__ import annotations
 

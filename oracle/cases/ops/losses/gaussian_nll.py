@@ -1,4 +1,7 @@
-"""What is asked of ``gaussian_nll_loss``: its axes, draws and refusals."""
+"""What is asked of ``gaussian_nll_loss``: its axes, draws and refusals.
+
+Variances are drawn so that no loss cancels.
+"""
 
 from __future__ import annotations
 

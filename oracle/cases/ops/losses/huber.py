@@ -1,4 +1,7 @@
-"""What is asked of ``huber_loss``: its axes, draws and refusals."""
+"""What is asked of ``huber_loss``: its axes, draws and refusals.
+
+A regime has differences of exactly δ.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is asked of ``kl_div``: its axes, draws and refusals."""
+"""What is asked of ``kl_div``: its axes, draws and refusals.
+
+Numbers are drawn so that no sum cancels.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is asked of ``linear_cross_entropy``: its axes, draws and refusals."""
+"""What is asked of ``linear_cross_entropy``: its axes, draws and refusals.
+
+torch's module has a linear layer: :func:`_held` says which of its parameters each array is.
+"""
 
 from __future__ import annotations
 

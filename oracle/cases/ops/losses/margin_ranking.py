@@ -1,4 +1,7 @@
-"""What is asked of ``margin_ranking_loss``: its axes, draws and refusals."""
+"""What is asked of ``margin_ranking_loss``: its axes, draws and refusals.
+
+Draws are repeated until every difference is clear of the margin.
+"""
 
 from __future__ import annotations
 

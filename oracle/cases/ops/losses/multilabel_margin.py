@@ -1,4 +1,7 @@
-"""What is asked of ``multilabel_margin_loss``: its axes, draws and refusals."""
+"""What is asked of ``multilabel_margin_loss``: its axes, draws and refusals.
+
+Draws are repeated until every score is clear of the margin.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is asked of ``smooth_l1_loss``: its axes, draws and refusals."""
+"""What is asked of ``smooth_l1_loss``: its axes, draws and refusals.
+
+A regime has differences of exactly β.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is asked of ``triplet_margin_with_distance_loss``: its axes, draws and refusals."""
+"""What is asked of ``triplet_margin_with_distance_loss``: its axes, draws and refusals.
+
+Draws are repeated until distances are clear of each other and of the margin.
+"""
 
 from __future__ import annotations
 
