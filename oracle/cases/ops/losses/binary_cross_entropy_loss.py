@@ -20,11 +20,13 @@ _SHAPES = {"3x4": (3, 4), "scalar": (), "2x2x3": (2, 2, 3), "0": (0,)}
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return ((options["shape"] != "0" or options["regime"] == "moderate")
-            # numbers near exp(-100) are subnormal in float32, where x - 0 cannot be scaled; half types have none
-            and (options["regime"] != "clamped" or dtype == "float64"
-                 or (dtype == "float32" and options["target"] == "soft"))
-            and (options["regime"] != "floor" or dtype != "float16"))  # nor numbers near 1e-12
+    if options["regime"] == "clamped":
+        # numbers near exp(-100) are subnormal in float32, where x - 0 cannot be scaled; half types have none
+        decided = dtype == "float64" or (dtype == "float32" and options["target"] == "soft")
+        return decided and options["shape"] != "0"
+    if options["regime"] == "floor" and dtype == "float16":
+        return False  # which has no numbers near 1e-12
+    return bool(options["shape"] != "0" or options["regime"] == "moderate")
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:

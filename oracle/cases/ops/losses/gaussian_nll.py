@@ -21,16 +21,21 @@ _VARS = ("same", "short", "row-of-1", "column", "float")
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return ((options["var"] in ("same", "float") or options["shape"] not in ("scalar", "0"))
-            and (options["var"] != "row-of-1" or options["shape"] in ("3x4", "3x3"))
-            and (options["target"] == "same" or options["shape"] in ("3x4", "2x1x3", *UNEVEN))
-            and (options["regime"] == "moderate" or options["shape"] != "0")
-            and (options["var"] != "float" or options["regime"] not in ("inf-var", "nan-var"))
-            and (options["target"] != "integer-input" or (
-                dtype in ("float32", "float64") and (options["var"], options["regime"]) == ("float", "moderate")))
-            # a square over 1e-6 is beyond float16
-            and (dtype != "float16" or options["eps"] != 1e-6
-                 or options["regime"] not in ("clamped", "zero-var")))
+    shape, target, var, regime = (options[name] for name in ("shape", "target", "var", "regime"))
+    if var not in ("same", "float") and shape in ("scalar", "0"):
+        return False
+    if var == "row-of-1" and shape not in ("3x4", "3x3"):
+        return False
+    if target != "same" and shape not in ("3x4", "2x1x3", *UNEVEN):
+        return False
+    if regime != "moderate" and shape == "0":
+        return False
+    if var == "float" and regime in ("inf-var", "nan-var"):
+        return False
+    if target == "integer-input" and (dtype not in ("float32", "float64") or (var, regime) != ("float", "moderate")):
+        return False
+    # a square over 1e-6 is beyond float16
+    return bool(dtype != "float16" or options["eps"] != 1e-6 or regime not in ("clamped", "zero-var"))
 
 
 def _var_shape(kind: str, shape: tuple[int, ...]) -> tuple[int, ...]:

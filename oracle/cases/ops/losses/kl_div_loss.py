@@ -23,10 +23,12 @@ _REDUCTIONS = {**REDUCTIONS, "batchmean": {"reduction": "batchmean"}, "reduce=Tr
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return ((options["target"] == "same" or options["shape"] in ("3x4", "2x1x3", *UNEVEN))
-            and (options["regime"] == "moderate" or options["shape"] != "0x3")
-            # a log-probability may have any sign
-            and (options["regime"] != "negative" or not options["log_target"]))
+    if options["target"] != "same" and options["shape"] not in ("3x4", "2x1x3", *UNEVEN):
+        return False
+    if options["regime"] != "moderate" and options["shape"] == "0x3":
+        return False
+    # a log-probability may have any sign
+    return bool(options["regime"] != "negative" or not options["log_target"])
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:

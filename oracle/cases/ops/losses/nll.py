@@ -18,12 +18,13 @@ _SHAPES = {"4x5": (4, 5), "5": (5,), "1x3": (1, 3), "6x1": (6, 1), "2x3x4": (2, 
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    empty = options["shape"] in ("0x5", "2x3x0")
-    several = options["shape"] in ("4x5", "6x1", "2x3x4", "2x3x2x2", "1x2x1x2x3")
     plain = options["regime"] == "moderate" and options["ignore_index"] == "none"
-    return ((plain or not empty)
-            and (options["target"] == "int64" or options["shape"] in ("4x5", "5", "1x3", "6x1"))
-            and (options["regime"] != "ignored-nan" or (options["ignore_index"] != "none" and several)))
+    if options["shape"] in ("0x5", "2x3x0") and not plain:
+        return False
+    if options["target"] != "int64" and options["shape"] not in ("4x5", "5", "1x3", "6x1"):
+        return False
+    several = options["shape"] in ("4x5", "6x1", "2x3x4", "2x3x2x2", "1x2x1x2x3")
+    return bool(options["regime"] != "ignored-nan" or (options["ignore_index"] != "none" and several))
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:

@@ -22,18 +22,21 @@ _SHAPES = {"3x4": (3, 4), "scalar": (), "2x1x3": (2, 1, 3), "0": (0,)}
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return ((options["target"] != "larger" or options["shape"] in ("3x4", "2x1x3"))
-            and (options["regime"] == "moderate" or options["shape"] != "0")
-            # integers have no NaN, and no number but 1 near to 1
-            and (options["target"] != "integer" or options["regime"] in ("moderate", "zeros", "tiny"))
-            and (options["regime"] != "negative-input" or options["log_input"])  # a mean below -ε: NaN
-            # a gradient that is infinite as well is divided before it is multiplied
-            and (options["regime"] != "beyond" or (options["log_input"] and not options["full"]
-                                                 and options["reduction"] != "mean"))
-            # where ε is 0 in float16, torch's infinities and NaNs depend on what it sums before it divides by 0
-            and (options["regime"] != "zeros" or options["target"] != "larger" or options["log_input"])
-            # torch computes Stirling's term of integers in float32, which no bound of float64 holds
-            and (dtype != "float64" or options["target"] != "integer" or not options["full"]))
+    target, regime, log_input = options["target"], options["regime"], options["log_input"]
+    if target == "larger" and options["shape"] not in ("3x4", "2x1x3"):
+        return False
+    if regime != "moderate" and options["shape"] == "0":
+        return False
+    if target == "integer" and regime not in ("moderate", "zeros", "tiny"):
+        return False  # integers have no NaN, and no number but 1 near to 1
+    if target == "integer" and options["full"] and dtype == "float64":
+        return False  # torch computes Stirling's term of integers in float32, which no bound of float64 holds
+    if regime == "negative-input" and not log_input:
+        return False  # a mean below -ε: NaN
+    if regime == "beyond" and (not log_input or options["full"] or options["reduction"] == "mean"):
+        return False  # a gradient that is infinite as well is divided before it is multiplied
+    # where ε is 0 in float16, torch's infinities and NaNs depend on what it sums before it divides by 0
+    return bool(regime != "zeros" or target != "larger" or log_input)
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
