@@ -229,11 +229,11 @@ class Optimizer:
         for place, values in state_dict["state"].items():
             p = by_place.get(place)
             state[place if p is None else p] = copy.deepcopy(values) if p is None else {
-                name: self._load_value(p, name, value) for name, value in values.items()}
+                name: self._load(p, name, value) for name, value in values.items()}
         self.param_groups, self.state = loaded, state
 
     @staticmethod
-    def _load_value(p: Parameter, name: str, value: Any) -> Any:
+    def _load(p: Parameter, name: str, value: Any) -> Any:
         if name == "step":  # a plain number in states that old versions of torch saved
             return value.copy() if isinstance(value, np.ndarray) else np.array(value, np.float32)
         return value.astype(p.data.dtype) if isinstance(value, np.ndarray) else copy.deepcopy(value)

@@ -117,5 +117,5 @@ class ASGD(Optimizer):
         return eta if np.float32(saved) == np.float32(eta) else saved, n
 
     @staticmethod
-    def _load_value(p: Parameter, name: str, value: Any) -> Any:
-        return Optimizer._load_value(p, "step" if name in ("eta", "mu") else name, value)
+    def _load(p: Parameter, name: str, value: Any) -> Any:
+        return Optimizer._load(p, "step" if name in ("eta", "mu") else name, value)

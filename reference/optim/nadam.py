@@ -120,5 +120,5 @@ class NAdam(Optimizer):
                     mu_product=product.item(), **options)
 
     @staticmethod
-    def _load_value(p: Parameter, name: str, value: Any) -> Any:
-        return Optimizer._load_value(p, "step" if name == "mu_product" else name, value)
+    def _load(p: Parameter, name: str, value: Any) -> Any:
+        return Optimizer._load(p, "step" if name == "mu_product" else name, value)

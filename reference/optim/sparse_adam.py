@@ -107,5 +107,5 @@ class SparseAdam(Optimizer):
         update_touched(sparse_adam, p.data, g, state["exp_avg"], state["exp_avg_sq"], t=state["step"], **options)
 
     @staticmethod
-    def _load_value(p: Parameter, name: str, value: Any) -> Any:
-        return value if name == "step" else Optimizer._load_value(p, name, value)
+    def _load(p: Parameter, name: str, value: Any) -> Any:
+        return value if name == "step" else Optimizer._load(p, name, value)
