@@ -49,6 +49,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _command(options: argparse.Namespace, ops: Sequence[str], threads: int, results: Path) -> list[str]:
+    """The run of pytest that times these ops with so many threads, and writes its results to a file."""
+    return [sys.executable, "-m", "pytest", str(Path(__file__).with_name("bench_ops.py")), "-q", "-rs",
+            "-p", "no:cacheprovider", "--benchmark-only", "--benchmark-quiet",
+            f"--benchmark-json={results}", "--benchmark-min-time=0.001",
+            f"--benchmark-max-time={options.time}", f"--benchmark-min-rounds={options.rounds}",
+            f"--bench-ops={','.join(ops)}", f"--bench-sizes={','.join(map(str, options.sizes))}",
+            f"--bench-threads={threads}", f"--bench-longest={options.longest}"]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmarks, one process for each number of threads; pytest's exit status."""
     parser = _parser()
@@ -70,13 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.print(f"threads: {threads}")
         results = options.out / f"threads-{threads}.json"
         results.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "pytest", str(Path(__file__).with_name("bench_ops.py")), "-q", "-rs",
-                   "-p", "no:cacheprovider", "--benchmark-only", "--benchmark-quiet",
-                   f"--benchmark-json={results}", "--benchmark-min-time=0.001",
-                   f"--benchmark-max-time={options.time}", f"--benchmark-min-rounds={options.rounds}",
-                   f"--bench-ops={','.join(ops)}", f"--bench-sizes={','.join(map(str, options.sizes))}",
-                   f"--bench-threads={threads}", f"--bench-longest={options.longest}"]
         environment = os.environ | dict.fromkeys(_POOLS, str(threads))
+        command = _command(options, ops, threads, results)
         status = subprocess.run(command, env=environment, check=False).returncode or status
         if results.exists():
             documents.append(json.loads(results.read_text(encoding="utf-8")))

@@ -31,6 +31,9 @@ __all__ = ["FLOAT32", "Run", "Workload", "stepper", "workloads"]
 Array = np.ndarray[Any, Any]
 Run = Callable[[], Any]
 
+#: Parts of an optimizer, and how many parameters of n elements each has.
+STEPS = {"step": 1, "step of 100": 100}
+
 FLOAT32 = Limits("float32", *(float(getattr(np.finfo(np.float32), name)) for name in ("eps", "tiny", "max")))
 
 
@@ -138,11 +141,7 @@ def _torch_backward(spec: LossSpec, n: int) -> Run:
 # --- optimizers ----------------------------------------------------------------------------------
 
 
-#: Parts of an optimizer, and how many parameters of n elements each has.
-STEPS = {"step": 1, "step of 100": 100}
-
-
-def _start(spec: OptimSpec, n: int, seed: int) -> tuple[Array, Any, Array | None]:
+def _draw_start(spec: OptimSpec, n: int, seed: int) -> tuple[Array, Any, Array | None]:
     """Start values, gradient and curvature of one parameter, of the kinds that the spec's own default case has.
 
     A gradient is sparse where the case's is, in every other row; a curvature is there where an objective is.
@@ -157,7 +156,7 @@ def _start(spec: OptimSpec, n: int, seed: int) -> tuple[Array, Any, Array | None
 
 
 def _reference_step(spec: OptimSpec, count: int, n: int) -> Run:
-    starts = [_start(spec, n, seed) for seed in range(count)]
+    starts = [_draw_start(spec, n, seed) for seed in range(count)]
     parameters = [Parameter(p) for p, _, _ in starts]
     return stepper(spec.optimizer(parameters, **spec.sized), parameters, *zip(*(s[1:] for s in starts), strict=True))
 
@@ -165,7 +164,7 @@ def _reference_step(spec: OptimSpec, count: int, n: int) -> Run:
 def _torch_step(spec: OptimSpec, choice: dict[str, bool], count: int, n: int) -> Run:
     tensors = []
     for seed in range(count):  # one at a time: the arrays that they are copies of are gone by the next
-        p, g, curvature = _start(spec, n, seed)
+        p, g, curvature = _draw_start(spec, n, seed)
         tensors.append((torch.nn.Parameter(to_tensor(p)), to_gradient(g),
                         None if curvature is None else to_tensor(curvature)))
     parameters, gradients, curvatures = zip(*tensors, strict=True)

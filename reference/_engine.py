@@ -137,6 +137,22 @@ class Engine:
         words = self._engine.random_raw(2 * n)
         return np.asarray(words[::2] << _WORD | words[1::2])
 
+    def take_normal(self) -> list[float]:
+        """Take the normal number that waits in the state: a list of it, or of nothing.
+
+        >>> engine = Engine()
+        >>> engine.leave_normal(0.5)
+        >>> engine.take_normal(), engine.take_normal()
+        ([0.5], [])
+        """
+        waiting = [float(self._record["normal"])] if self._record["has_normal"] else []
+        self._record["has_normal"], self._record["normal"] = False, 0.0
+        return waiting
+
+    def leave_normal(self, number: float) -> None:
+        """Leave a normal number in the state, for whoever draws such a one next."""
+        self._record["has_normal"], self._record["normal"] = True, number
+
     def _adopt(self, record: Array) -> None:
         place = int(record["next"]) if record["left"] > 1 else _WORDS
         key = record["key"].astype(np.uint32)

@@ -90,10 +90,13 @@ def range_within(dtype: np.dtype[Any], low: int, high: int | None, largest: int)
     end = largest + 1 if high is None else high
     if name_of(dtype) in DIGITS:
         digits = DIGITS[dtype.name]
-        if (near := _rounded(low + 1, dtype)) < low:
+        near = _rounded(low + 1, dtype)
+        if near < low:
             low = near + 2 ** (abs(low + 1).bit_length() - digits)
-        if high is not None and (near := _rounded(high - 1, dtype)) >= high:
-            end = near - 2 ** (abs(high - 1).bit_length() - digits)
+        if high is not None:
+            near = _rounded(high - 1, dtype)
+            if near >= high:
+                end = near - 2 ** (abs(high - 1).bit_length() - digits)
         if low >= end:
             raise RuntimeError(f"low must be below high in {dtype.name}, got low={low}, high={end}")
         for name, bound in (("low", low), ("high - 1", end - 1)):

@@ -154,7 +154,7 @@ def maximum(x: Array, bound: Any) -> Array:
 
 
 def minimum(x: Array, bound: Any) -> Array:
-    """min(x, bound), likewise."""
+    """min(x, bound) for one number as the bound, NaN where x is NaN."""
     return np.asanyarray(np.minimum(x, _spread(bound, x)))
 
 

@@ -22,27 +22,22 @@ and half normals take that path's own logarithm, sine and cosine: see :mod:`refe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ._box_muller import box_muller
 from ._engine import Engine
 from ._integers import DIGITS, exchanged, largest_integer, range_within
-from ._storage import HALF, SINGLE, check_interval, check_numbers, fill, in_memory_order, name_of, storage_of
-from .precision import fma, libm, lift, pi_like, working
+from ._normal import fill_normal_blocks, normal_pairs
+from ._storage import HALF, check_interval, check_numbers, fill, in_memory_order, name_of, storage_of
+from ._uniform import FROM_PAIRS, FROM_WORDS, fill_uniform, fill_uniform_balls, slices, unit_numbers
+from .precision import fma, libm, lift, working
 
 __all__ = ["Generator", "check_generator", "default_generator", "manual_seed"]
 
 Array = np.ndarray[Any, Any]
 
-_BLOCK = 131072  # numbers at a time, so that what is made of them on the way stays in the cache
-# For the words of one number: the bits that count, their unit, and what to read them as.
-_FROM_WORDS: tuple[Array, Array, np.dtype[Any]] = (
-    np.array(2**24 - 1, np.uint32), np.array(2.0**-24, np.float32), np.dtype(np.int32))
-_FROM_PAIRS: tuple[Array, Array, np.dtype[Any]] = (
-    np.array(2**53 - 1, np.uint64), np.array(2.0**-53), np.dtype(np.int64))
 _LARGE = (2**32 - 1) // 20  # randperm takes 64 bits a number from here on
 
 
@@ -93,11 +88,10 @@ class Generator(Engine):
             return array
         storage = storage_of(array, "uniform_")
         check_interval(storage, low, high)
-
-        fill_part = self._uniform_balls if array.dtype == object else self._uniform_part
+        fill_part = fill_uniform_balls if array.dtype == object else fill_uniform
         with in_memory_order(array) as flat:
-            for part in _blocks(array.size):
-                fill_part(flat[part], storage, low, high)
+            for part in slices(array.size):
+                fill_part(self, flat[part], storage, low, high)
         return array
 
     def normal_(self, array: Array, mean: float = 0.0, std: float = 1.0) -> Array:
@@ -127,10 +121,10 @@ class Generator(Engine):
             storage = storage_of(array, "normal_")
             with np.errstate(all="ignore"):
                 if array.size >= 16 and array.flags.c_contiguous:
-                    self._normal_blocks(array.reshape(-1), storage, mean, std)
+                    fill_normal_blocks(self, array.reshape(-1), storage, mean, std)
                 else:
                     work = working(array, np.float64)
-                    z = self._normal_pairs(array.size, work)
+                    z = normal_pairs(self, array.size, work)
                     x = fma(z, +lift(work, std), +lift(work, mean))
                     fill(array, lift(working(array, np.float32), x))  # to half types by way of float32
         return array
@@ -218,7 +212,7 @@ class Generator(Engine):
         if not ((chances >= 0) & (chances <= 1)).all():
             raise RuntimeError(f"p must be within [0, 1], got {p}")
         bits = 24 if isinstance(p, np.ndarray) and p.dtype != np.float64 else 53
-        low_bits = (_FROM_WORDS if bits == 24 else _FROM_PAIRS)[0]
+        low_bits = (FROM_WORDS if bits == 24 else FROM_PAIRS)[0]
         first_above = np.ceil(chances.astype(np.float64) * 2.0**bits).astype(low_bits.dtype)
         if first_above.ndim:  # in the order of memory, as the words are
             whole = np.empty_like(array, low_bits.dtype)
@@ -226,7 +220,7 @@ class Generator(Engine):
             with in_memory_order(whole) as flat:
                 first_above = flat.copy()
         with in_memory_order(array) as flat:
-            for part in _blocks(array.size):
+            for part in slices(array.size):
                 n = part.stop - part.start
                 words: Array = self.random_words(n) if bits == 24 else self.random_double_words(n)
                 words &= low_bits
@@ -253,8 +247,8 @@ class Generator(Engine):
         if name_of(array.dtype) not in DIGITS:
             raise RuntimeError(f"exponential_ needs a floating array, got {array.dtype.name}")
         with in_memory_order(array) as flat:
-            for part in _blocks(array.size):
-                u = self._uniform(part.stop - part.start, np.dtype(np.float64))
+            for part in slices(array.size):
+                u = unit_numbers(self, part.stop - part.start, np.dtype(np.float64))
                 np.negative(u, out=u)
                 x = libm(math.log1p, u) if array.dtype == np.float64 else np.log1p(u, out=u)
                 x *= -1.0 / lambd
@@ -262,123 +256,13 @@ class Generator(Engine):
         return array
 
     def _integers(self, n: int, low: int, high: int, wide: bool) -> Array:
+        """n integers on [low, high), of 64 bits each where ``wide`` says so, and else of 32."""
         words: Array = self.random_double_words(n) if wide else self.random_words(n)
         width = np.array(high - low, words.dtype)
         quotient = words // width  # by a multiplication, where a remainder takes a division for each
         quotient *= width
         words -= quotient
         return words.astype(np.int64) + low if low else words
-
-    def _uniform(self, n: int, storage: np.dtype[Any], out: Array | None = None) -> Array:
-        """n numbers on [0, 1) as float32 or float64, which holds each of them exactly."""
-        single = name_of(storage) in SINGLE
-        words: Array = self.random_words(n) if single else self.random_double_words(n)
-        low_bits, unit, signed = _FROM_WORDS if single else _FROM_PAIRS
-        words &= low_bits
-        u = np.empty(n, unit.dtype) if out is None else out
-        u[...] = words.view(signed)  # processors convert signed integers faster
-        u *= unit
-        return u
-
-    def _uniform_part(self, part: Array, storage: np.dtype[Any], low: Any, high: Any) -> None:
-        half = name_of(storage) in HALF
-        u = self._uniform(part.size, storage, None if half else part)
-        a, b = u.dtype.type(low), u.dtype.type(high)
-        x = _stretched(u, a, b)
-        if half:
-            x = x.astype(storage)
-        if half or ((a, b) != (0, 1) and np.maximum.reduce(x) == b):
-            x[x == b.astype(storage)] = a
-        if x is not part:
-            part[...] = x
-
-    def _uniform_balls(self, part: Array, storage: np.dtype[Any], low: Any, high: Any) -> None:
-        """What rounding lifts to high is a matter of rounded numbers, and so it is decided in these."""
-        u = self._uniform(part.size, storage)
-        exact, first, last = lift(part, u), lift(part, low), lift(part, high)
-        a, b = u.dtype.type(float(low)), u.dtype.type(float(high))
-        lifted = _stretched(u, a, b).astype(storage) == b.astype(storage)
-        x = fma(exact, last - first, first)
-        part[...] = np.where(lifted, first, x) if lifted.any() else x
-
-    def _normal_blocks(self, flat: Array, storage: np.dtype[Any], mean: Any, std: Any) -> None:
-        work = working(flat, np.float32)
-        shift, scale = lift(work, mean), lift(work, std)
-        rest = flat.size % 16
-        whole = flat.size - rest
-        for part in _blocks(whole, _BLOCK // 2):  # more is made of these on the way
-            size = part.stop - part.start
-            ragged = rest > 0 and part.stop == whole
-            if ragged:
-                vain = 0 if name_of(storage) in HALF else rest
-                u = self._uniform(size + vain + 16, storage)
-                u[size:size + 16] = u[-16:]
-                u = u[:size + 16]
-            else:
-                u = self._uniform(size, storage)
-            u_radius, u_angle = u.reshape(-1, 2, 8).swapaxes(0, 1).reshape(2, -1)
-            halves = [_scaled(z, scale, shift).reshape(-1, 8)
-                      for z in _normals(work, u_radius, u_angle, _log_of_rest)]
-            for half, x in enumerate(halves):
-                flat[part].reshape(-1, 2, 8)[:, half] = x[:size // 16]
-            if ragged:
-                flat[-16:] = np.concatenate([x[-1] for x in halves])
-
-    def _normal_pairs(self, n: int, work: Array) -> Array:
-        record = self._record
-        z, spare = lift(work, [float(record["normal"])] if record["has_normal"] else []), 0.0
-        if len(z) < n:
-            pairs = (n - len(z) + 1) // 2
-            u_angle, u_radius = self._uniform(2 * pairs, np.dtype(np.float64)).reshape(pairs, 2).T
-            z = np.concatenate([z, np.stack(_normals(work, u_radius, u_angle, _log1p), 1).reshape(-1)])
-            spare = math.sqrt(-2 * math.log1p(-u_radius[-1])) * math.sin(2 * math.pi * u_angle[-1])
-        record["has_normal"] = len(z) > n
-        record["normal"] = spare if len(z) > n else 0.0
-        return z[:n]
-
-
-def _blocks(n: int, size: int = _BLOCK) -> list[slice]:
-    return [slice(i, min(i + size, n)) for i in range(0, n, size)]
-
-
-def _stretched(u: Array, low: Any, high: Any) -> Array:
-    """u * (high - low) + low, rounded once; from -high and from 0 on that is one product. Overwrites u."""
-    if low == -high:
-        u += u  # exact, as is the difference
-        u -= 1
-    elif low != 0:
-        return fma(u, high - low, low)
-    if high != 1:
-        u *= high
-    return u
-
-
-def _scaled(x: Array, scale: Array, shift: Array) -> Array:
-    """x * scale + shift, rounded once; without a shift that is the product, unless it may vanish. May overwrite x."""
-    if x.dtype == object or shift.item() != 0 or 0 < scale.item() < 2.0**-64:
-        return fma(x, +scale, +shift)
-    if scale.item() != 1:
-        x *= scale
-    x += shift  # a zero, and so is the sum of zeros with two signs
-    return x
-
-
-def _normals(work: Array, u_radius: Array, u_angle: Array, log: Callable[[Array], Array]) -> tuple[Array, Array]:
-    """Cosines and sines of Box and Muller; in float32 with torch's own functions."""
-    if work.dtype == np.float32:
-        return box_muller(u_radius, u_angle)
-    radius = np.sqrt(-2 * log(lift(work, u_radius)))
-    angle = 2 * pi_like(work) * lift(work, u_angle)
-    return radius * np.cos(angle), radius * np.sin(angle)
-
-
-def _log1p(u: Array) -> Array:
-    return libm(math.log1p, -u)
-
-
-def _log_of_rest(u: Array) -> Array:
-    return libm(math.log, 1 - u)  # without error, and yet the two functions differ in the last bit
-
 
 def _parts(array: Array) -> Array:
     """A view of complex numbers as pairs of reals, along one more axis."""

@@ -28,12 +28,12 @@ def _bce_derivative(spec: LossSpec, grad_output: Array, **a: Any) -> tuple[Array
 def _ctc_derivative(spec: LossSpec, grad_output: Array, **a: Any) -> tuple[Array | None, ...]:
     """-γ, where torch has exp(lp) - γ; 0 where no path is possible, and for numbers that are on no path."""
     lp = a["log_probs"]
-    found = ctc._prepare(**{"blank": 0, "reduction": "mean", "zero_infinity": False, **a})
+    found = ctc.prepare(**{"blank": 0, "reduction": "mean", "zero_infinity": False, **a})
     g = np.broadcast_to(numerics.cast(grad_output, found.lp.dtype).ravel(), found.target_lengths.shape, subok=True)
     if found.reduction == "mean":
         g = g / numerics.cast(np.maximum(found.target_lengths, 1) * len(found.target_lengths), found.lp.dtype)
-    alphas, betas = ctc._both_ways(found)
-    log_p = ctc._log_p(alphas, found)
+    alphas, betas = ctc.find_alphas_and_betas(found)
+    log_p = ctc.log_probability(alphas, found)
     shares = np.where(log_p == -np.inf, 0, np.exp(alphas + betas - log_p))
     occupied = numerics.sum_by(shares.transpose(0, 2, 1), found.labels.T, found.lp.shape[2])
     inside = np.arange(len(found.lp))[:, None, None] < found.input_lengths[:, None]

@@ -13,7 +13,7 @@ from .._storage import check_numbers, storage_of
 from ..numerics import cast, widen
 from ._checks import check_tensor
 
-__all__ = ["trunc_normal_"]
+__all__ = ["normal_mass", "trunc_normal_"]
 
 Array = np.ndarray[Any, Any]
 
@@ -62,12 +62,12 @@ def trunc_normal_(tensor: Array, mean: float = 0.0, std: float = 1.0, a: float =
     if float(mean) < float(a) - 2 * float(std) or float(mean) > float(b) + 2 * float(std):
         warnings.warn(f"mean is more than two std outside [a, b]: mean={float(mean)}, std={float(std)}, "
                       f"a={float(a)}, b={float(b)}", UserWarning, stacklevel=2)
-    if _mass((a - mean) / std, (b - mean) / std) > 0.3:
+    if normal_mass((a - mean) / std, (b - mean) / std) > 0.3:
         return _from_normals(tensor, mean, std, a, b, generator)
     return _from_uniforms(tensor, mean, std, a, b, generator)
 
 
-def _mass(low: Any, high: Any) -> float:
+def normal_mass(low: Any, high: Any) -> float:
     """The mass of the standard normal distribution between two numbers."""
     return (math.erf(float(high) / math.sqrt(2.0)) - math.erf(float(low) / math.sqrt(2.0))) / 2.0
 

@@ -52,7 +52,8 @@ def split_ignored(target: Array, ignore_index: int, input: Array) -> tuple[Array
     if not 0 <= ignore_index < classes and first_outside(target, 0, classes) is None:
         return np.ones(target.shape, np.bool_), target
     kept = np.asarray(target != ignore_index)
-    if (wrong := first_outside(target[kept], 0, classes)) is not None:
+    wrong = first_outside(target[kept], 0, classes)
+    if wrong is not None:
         raise IndexError(f"target must be in 0..{classes - 1} or ignored, not {wrong}")
     return kept, np.where(kept, target, 0)
 

@@ -18,8 +18,7 @@ from ..blocks import map_blocks
 from ..numerics import Array, array, cast, is_floating, isfinite, relu, result_type, row_sum, sum_to, vecdot, widen
 from ._pairs import sign
 
-__all__ = ["Distance", "Manhattan", "PairwiseDistance", "Skewed", "Squared", "check_triplet", "triplet_gradients",
-           "triplet_losses"]
+__all__ = ["Distance", "PairwiseDistance", "check_triplet", "floating_type", "triplet_gradients", "triplet_losses"]
 
 Distance = Callable[[Array, Array], Array]
 
@@ -32,7 +31,7 @@ class PairwiseDistance:
     eps: Any = 1e-6
 
     def __call__(self, x: Array, y: Array) -> Array:
-        return cast(_norm(self._difference(x, y), self.p), _floating_type(x, y))
+        return cast(_norm(self._difference(x, y), self.p), floating_type(x, y))
 
     def backward(self, grad_output: Array, x: Array, y: Array) -> tuple[Array, Array]:
         """By d = x - y + ε: sign(d) (|d|/‖d‖)^(p-1), and 0 where d or ‖d‖ is 0; p = ∞ shares ties equally."""
@@ -45,7 +44,7 @@ class PairwiseDistance:
         return np.asanyarray(np.add(d, self.eps, out=d if is_floating(d) else None))
 
 
-def _floating_type(*arrays: Array) -> np.dtype[Any]:
+def floating_type(*arrays: Array) -> np.dtype[Any]:
     """The common dtype, float32 for integers."""
     dtype = result_type(*arrays)
     return np.dtype(np.float32) if dtype.kind in "iu" else dtype
@@ -90,58 +89,6 @@ def _norm_slope(d: Array, p: Any) -> Array:
     return np.asanyarray(direction * share ** (p - 1))
 
 
-@dataclass(frozen=True)
-class Squared:
-    """Σ (x - y)², for arrays and for any framework whose arrays have operators."""
-
-    def __call__(self, x: Any, y: Any) -> Any:
-        return _along_last(lambda x, y: ((x - y) ** 2).sum(-1), x, y)
-
-    def backward(self, grad_output: Array, x: Array, y: Array) -> tuple[Array, Array]:
-        slope = grad_output[..., None] * (2 * (widen(x) - widen(y)))
-        return sum_to(slope, x.shape), -sum_to(slope, y.shape)
-
-    def __repr__(self) -> str:
-        return "lambda x, y: ((x - y) ** 2).sum(-1)"
-
-
-@dataclass(frozen=True)
-class Manhattan:
-    """Σ |x - y|, likewise."""
-
-    def __call__(self, x: Any, y: Any) -> Any:
-        return _along_last(lambda x, y: abs(x - y).sum(-1), x, y)
-
-    def backward(self, grad_output: Array, x: Array, y: Array) -> tuple[Array, Array]:
-        slope = grad_output[..., None] * sign(widen(x) - widen(y))
-        return sum_to(slope, x.shape), -sum_to(slope, y.shape)
-
-    def __repr__(self) -> str:
-        return "lambda x, y: abs(x - y).sum(-1)"
-
-
-@dataclass(frozen=True)
-class Skewed:
-    """Σ (2x - y)², likewise: it shows which argument stands first."""
-
-    def __call__(self, x: Any, y: Any) -> Any:
-        return _along_last(lambda x, y: ((2 * x - y) ** 2).sum(-1), x, y)
-
-    def backward(self, grad_output: Array, x: Array, y: Array) -> tuple[Array, Array]:
-        slope = grad_output[..., None] * (2 * (2 * widen(x) - widen(y)))
-        return 2 * sum_to(slope, x.shape), -sum_to(slope, y.shape)
-
-    def __repr__(self) -> str:
-        return "lambda x, y: ((2 * x - y) ** 2).sum(-1)"
-
-
-def _along_last(formula: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
-    """Half types are summed in float32, as frameworks do."""
-    if not isinstance(x, np.ndarray):
-        return formula(x, y)
-    return cast(formula(widen(x), widen(y)), _floating_type(x, y))
-
-
 def check_triplet(anchor: Array, positive: Array, negative: Array, margin: Any, *, broadcast: bool) -> None:
     """Refuse what no triplet loss takes.
 
@@ -180,7 +127,7 @@ def triplet_losses(distance: Distance, anchor: Array, positive: Array, negative:
         d_pos, d_neg = distance(anchor, positive), distance(anchor, negative)
         if swap:
             d_neg = np.minimum(d_neg, distance(positive, negative))
-        return cast(relu(margin + d_pos - d_neg), _floating_type(d_pos, d_neg))
+        return cast(relu(margin + d_pos - d_neg), floating_type(d_pos, d_neg))
 
     return np.asanyarray(_by_rows(distance, of_rows, anchor, positive, negative))
 

@@ -1,4 +1,4 @@
-"""What losses between two arrays that broadcast share: checks, signs, and the shapes of their cases."""
+"""What losses between two arrays that broadcast share: checks of arguments, and signs."""
 
 from __future__ import annotations
 

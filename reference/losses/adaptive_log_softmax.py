@@ -85,10 +85,10 @@ def adaptive_log_softmax_with_loss_backward(
 
     Args:
         grad_output: gradients with respect to ``output`` and ``loss``, of their shapes.
-        input, target, cutoffs, head_weight, tail, head_bias: as there.
+        input, target, cutoffs, head_weight, tail, head_bias: as for :func:`adaptive_log_softmax_with_loss`.
 
     Returns:
-        Gradients of input, target (None), head_weight, tail (pairs as there) and head_bias. A cluster without
+        Gradients of input, target (None), head_weight, tail (pairs as in the argument) and head_bias. A cluster without
         a target has (None, None): its softmax has no part in the loss.
 
     Raises:
@@ -136,7 +136,8 @@ def _prepare(input: Array, target: Array, cutoffs: Sequence[int], head_weight: A
     if not is_floating(x):
         raise NotImplementedError(f"input must be floating, not {x.dtype}")
     bounds = [*bounds, bounds[-1] + len(tail[-1][1])]
-    if (wrong := first_outside(y, 0, bounds[-1])) is not None:
+    wrong = first_outside(y, 0, bounds[-1])
+    if wrong is not None:
         raise RuntimeError(f"target must be in 0..{bounds[-1] - 1}, not {wrong}")
     return x.reshape(y.size, x.shape[-1]), y.ravel().astype(np.int64), bounds
 

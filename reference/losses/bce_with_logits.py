@@ -73,7 +73,8 @@ def binary_cross_entropy_with_logits_backward(
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, weight, size_average, reduce, reduction, pos_weight: as there.
+        input, target, weight, size_average, reduce, reduction, pos_weight:
+            as for :func:`binary_cross_entropy_with_logits`.
 
     Returns:
         Gradients of input and target; None for weight and pos_weight, which torch refuses to differentiate.

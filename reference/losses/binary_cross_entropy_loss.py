@@ -71,7 +71,7 @@ def binary_cross_entropy_backward(
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, weight, size_average, reduce, reduction: as there.
+        input, target, weight, size_average, reduce, reduction: as for :func:`binary_cross_entropy`.
 
     Returns:
         Gradients of input and target; None for weight, which torch refuses to differentiate.
@@ -125,8 +125,10 @@ def _check(input: Array, target: Array, weight: Array | None) -> Array | None:
     if not is_floating(input):
         raise NotImplementedError(f"input must be floating, not {input.dtype}")
     for name, a in (("input", input), ("target", target)):
-        # Balls are not asked: a difference quotient steps over the ends.
-        if a.dtype != object and not np.all(inside := (a >= 0) & (a <= 1)):
+        if a.dtype == object:
+            continue  # balls are not asked: a difference quotient steps over the ends
+        inside = (a >= 0) & (a <= 1)
+        if not np.all(inside):
             raise RuntimeError(f"{name} must be between 0 and 1, not {a[~inside][0]}")
     return None if weight is None else cast(weight, result_type(weight, input))
 

@@ -12,7 +12,7 @@ from ..numerics import Array, array, cast, ieee, isfinite, relu, result_type, un
 from ..reduction import reduce_losses, resolve
 from ._module import module_class
 
-__all__ = ["CosineEmbeddingLoss", "cosine_embedding_loss", "cosine_embedding_loss_backward"]
+__all__ = ["EPS", "CosineEmbeddingLoss", "cosine", "cosine_embedding_loss", "cosine_embedding_loss_backward"]
 
 EPS = float(np.float32(1e-12))  #: torch's, added to the square of each length; a float32, also for doubles
 
@@ -57,7 +57,7 @@ def cosine_embedding_loss(input1: Array, input2: Array, target: Array, margin: f
     """
     reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     inputs, y, dtype = _prepare([input1, input2], target, margin)
-    cos, *_ = _cosine(*inputs)
+    cos, *_ = cosine(*inputs)
     losses = np.where(y == 1, 1 - cos, np.where(y == -1, relu(cos - margin), 0))
     return reduce_losses(cast(losses, dtype), reduction)
 
@@ -74,7 +74,7 @@ def cosine_embedding_loss_backward(
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input1, input2, target, margin, size_average, reduce, reduction: as there.
+        input1, input2, target, margin, size_average, reduce, reduction: as for :func:`cosine_embedding_loss`.
 
     Returns:
         Gradients of input1 and input2 in their shapes, None for integers; None for target.
@@ -89,7 +89,7 @@ def cosine_embedding_loss_backward(
     """
     reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     inputs, y, _ = _prepare([input1, input2], target, margin)
-    cos, x1, x2, length1, length2, s1, s2 = _cosine(*inputs)
+    cos, x1, x2, length1, length2, s1, s2 = cosine(*inputs)
     g = widen(grad_output)
     g = np.where(y == 1, -g, np.where(cos >= margin, g, 0))
     g = g / g.size if reduction == "mean" else g
@@ -106,7 +106,7 @@ def cosine_embedding_loss_backward(
     return unbroadcast(grad1.reshape(shape), input1), unbroadcast(grad2.reshape(shape), input2), None
 
 
-def _cosine(x1: Array, x2: Array) -> tuple[Array, ...]:
+def cosine(x1: Array, x2: Array) -> tuple[Array, ...]:
     """The cosine; the vectors, divided by scales, their lengths, and the scales."""
     (x1, length1, s1), (x2, length2, s2) = map(_measured, (x1, x2))
     return np.asanyarray(vecdot(x1, x2) / length1 / length2), x1, x2, length1, length2, s1, s2

@@ -109,7 +109,8 @@ def cross_entropy_backward(
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, weight, size_average, ignore_index, reduce, reduction, label_smoothing: as there.
+        input, target, weight, size_average, ignore_index, reduce, reduction, label_smoothing:
+            as for :func:`cross_entropy`.
 
     Returns:
         Gradients of input, target and weight; None for indices and for weights beside indices (torch

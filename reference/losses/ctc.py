@@ -11,9 +11,24 @@ from ..numerics import Array, add_up, array, cast, exactly, ieee, is_floating, l
 from ..reduction import reduce_losses, resolve
 from ._module import module_class
 
-__all__ = ["CTCLoss", "ctc_loss", "ctc_loss_backward"]
+__all__ = ["CTCLoss", "Lengths", "Prepared", "ctc_loss", "ctc_loss_backward", "find_alphas", "find_alphas_and_betas",
+           "log_probability", "prepare", "reduced"]
 
 Lengths = Array | tuple[int, ...]
+
+
+class Prepared(NamedTuple):
+    """Checked arguments, batched, and the targets l' with their blanks."""
+
+    lp: Array  #: (T, N, C)
+    emitted: Array  #: lp of each place of l', (T, 2S+1, N)
+    labels: Array  #: l', padded with blanks, (2S+1, N)
+    skips: Array  #: may l'_s follow l'_{s-2}? From the third place on, (2S-1, N)
+    input_lengths: Array
+    target_lengths: Array
+    reduction: str
+    zero_infinity: bool
+    losses_shape: tuple[int, ...]
 
 
 @ieee
@@ -54,8 +69,8 @@ def ctc_loss(log_probs: Array, targets: Array, input_lengths: Lengths, target_le
 
     Source: Graves, Fernández, Gomez, Schmidhuber, Connectionist Temporal Classification (2006), eqs. 3 to 8.
     """
-    a = _prepare(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
-    return cast(_reduced(_losses(a), a), log_probs.dtype)
+    a = prepare(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
+    return cast(reduced(_losses(a), a), log_probs.dtype)
 
 
 @ieee
@@ -76,11 +91,12 @@ def ctc_loss_backward(grad_output: Array, log_probs: Array, targets: Array, inpu
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity: as there.
+        log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity: as for :func:`ctc_loss`.
 
     Returns:
         Gradient of ``log_probs``, 0 at times beyond an input's length, NaN where the loss is infinite and not
-    XX
+        counted as 0; None for the others.
+
     Raises:
         What :func:`ctc_loss` raises.
 
@@ -92,15 +108,15 @@ def ctc_loss_backward(grad_output: Array, log_probs: Array, targets: Array, inpu
     >>> ctc_loss_backward(np.array(1.0), half, np.array([[1]]), (2,), (1,))[0].round(6).tolist()
     [[[0.166667, -0.166667]], [[0.166667, -0.166667]]]
 
-    Source: as there, eqs. 9 to 16; β without the emission of its own time: Graves, Supervised Sequence
-    Labelling with Recurrent Neural Networks (2012), section 7.3.
+    Source: the paper of :func:`ctc_loss`, eqs. 9 to 16; β without the emission of its own time: Graves, Supervised
+    Sequence Labelling with Recurrent Neural Networks (2012), section 7.3.
     """
-    a = _prepare(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
+    a = prepare(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
     g = np.broadcast_to(cast(grad_output, a.lp.dtype).ravel(), a.target_lengths.shape, subok=True)
     if a.reduction == "mean":
         g = g / cast(np.maximum(a.target_lengths, 1) * len(a.target_lengths), a.lp.dtype)
-    alphas, betas = _both_ways(a)
-    log_p = _log_p(alphas, a)
+    alphas, betas = find_alphas_and_betas(a)
+    log_p = log_probability(alphas, a)
     shares = np.exp(alphas + betas - log_p)
     gamma = sum_by(shares.transpose(0, 2, 1), a.labels.T, a.lp.shape[2])
     slope = g[:, None] * (np.exp(a.lp) - gamma)
@@ -111,20 +127,8 @@ def ctc_loss_backward(grad_output: Array, log_probs: Array, targets: Array, inpu
     return cast(np.where(inside, slope, 0), log_probs.dtype).reshape(log_probs.shape), None, None, None
 
 
-class _Prepared(NamedTuple):
-    lp: Array  #: (T, N, C)
-    emitted: Array  #: lp of each place of l', (T, 2S+1, N)
-    labels: Array  #: l', padded with blanks, (2S+1, N)
-    skips: Array  #: may l'_s follow l'_{s-2}? From the third place on, (2S-1, N)
-    input_lengths: Array
-    target_lengths: Array
-    reduction: str
-    zero_infinity: bool
-    losses_shape: tuple[int, ...]
-
-
-def _prepare(log_probs: Array, targets: Array, input_lengths: Lengths, target_lengths: Lengths, blank: int,
-             reduction: str, zero_infinity: bool) -> _Prepared:
+def prepare(log_probs: Array, targets: Array, input_lengths: Lengths, target_lengths: Lengths, blank: int,
+             reduction: str, zero_infinity: bool) -> Prepared:
     """The checked arguments, batched, and the targets with their blanks."""
     log_probs, targets = array("log_probs", log_probs), array("targets", targets)
     reduction = resolve(reduction, stacklevel=5)
@@ -153,11 +157,12 @@ def _prepare(log_probs: Array, targets: Array, input_lengths: Lengths, target_le
     filled = np.arange(lengths.max()) < lengths[:, None]
     given = targets if targets.ndim == 1 else targets[:, : filled.shape[1]][filled]
     given = given.astype(np.int64)
-    if (outside := (given < 0) | (given >= classes)).any():
+    outside = (given < 0) | (given >= classes)
+    if outside.any():
         raise IndexError(f"targets must be in 0..{classes - 1}, not {given[outside][0]}")
     labels = np.full((2 * filled.shape[1] + 1, batch), int(blank))
     labels[1::2].T[filled] = given
-    return _Prepared(lp, lp[:, np.arange(batch), labels].copy(), labels, labels[2:] != labels[:-2], inputs, lengths,
+    return Prepared(lp, lp[:, np.arange(batch), labels].copy(), labels, labels[2:] != labels[:-2], inputs, lengths,
                      reduction, bool(zero_infinity), (batch,) if log_probs.ndim == 3 or reduction != "none" else ())
 
 
@@ -203,13 +208,13 @@ def _ways(emitted: Array, skips: Array, starts: Array, first: Array) -> Array:
     return arrivals
 
 
-def _alphas(a: _Prepared) -> Array:
+def find_alphas(a: Prepared) -> Array:
     """Log-probabilities of all beginnings of paths that are at place s of l' at time t: (T, 2S+1, N)."""
     starts = np.arange(len(a.labels))[:, None] < np.full(len(a.target_lengths), 2)
     return _ways(a.emitted, a.skips, starts, np.zeros_like(a.input_lengths)) + a.emitted
 
 
-def _both_ways(a: _Prepared) -> tuple[Array, Array]:
+def find_alphas_and_betas(a: Prepared) -> tuple[Array, Array]:
     """The alphas, and the betas: log-probabilities of all ends of paths after time t, from place s of l'.
 
     Read backwards, ends are beginnings.
@@ -222,7 +227,7 @@ def _both_ways(a: _Prepared) -> tuple[Array, Array]:
     return both[..., :batch] + a.emitted, both[::-1, ::-1, batch:]
 
 
-def _log_p(alphas: Array, a: _Prepared) -> Array:
+def log_probability(alphas: Array, a: Prepared) -> Array:
     """log P from the α of each input's last time; of no time at all it is log 1 for an empty target, else log 0."""
     ends = 2 * a.target_lengths - np.array([[0], [1]])
     last = alphas[a.input_lengths - 1, ends, np.arange(ends.shape[1])]  # of no time or place any: it is replaced
@@ -230,12 +235,12 @@ def _log_p(alphas: Array, a: _Prepared) -> Array:
     return np.where(a.input_lengths == 0, without_time, logsumexp(np.where(ends >= 0, last, -np.inf), 0))
 
 
-def _losses(a: _Prepared) -> Array:
-    losses = -_log_p(_alphas(a), a)
+def _losses(a: Prepared) -> Array:
+    losses = -log_probability(find_alphas(a), a)
     return np.where(losses == np.inf, 0, losses) if a.zero_infinity else losses
 
 
-def _reduced(losses: Array, a: _Prepared) -> Array:
+def reduced(losses: Array, a: Prepared) -> Array:
     if a.reduction == "mean":
         losses = losses / cast(np.maximum(a.target_lengths, 1), a.lp.dtype)
     return reduce_losses(cast(losses, a.lp.dtype).reshape(a.losses_shape), a.reduction)

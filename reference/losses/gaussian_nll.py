@@ -76,7 +76,7 @@ def gaussian_nll_loss_backward(grad_output: Array, input: Array, target: Array, 
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, var, full, eps, reduction: as there.
+        input, target, var, full, eps, reduction: as for :func:`gaussian_nll_loss`.
 
     Returns:
         Gradients of input, target and var, each in its argument's shape; None for integers and floats.

@@ -74,7 +74,7 @@ def hinge_embedding_loss_backward(
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, margin, size_average, reduce, reduction: as there.
+        input, target, margin, size_average, reduce, reduction: as for :func:`hinge_embedding_loss`.
 
     Returns:
         The gradient of input; None for target.

@@ -79,7 +79,7 @@ def huber_loss_backward(grad_output: Array, input: Array, target: Array, reducti
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, reduction, delta, weight: as there.
+        input, target, reduction, delta, weight: as for :func:`huber_loss`.
 
     Returns:
         Gradients of input, target and weight, each in its argument's shape; None for integers, and for a
@@ -132,7 +132,11 @@ def _prepare(input: Array, target: Array, delta: Any, weight: Array | None) -> t
 
 def _rank(dtype: np.dtype[Any]) -> int:
     """0 for truth values, 1 for integers, 2 for floats, 3 for complex numbers."""
-    return {"b": 0, "i": 1, "u": 1, "c": 3}.get(dtype.kind, 2)
+    if dtype.kind in "iu":
+        return 1
+    if dtype.kind == "b":
+        return 0
+    return 3 if dtype.kind == "c" else 2
 
 
 HuberLoss = module_class("HuberLoss", huber_loss, reduction="mean", delta=1.0)

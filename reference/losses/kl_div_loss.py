@@ -57,10 +57,10 @@ def kl_div(input: Array, target: Array, size_average: bool | None = None, reduce
 
     def losses(x: Array, t: Array) -> Array:
         values = np.exp(t) * (t - x) if log_target else t * np.log(t) - t * x
-        return where(_counts(x, t, log_target), values, 0)
+        return where(_is_counted(x, t, log_target), values, 0)
 
     if reduction == "batchmean":
-        return reduce_blocks(losses, [x, t], "mean", _rows(input))
+        return reduce_blocks(losses, [x, t], "mean", _count_rows(input))
     return reduce_blocks(losses, [x, t], reduction)
 
 
@@ -72,7 +72,7 @@ def kl_div_backward(grad_output: Array, input: Array, target: Array, size_averag
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, size_average, reduce, reduction, log_target: as there.
+        input, target, size_average, reduce, reduction, log_target: as for :func:`kl_div`.
 
     Returns:
         Gradients of input and target, each in its argument's shape.
@@ -92,12 +92,12 @@ def kl_div_backward(grad_output: Array, input: Array, target: Array, size_averag
     x, t = _prepare(input, target, log_target)
     g = cast(grad_output, x.dtype)
     if reduction in ("mean", "batchmean"):
-        g = np.asanyarray(g / (_rows(input) if reduction == "batchmean" else math.prod(common_shape(x, t))))
+        g = np.asanyarray(g / (_count_rows(input) if reduction == "batchmean" else math.prod(common_shape(x, t))))
 
     def slopes(g: Array, x: Array, t: Array) -> tuple[Array, Array]:
         if log_target:
             p = np.exp(t)
-            by_target = g * where(_counts(x, t, log_target), p * (t - x) + p, 0)
+            by_target = g * where(_is_counted(x, t, log_target), p * (t - x) + p, 0)
         else:  # term by term, as their gradients reach t
             p, by_target = t, g * np.log(t) + g - g * x
         return np.broadcast_to(-g * p, by_target.shape, subok=True), by_target
@@ -106,13 +106,13 @@ def kl_div_backward(grad_output: Array, input: Array, target: Array, size_averag
     return unbroadcast(by_input, input), unbroadcast(by_target, target)
 
 
-def _counts(x: Array, t: Array, log_target: bool) -> Array:
+def _is_counted(x: Array, t: Array, log_target: bool) -> Array:
     """Everywhere but where the probability is 0 and x is a number, which alone is equal to itself (balls too)."""
     counts: Array = (t != (-np.inf if log_target else 0)) | (x != x)
     return counts
 
 
-def _rows(input: Array) -> int:
+def _count_rows(input: Array) -> int:
     return input.shape[0] if input.ndim else 1
 
 

@@ -80,7 +80,7 @@ def l1_loss_backward(grad_output: Array, input: Array, target: Array, size_avera
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, size_average, reduce, reduction, weight: as there.
+        input, target, size_average, reduce, reduction, weight: as for :func:`l1_loss`.
 
     Returns:
         Gradients of input, target and weight, each in its argument's shape; None for integers, and for a

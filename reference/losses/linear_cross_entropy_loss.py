@@ -73,7 +73,8 @@ def linear_cross_entropy_backward(
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, linear_weight, target, linear_bias, weight, reduction, ignore_index, label_smoothing: as there.
+        input, linear_weight, target, linear_bias, weight, reduction, ignore_index, label_smoothing:
+            as for :func:`linear_cross_entropy`.
 
     Returns:
         Gradients of input, linear_weight, target, linear_bias and weight; None for class indices and for

@@ -70,7 +70,7 @@ def margin_ranking_loss_backward(
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input1, input2, target, margin, size_average, reduce, reduction: as there.
+        input1, input2, target, margin, size_average, reduce, reduction: as for :func:`margin_ranking_loss`.
 
     Returns:
         Gradients of input1, input2 and target, each in its argument's shape; None for integers.

@@ -13,7 +13,7 @@ from ..reduction import reduce_losses, resolve
 from ._classes import check_weights, first_outside
 from ._module import module_class
 
-__all__ = ["MultiMarginLoss", "multi_margin_loss", "multi_margin_loss_backward"]
+__all__ = ["MultiMarginLoss", "excess", "multi_margin_loss", "multi_margin_loss_backward"]
 
 
 @ieee
@@ -58,7 +58,7 @@ def multi_margin_loss(input: Array, target: Array, p: int = 1, margin: float = 1
     x, y, w = _prepare(input, target, p, margin, weight)
 
     def of_rows(x: Array, y: Array) -> Array:
-        z = relu(_excess(x, y.ravel(), margin))
+        z = relu(excess(x, y.ravel(), margin))
         return row_sum(z if p == 1 else z * z)
 
     losses = map_blocks(of_rows, x, y[:, None]).ravel() / x.shape[1]
@@ -78,7 +78,7 @@ def multi_margin_loss_backward(grad_output: Array, input: Array, target: Array, 
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, p, margin, weight, size_average, reduce, reduction: as there.
+        input, target, p, margin, weight, size_average, reduce, reduction: as for :func:`multi_margin_loss`.
 
     Returns:
         Gradient of input in its shape; None for target, and for weight, which torch refuses to differentiate.
@@ -98,7 +98,7 @@ def multi_margin_loss_backward(grad_output: Array, input: Array, target: Array, 
     g = g if w is None else g * w
 
     def of_rows(x: Array, y: Array, g: Array) -> Array:
-        z, rows = _excess(x, y.ravel(), margin), np.arange(len(x))
+        z, rows = excess(x, y.ravel(), margin), np.arange(len(x))
         slope = where(z > 0, g if p == 1 else g * (2 * z), 0)
         slope[rows, y.ravel()] = -row_sum(slope).ravel()
         return slope
@@ -106,7 +106,7 @@ def multi_margin_loss_backward(grad_output: Array, input: Array, target: Array, 
     return cast(map_blocks(of_rows, x, y[:, None], g[:, None]), input.dtype).reshape(input.shape), None, None
 
 
-def _excess(x: Array, y: Array, margin: Any) -> Array:
+def excess(x: Array, y: Array, margin: Any) -> Array:
     """margin - x_y + x_c for the other classes, and -∞, which counts for nothing, for y itself."""
     at_y = np.arange(len(x)), y
     z = (margin - x[at_y])[:, None] + x
@@ -134,7 +134,8 @@ def _prepare(input: Array, target: Array, p: int, margin: float,
     if target.dtype != np.int64:
         raise RuntimeError(f"target must be of dtype int64, not {target.dtype}")
     y = target.ravel()
-    if (wrong := first_outside(y, 0, x.shape[1])) is not None:
+    wrong = first_outside(y, 0, x.shape[1])
+    if wrong is not None:
         raise RuntimeError(f"target must be in 0..{x.shape[1] - 1}, not {wrong}")
     check_weights(weight, x)
     if weight is not None and weight.dtype != input.dtype:

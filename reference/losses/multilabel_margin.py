@@ -68,7 +68,7 @@ def multilabel_margin_loss_backward(grad_output: Array, input: Array, target: Ar
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, size_average, reduce, reduction: as there.
+        input, target, size_average, reduce, reduction: as for :func:`multilabel_margin_loss`.
 
     Returns:
         Gradient of input in its shape; None for target.
@@ -115,7 +115,8 @@ def _prepare(input: Array, target: Array) -> tuple[Array, Array, Array]:
         raise RuntimeError(f"target must be of dtype int64, not {target.dtype}")
     x = input.reshape(input.shape if input.ndim == 2 else (1, input.size))
     labels = target.reshape(x.shape)
-    if (wrong := first_outside(labels, -1, x.shape[1])) is not None:
+    wrong = first_outside(labels, -1, x.shape[1])
+    if wrong is not None:
         raise RuntimeError(f"target must be in 0..{x.shape[1] - 1}, or -1, not {wrong}")
     listed = np.logical_and.accumulate(labels >= 0, axis=1)
     longest = np.count_nonzero(listed.any(axis=0))

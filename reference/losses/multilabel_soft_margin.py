@@ -73,7 +73,7 @@ def multilabel_soft_margin_loss_backward(
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, weight, size_average, reduce, reduction: as there.
+        input, target, weight, size_average, reduce, reduction: as for :func:`multilabel_soft_margin_loss`.
 
     Returns:
         Gradients of input, target and weight, each in its argument's shape; None for integers and None.

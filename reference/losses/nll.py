@@ -70,7 +70,7 @@ def nll_loss_backward(
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, weight, size_average, ignore_index, reduce, reduction: as there.
+        input, target, weight, size_average, ignore_index, reduce, reduction: as for :func:`nll_loss`.
 
     Returns:
         The gradient of input; None for target, and for weight, which torch refuses to differentiate.
@@ -116,7 +116,7 @@ NLLLoss = module_class("NLLLoss", nll_loss, weight=None, size_average=None, igno
                        reduction="mean")
 
 
-class NLLLoss2d(NLLLoss):  # type: ignore[valid-type, misc]  # made from the spec
+class NLLLoss2d(NLLLoss):  # type: ignore[valid-type, misc]  # made by module_class
     """The older name of :class:`NLLLoss`.
 
     Warns:

@@ -94,7 +94,7 @@ def poisson_nll_loss_backward(
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, log_input, full, size_average, eps, reduce, reduction: as there.
+        input, target, log_input, full, size_average, eps, reduce, reduction: as for :func:`poisson_nll_loss`.
 
     Returns:
         Gradients of input and target, each in its argument's shape; None for integers.

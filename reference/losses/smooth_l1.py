@@ -77,7 +77,7 @@ def smooth_l1_loss_backward(grad_output: Array, input: Array, target: Array, siz
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, size_average, reduce, reduction, beta: as there.
+        input, target, size_average, reduce, reduction, beta: as for :func:`smooth_l1_loss`.
 
     Returns:
         Gradients of input and target, each in its argument's shape; None for integers.

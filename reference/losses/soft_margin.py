@@ -59,7 +59,7 @@ def soft_margin_loss_backward(grad_output: Array, input: Array, target: Array,
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        input, target, size_average, reduce, reduction: as there.
+        input, target, size_average, reduce, reduction: as for :func:`soft_margin_loss`.
 
     Returns:
         The gradient of input; None for target, which torch refuses to differentiate.

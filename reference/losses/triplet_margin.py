@@ -76,7 +76,8 @@ def triplet_margin_loss_backward(
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        anchor, positive, negative, margin, p, eps, swap, size_average, reduce, reduction: as there.
+        anchor, positive, negative, margin, p, eps, swap, size_average, reduce, reduction:
+            as for :func:`triplet_margin_loss`.
 
     Returns:
         Gradients of anchor, positive and negative, each in its argument's shape; None for integers.

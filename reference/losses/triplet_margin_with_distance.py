@@ -75,7 +75,8 @@ def triplet_margin_with_distance_loss_backward(
 
     Args:
         grad_output: gradient with respect to the loss, of the loss's shape.
-        anchor, positive, negative, distance_function, margin, swap, reduction: as there.
+        anchor, positive, negative, distance_function, margin, swap, reduction:
+            as for :func:`triplet_margin_with_distance_loss`.
 
     Returns:
         Gradients of anchor, positive and negative, each in its argument's shape; None for integers.

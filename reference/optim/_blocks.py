@@ -66,11 +66,11 @@ class Update(NamedTuple):
         """May both be done by one call of the rule?"""
         scalars = other.scalars  # lists, as generators cost more than what they ask
         return (self.rule is other.rule and self.theta.dtype == other.theta.dtype
-                and all([a is scalars[name] or _same(a, scalars[name]) for name, a in self.scalars.items()])  # noqa: C419
+                and all([a is scalars[name] or _is_same_scalar(a, scalars[name]) for name, a in self.scalars.items()])  # noqa: C419
                 and [a is None for a in self.arrays] == [b is None for b in other.arrays])
 
 
-def _same(a: Any, b: Any) -> bool:
+def _is_same_scalar(a: Any, b: Any) -> bool:
     """Are two objects one scalar? Of equal ones that are no plain numbers, balls say, nobody knows."""
     return isinstance(a, _PLAIN) and isinstance(b, _PLAIN) and a == b
 
@@ -85,27 +85,27 @@ def update_in_place(rule: Rule, theta: Array, g: Array, *state: Array | None, **
 
 def run_updates(updates: Iterable[Update]) -> None:
     """Do all of them; the arrays of one overlap those of another only where they are the same."""
-    for alike in _runs(updates):
+    for alike in _split_into_alike(updates):
         sizes = [update.size for update in alike]
         first = alike[0]
         much = sum(sizes) >= WORTH_A_PROGRAM and first.theta.dtype != object
-        kernel: Kernel = Program(first) if much else _plain(first.rule, first.scalars)
+        kernel: Kernel = Program(first) if much else _call_rule(first.rule, first.scalars)
         pack: list[Update] = []
         packed = 0
         for update, size in zip(alike, sizes, strict=True):
             if size > SMALL or len(alike) == 1:
-                _cut(update, kernel)
+                _run_in_blocks(update, kernel)
                 continue
             if packed + size > BLOCK:
-                _packed(pack, kernel)
+                _run_packed(pack, kernel)
                 pack, packed = [], 0
             pack.append(update)
             packed += size
         if pack:
-            _packed(pack, kernel)
+            _run_packed(pack, kernel)
 
 
-def _runs(updates: Iterable[Update]) -> Iterator[list[Update]]:
+def _split_into_alike(updates: Iterable[Update]) -> Iterator[list[Update]]:
     """Updates that follow each other and are alike; each parameter once."""
     run: list[Update] = []
     seen: set[int] = set()
@@ -120,10 +120,10 @@ def _runs(updates: Iterable[Update]) -> Iterator[list[Update]]:
         yield run
 
 
-def _plain(rule: Rule, scalars: Mapping[str, Any]) -> Kernel:
+def _call_rule(rule: Rule, scalars: Mapping[str, Any]) -> Kernel:
     """The rule as it stands."""
     def kernel(blocks: Sequence[Array | None]) -> None:
-        values = rule(*map(_wide, blocks), **scalars)
+        values = rule(*map(_widen, blocks), **scalars)
         for block, value in zip((blocks[0], *blocks[2:]), values, strict=True):
             if block is not None:
                 block[...] = value
@@ -131,33 +131,33 @@ def _plain(rule: Rule, scalars: Mapping[str, Any]) -> Kernel:
     return kernel
 
 
-def _wide(block: Array | None) -> Array | None:
+def _widen(block: Array | None) -> Array | None:
     """Half types compute in float32, as every scalar of a rule would be rounded to them otherwise."""
     return block.astype(np.float32) if block is not None and block.dtype.itemsize == 2 else block
 
 
-def _flat(array: Array) -> Array:
+def _flatten(array: Array) -> Array:
     """One contiguous line of reals: a view where memory allows it; a complex number is a pair."""
     flat = np.asanyarray(array, order="C").reshape(-1)
     return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
 
 
-def _cut(update: Update, kernel: Kernel) -> None:
+def _run_in_blocks(update: Update, kernel: Kernel) -> None:
     """Block by block."""
-    flats = [array if array is None else _flat(array) for array in update.arrays]
+    flats = [array if array is None else _flatten(array) for array in update.arrays]
     for start in range(0, update.size, BLOCK):
         kernel([flat if flat is None else flat[start:start + BLOCK] for flat in flats])
-    for array, flat in zip(_changed(update.arrays), _changed(flats), strict=True):
+    for array, flat in zip(_without_gradient(update.arrays), _without_gradient(flats), strict=True):
         if array is not None and flat is not None and not array.flags.c_contiguous:
             np.copyto(array, flat.view(array.dtype).reshape(array.shape))
 
 
-def _packed(updates: Sequence[Update], kernel: Kernel) -> None:
+def _run_packed(updates: Sequence[Update], kernel: Kernel) -> None:
     """Several small updates as one block."""
     columns = list(zip(*(update.arrays for update in updates), strict=True))
     lines = [None if column[0] is None else np.concatenate(column, axis=None) for column in columns]
-    kernel([None if line is None else _flat(line) for line in lines])
-    for column, line in zip(_changed(columns), _changed(lines), strict=True):
+    kernel([None if line is None else _flatten(line) for line in lines])
+    for column, line in zip(_without_gradient(columns), _without_gradient(lines), strict=True):
         if line is not None:
             start = 0
             for array in column:
@@ -166,7 +166,7 @@ def _packed(updates: Sequence[Update], kernel: Kernel) -> None:
                 start = end
 
 
-def _changed(arrays: Sequence[Any]) -> list[Any]:
+def _without_gradient(arrays: Sequence[Any]) -> list[Any]:
     """All but the gradient."""
     return [arrays[0], *arrays[2:]]
 
@@ -215,7 +215,7 @@ class Program:
         self.widened = update.theta.dtype.itemsize == 2
         self.values.extend(blocks)
         stands = [None if block is None else _Traced(self, i) for i, block in enumerate(blocks)]
-        targets = _changed(range(len(blocks)))
+        targets = _without_gradient(range(len(blocks)))
         results = [(to, result) for to, result in zip(targets, update.rule(*stands, **update.scalars), strict=True)
                    if result is not None]
         self.results = [(to, (np.positive(result) if result.value in targets and result.value != to else result).value)
@@ -272,7 +272,7 @@ class Program:
 
     def __call__(self, blocks: Sequence[Array | None]) -> None:
         """Run it on these blocks."""
-        wide = list(map(_wide, blocks)) if self.widened else blocks
+        wide = list(map(_widen, blocks)) if self.widened else blocks
         assert blocks[0] is not None
         size = blocks[0].size
         if size != self.size:  # of the block before this one

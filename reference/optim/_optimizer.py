@@ -100,11 +100,14 @@ class Optimizer:
         ValueError: ``params`` is empty, names only some parameters, or has one in two groups.
         KeyError: a group has no ``"params"``.
 
-    Deviations from torch: ``load_state_dict`` copies (torch shares the loaded arrays where the dtype
-    agrees); NaN is no hyperparameter (torch's SGD takes a learning rate of NaN); hyperparameters may be
-    arrays of one element, and are then read as doubles at each step (torch's Adam computes with a float32
-    learning rate in float32). As in torch, options of groups are not checked, and ``state_dict`` holds
-    the state itself, not a copy.
+    Deviations from torch:
+
+    - ``load_state_dict`` copies; torch shares the loaded arrays where the dtype agrees.
+    - NaN is no hyperparameter; torch's SGD takes a learning rate of NaN.
+    - Hyperparameters may be arrays of one element, and are then read as doubles at each step; torch's Adam
+      computes with a float32 learning rate in float32.
+
+    As in torch, options of groups are not checked, and ``state_dict`` holds the state itself, not a copy.
     """
 
     #: Options that a saved state may lack, as torch had released without them, and their value then.
@@ -187,7 +190,7 @@ class Optimizer:
         """Make the state that ``p`` needs, and apply the rule to both, now or later; ``options`` has its group's."""
         raise NotImplementedError
 
-    def _later(self, rule: Rule, theta: Array, g: Array, *state: Array | None, **scalars: Any) -> None:
+    def _schedule(self, rule: Rule, theta: Array, g: Array, *state: Array | None, **scalars: Any) -> None:
         """Do ``theta, *state = rule(theta, g, *state, **scalars)`` in place, together with the rest of the group."""
         self._updates.append(Update(rule, (theta, g, *state), scalars))
 
@@ -217,7 +220,8 @@ class Optimizer:
             names = {"param_names": old["param_names"]} if "param_names" in old else {}
             options = {name: copy.deepcopy(value) for name, value in new.items() if name != "params"}
             group = {**self.added_later, **names, **options, "params": old["params"]}
-            if missing := self.defaults.keys() - group.keys():
+            missing = self.defaults.keys() - group.keys()
+            if missing:
                 raise KeyError(f"state_dict needs {sorted(missing)} in every group, got {sorted(new)}")
             loaded.append(group)
             by_place.update(zip(new["params"], old["params"], strict=True))

@@ -59,10 +59,14 @@ class Adadelta(Optimizer):
 
     Source: Zeiler, ADADELTA: an adaptive learning rate method (arXiv:1212.5701), algorithm 1.
 
-    Conventions: eps stands inside both roots. The updates' mean has those before this step under the root,
-    and gathers the update without lr. Nothing is corrected for bias. ``maximize`` turns the gradient's sign
-    before weight decay is added. A gradient of ``None`` leaves parameter, state and step count alone;
-    the rule does not read the count. The pseudocode of torch's documentation leaves ``maximize`` out.
+    Conventions:
+
+    - eps stands inside both roots.
+    - The updates' mean has those before this step under the root, and gathers the update without lr.
+    - Nothing is corrected for bias.
+    - ``maximize`` turns the gradient's sign before weight decay is added.
+    - A gradient of ``None`` leaves parameter, state and step count alone; the rule does not read the count.
+    - The pseudocode of torch's documentation leaves ``maximize`` out.
     """
 
     def __init__(self, params: Iterable[Any], lr: float | Array = 1.0, rho: float = 0.9, eps: float = 1e-6,
@@ -81,4 +85,4 @@ class Adadelta(Optimizer):
             state["square_avg"] = np.zeros_like(p.data)
             state["acc_delta"] = np.zeros_like(p.data)
         state["step"] += 1
-        self._later(adadelta, p.data, grad, state["square_avg"], state["acc_delta"], **options)
+        self._schedule(adadelta, p.data, grad, state["square_avg"], state["acc_delta"], **options)

@@ -110,16 +110,21 @@ class Adafactor(Optimizer):
     Source: Shazeer & Stern, Adafactor: adaptive learning rates with sublinear memory cost (ICML 2018),
     algorithms 4 and 5; Loshchilov & Hutter, Decoupled weight decay regularization (ICLR 2019), for the decay.
 
-    Conventions: the paper adds :math:`\varepsilon_1` to the squared gradient; here, as in torch, it limits two
-    divisors from below, hence :math:`\sqrt{\hat V}` and not :math:`\hat V` itself. The paper's limit of the
-    relative step is 0.01 whatever the learning rate. Means stand for the paper's sums, which cancels. The RMS
-    of the parameter is from before the decay, and decay, scaled by lr alone, leaves the gradient alone;
-    torch's pseudocode has the update start at :math:`\theta_{t-1}` once more, as if decay were lost: it is
-    not. ``maximize`` turns the gradient's sign only. A gradient of ``None`` leaves parameter, means and step
-    count alone, and so does an empty parameter but for the count: torch divides by zero there. 'step' is a
-    float32. :math:`\hat V` is evaluated as (R / mean R) C, since R C overflows for gradients above the fourth
-    root of the largest number, which in float16 is 16. In half types a step is computed in float32 and
-    rounded once.
+    Conventions:
+
+    - The paper adds :math:`\varepsilon_1` to the squared gradient; here, as in torch, it limits two divisors from
+      below, hence :math:`\sqrt{\hat V}` and not :math:`\hat V` itself.
+    - The paper's limit of the relative step is 0.01 whatever the learning rate.
+    - Means stand for the paper's sums, which cancels.
+    - The RMS of the parameter is from before the decay, and decay, scaled by lr alone, leaves the gradient alone.
+    - torch's pseudocode has the update start at :math:`\theta_{t-1}` once more, as if decay were lost: it is not.
+    - ``maximize`` turns the gradient's sign only.
+    - A gradient of ``None`` leaves parameter, means and step count alone, and so does an empty parameter but for
+      the count: torch divides by zero there.
+    - 'step' is a float32.
+    - :math:`\hat V` is evaluated as (R / mean R) C, since R C overflows for gradients above the fourth root of the
+      largest number, which in float16 is 16.
+    - In half types a step is computed in float32 and rounded once.
     """
 
     added_later: ClassVar[Mapping[str, Any]] = {}  # torch refuses a state without them, maximize too

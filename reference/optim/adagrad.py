@@ -61,13 +61,17 @@ class Adagrad(Optimizer):
     Source: Duchi, Hazan & Singer, Adaptive subgradient methods for online learning and stochastic
     optimization (JMLR 12, 2011), figure 1, with the diagonal of G.
 
-    Conventions: eps stands outside the root, and beside the sum that has the gradient of this step in it.
-    The first step's learning rate is undecayed: t-1. ``maximize`` turns the gradient's sign before weight
-    decay is added. The state is there from construction on, also for parameters that never have a gradient;
-    one of ``None`` leaves parameter, sum and step count alone. A sparse gradient (:class:`SparseGrad`)
-    changes the elements that it has, and counts also where it has none; weight decay refuses it. A group's
-    own ``initial_accumulator_value`` counts here; torch takes the constructor's for every group. The
-    pseudocode of torch's documentation leaves ``maximize`` out.
+    Conventions:
+
+    - eps stands outside the root, and beside the sum that has the gradient of this step in it.
+    - The first step's learning rate is undecayed: t-1.
+    - ``maximize`` turns the gradient's sign before weight decay is added.
+    - The state is there from construction on, also for parameters that never have a gradient.
+    - A gradient of ``None`` leaves parameter, sum and step count alone.
+    - A sparse gradient (:class:`SparseGrad`) changes the elements that it has, and counts also where it has none;
+      weight decay refuses it.
+    - A group's own ``initial_accumulator_value`` counts here; torch takes the constructor's for every group.
+    - The pseudocode of torch's documentation leaves ``maximize`` out.
     """
 
     def __init__(self, params: Iterable[Any], lr: float | Array = 1e-2, lr_decay: float = 0,
@@ -100,4 +104,4 @@ class Adagrad(Optimizer):
         if isinstance(grad, SparseGrad):
             update_touched(adagrad, p.data, grad.replaced(widen(grad.values)).coalesce(), state["sum"], t=t, **options)
         else:
-            self._later(adagrad, p.data, grad, state["sum"], t=t, **options)
+            self._schedule(adagrad, p.data, grad, state["sum"], t=t, **options)

@@ -73,16 +73,20 @@ class Adam(Optimizer):
     beyond (ICLR 2018), algorithm 2; Loshchilov & Hutter, Decoupled weight decay regularization (ICLR 2019),
     algorithm 2.
 
-    Conventions: eps stands outside the root, beside the corrected second moment (the algorithm; the faster form
-    that the paper's section 2 mentions has it beside the uncorrected one). AMSGrad keeps the largest
-    *uncorrected* moment and corrects it afterwards (the paper corrects nothing). ``maximize`` turns the
-    gradient's sign before weight decay is added, so decay still shrinks. Decoupled decay is scaled by lr, and
-    uses theta from before the step. A gradient of ``None`` leaves parameter, moments and step count alone. The
-    pseudocode of torch's documentation agrees, but leaves ``decoupled_weight_decay`` out. 'step' is a float32,
-    as in torch: it stays at 2**24 when it gets there. Other than in torch, betas may be integers. In half types
-    a step is computed in float32 and rounded once, as by torch's fused kernel; its other paths round every
-    operation, and in float16 the default eps to 0: a gradient of 0 then gives NaN there, one of 1e-4 an
-    infinite step.
+    Conventions:
+
+    - eps stands outside the root, beside the corrected second moment (the algorithm; the faster form that the
+      paper's section 2 mentions has it beside the uncorrected one).
+    - AMSGrad keeps the largest *uncorrected* moment and corrects it afterwards (the paper corrects nothing).
+    - ``maximize`` turns the gradient's sign before weight decay is added, so decay still shrinks.
+    - Decoupled decay is scaled by lr, and uses theta from before the step.
+    - A gradient of ``None`` leaves parameter, moments and step count alone.
+    - The pseudocode of torch's documentation agrees, but leaves ``decoupled_weight_decay`` out.
+    - 'step' is a float32, as in torch: it stays at 2**24 when it gets there.
+    - Other than in torch, betas may be integers.
+    - In half types a step is computed in float32 and rounded once, as by torch's fused kernel. Its other paths
+      round every operation, and in float16 the default eps to 0: a gradient of 0 then gives NaN there, one of 1e-4
+      an infinite step.
     """
 
     added_later: ClassVar[Mapping[str, Any]] = {"amsgrad": False, "maximize": False,
@@ -109,5 +113,5 @@ class Adam(Optimizer):
                 state["max_exp_avg_sq"] = np.zeros_like(p.data)
         state["step"] += 1
         v_max = state["max_exp_avg_sq"] if options["amsgrad"] else None
-        self._later(adam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], v_max,
+        self._schedule(adam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], v_max,
                     t=int(state["step"]), **options)

@@ -61,10 +61,14 @@ class Adamax(Optimizer):
 
     Source: Kingma & Ba, Adam (ICLR 2015), algorithm 2.
 
-    Conventions: eps is added to the gradient's magnitude inside the maximum, so that it decays with it and
-    is in the saved norm; the paper has none. Only m is corrected for bias. ``maximize`` turns the gradient's
-    sign before weight decay is added. A gradient of ``None`` leaves parameter, state and step count alone.
-    The pseudocode of torch's documentation leaves ``maximize`` out.
+    Conventions:
+
+    - eps is added to the gradient's magnitude inside the maximum, so that it decays with it and is in the saved
+      norm; the paper has none.
+    - Only m is corrected for bias.
+    - ``maximize`` turns the gradient's sign before weight decay is added.
+    - A gradient of ``None`` leaves parameter, state and step count alone.
+    - The pseudocode of torch's documentation leaves ``maximize`` out.
     """
 
     def __init__(self, params: Iterable[Any], lr: float | Array = 2e-3,
@@ -83,4 +87,4 @@ class Adamax(Optimizer):
             state["exp_avg"] = np.zeros_like(p.data)
             state["exp_inf"] = np.zeros_like(p.data)
         state["step"] += 1
-        self._later(adamax, p.data, grad, state["exp_avg"], state["exp_inf"], t=int(state["step"]), **options)
+        self._schedule(adamax, p.data, grad, state["exp_avg"], state["exp_inf"], t=int(state["step"]), **options)

@@ -50,11 +50,14 @@ class AdamW(Adam):
     Source: Loshchilov & Hutter, Decoupled weight decay regularization (ICLR 2019), algorithm 2; Reddi, Kale &
     Kumar, On the convergence of Adam and beyond (ICLR 2018), algorithm 2, for ``amsgrad``.
 
-    Conventions: the decay is scaled by lr, where the paper scales it and the step by a schedule and leaves lr
-    out of it: the paper's decay is lr · weight_decay here. It uses theta from before the step, and is the same
-    with ``maximize``. The rule, and all else, are those of :class:`Adam`, whose saved states it loads and goes
-    on with decoupled. The pseudocode of torch's documentation agrees. As in torch, ``decoupled_weight_decay``
-    is an entry of its groups.
+    Conventions:
+
+    - The decay is scaled by lr. The paper scales decay and step by a schedule and leaves lr out of the decay: the
+      paper's decay is lr · weight_decay here.
+    - The decay uses theta from before the step, and is the same with ``maximize``.
+    - The rule, and all else, are those of :class:`Adam`. Its saved states are loaded here, and go on decoupled.
+    - The pseudocode of torch's documentation agrees.
+    - As in torch, ``decoupled_weight_decay`` is an entry of its groups.
     """
 
     added_later: ClassVar[Mapping[str, Any]] = {**Adam.added_later, "decoupled_weight_decay": True}

@@ -76,13 +76,18 @@ class ASGD(Optimizer):
     30, 1992); Bottou, Stochastic gradient descent tricks (2012), section 5, for the learning rate, with t-1
     for its t.
 
-    Conventions: 'eta' and 'mu' of the state are those of the *next* step, and a learning rate that a user
-    changes acts one step late. ``lambd`` decays the parameters beside ``weight_decay``, by the same learning
-    rate and not through the gradient, so that ``maximize`` leaves it alone. At mu = 1 the mean is the
-    parameter itself: t0 + 2 is the last such step, and the first one always is. A gradient of ``None``
-    leaves parameter, mean and step count alone. torch documents no pseudocode. It computes with the float32
-    that 'eta' is, also for float64 parameters; here the learning rate is a double, and 'eta' what is saved
-    of it. torch casts both to the parameter's dtype when it loads them; here they stay float32.
+    Conventions:
+
+    - 'eta' and 'mu' of the state are those of the *next* step, and a learning rate that a user changes acts one
+      step late.
+    - ``lambd`` decays the parameters beside ``weight_decay``, by the same learning rate and not through the
+      gradient, so that ``maximize`` leaves it alone.
+    - At mu = 1 the mean is the parameter itself: t0 + 2 is the last such step, and the first one always is.
+    - A gradient of ``None`` leaves parameter, mean and step count alone.
+    - torch documents no pseudocode.
+    - torch computes with the float32 that 'eta' is, also for float64 parameters; here the learning rate is a
+      double, and 'eta' what is saved of it.
+    - torch casts 'eta' and 'mu' to the parameter's dtype when it loads them; here they stay float32.
     """
 
     def __init__(self, params: Iterable[Any], lr: float | Array = 1e-2, lambd: float = 1e-4, alpha: float = 0.75,
@@ -104,7 +109,7 @@ class ASGD(Optimizer):
         eta, n = self._rates(learning_rate(t, **decay), window(t, t0=options["t0"]), state["eta"].item())
         state["eta"][...] = learning_rate(t + 1, **decay)
         state["mu"][...] = 1 / window(t + 1, t0=options["t0"])
-        self._later(asgd, p.data, grad, state["ax"], eta=eta, n=n, lambd=options["lambd"],
+        self._schedule(asgd, p.data, grad, state["ax"], eta=eta, n=n, lambd=options["lambd"],
                     weight_decay=options["weight_decay"], maximize=options["maximize"])
 
     def _rates(self, eta: float, n: float, saved: float) -> tuple[float, float]:

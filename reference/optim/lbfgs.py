@@ -151,19 +151,24 @@ class LBFGS(Optimizer):
     Numerical optimization (2nd ed., 2006), algorithms 7.4 and 7.5, and 3.5, 3.6 and equation 3.59 for the line
     search; safeguards as in Schmidt's minFunc (2005).
 
-    Conventions: the very first iteration goes along the negative gradient, by lr · min(1, 1 / Σ|g|); all others
-    start from lr. A pair is kept only where y·s is above 1e-10, an absolute number. History and step go on from
-    call to call, also where the objective has changed meanwhile. Without a line search nothing is evaluated
-    after the last iteration of a call, and the loss that is returned is the first. The loop stops, in this
-    order: after an iteration that would go down by less than ``tolerance_change`` for a step of 1 (without
-    making it, though its direction and length are kept as if made), at ``max_iter``, ``max_eval``,
-    ``tolerance_grad``, and where step or change of the loss are below ``tolerance_change``. The line search has
-    c1 = 1e-4, c2 = 0.9, and as many trials as evaluations are left; a flat slope ends it also where the loss is NaN,
-    where torch raises an IndexError. A gradient of ``None`` counts as zeros. All
-    state is that of the first parameter; 't' is a number, or an array where it was computed from one. Complex
-    parameters are pairs of reals. torch documents no pseudocode, and a memory of history_size + 1 times the
-    parameters: both vectors of each pair are kept, so it is twice that. In half types a call is computed in
-    float32; parameters are rounded whenever the closure sees them.
+    Conventions:
+
+    - The very first iteration goes along the negative gradient, by lr · min(1, 1 / Σ|g|); all others start from lr.
+    - A pair is kept only where y·s is above 1e-10, an absolute number.
+    - History and step go on from call to call, also where the objective has changed meanwhile.
+    - Without a line search nothing is evaluated after the last iteration of a call, and the loss that is returned
+      is the first.
+    - The loop stops, in this order: after an iteration that would go down by less than ``tolerance_change`` for a
+      step of 1 (without making it, though its direction and length are kept as if made), at ``max_iter``,
+      ``max_eval``, ``tolerance_grad``, and where step or change of the loss are below ``tolerance_change``.
+    - The line search has c1 = 1e-4, c2 = 0.9, and as many trials as evaluations are left. A flat slope ends it also
+      where the loss is NaN, where torch raises an IndexError.
+    - A gradient of ``None`` counts as zeros.
+    - All state is that of the first parameter; 't' is a number, or an array where it was computed from one.
+    - Complex parameters are pairs of reals.
+    - torch documents no pseudocode, and a memory of history_size + 1 times the parameters: both vectors of each
+      pair are kept, so it is twice that.
+    - In half types a call is computed in float32; parameters are rounded whenever the closure sees them.
     """
 
     added_later: ClassVar[Mapping[str, Any]] = {}
@@ -183,7 +188,7 @@ class LBFGS(Optimizer):
         if len(self.param_groups) != 1:
             raise ValueError(f"params needs to be one group, got {len(self.param_groups)}")
 
-    def _gradient(self) -> Array:
+    def _flat_gradient(self) -> Array:
         parts = []
         (group,) = self.param_groups
         for p in group["params"]:
@@ -192,7 +197,7 @@ class LBFGS(Optimizer):
             parts.append(widen(g.view(g.real.dtype)))
         return np.concatenate(parts)
 
-    def _move(self, t: Any, d: Array) -> None:
+    def _move_parameters(self, t: Any, d: Array) -> None:
         offset = 0
         (group,) = self.param_groups
         for p in group["params"]:
@@ -212,33 +217,33 @@ class LBFGS(Optimizer):
             raise TypeError("LBFGS.step needs a closure, got None")
         (group,) = self.param_groups
         with np.errstate(all="ignore"):
-            return self._step(closure, {name: scalar(group[name]) for name in self.defaults})
+            return self._iterate(closure, {name: scalar(group[name]) for name in self.defaults})
 
-    def _step(self, closure: Closure, o: dict[str, Any]) -> Any:
+    def _iterate(self, closure: Closure, o: dict[str, Any]) -> Any:
         (group,) = self.param_groups
         params = group["params"]
         state = self.state[params[0]]
         state.setdefault("func_evals", 0)
         state.setdefault("n_iter", 0)
         first_loss = closure()
-        loss, g = scalar(first_loss), self._gradient()
+        loss, g = scalar(first_loss), self._flat_gradient()
         evaluations = 1
         state["func_evals"] += 1
         if np.max(np.abs(g)) <= o["tolerance_grad"]:
             return first_loss
-        memory = self._memory(state)
+        memory = self._read_memory(state)
 
         def phi(t: Any) -> Point:
             start = [p.data.copy() for p in params]
-            self._move(t, memory["d"])
-            value, gradient = scalar(closure()), self._gradient()
+            self._move_parameters(t, memory["d"])
+            value, gradient = scalar(closure()), self._flat_gradient()
             for p, data in zip(params, start, strict=True):
                 p.data[...] = data
             return Point(t, value, gradient, gradient @ memory["d"])
 
         for left in reversed(range(o["max_iter"])):
             state["n_iter"] += 1
-            t = self._direct(memory, g, state["n_iter"] == 1, o)
+            t = self._set_direction(memory, g, state["n_iter"] == 1, o)
             memory |= {"t": t, "prev_flat_grad": g, "prev_loss": loss}
             d, slope, previous = memory["d"], g @ memory["d"], loss
             if slope > -o["tolerance_change"]:
@@ -247,12 +252,12 @@ class LBFGS(Optimizer):
             if o["line_search_fn"] == "strong_wolfe":
                 (t, loss, g, _), asked = strong_wolfe(phi, t, Point(0, loss, g, slope), np.max(np.abs(d)),
                                                       max_ls=o["max_eval"] - evaluations)
-                self._move(t, d)
+                self._move_parameters(t, d)
                 memory["t"] = t
             elif o["line_search_fn"] is None:
-                self._move(t, d)
+                self._move_parameters(t, d)
                 if left:
-                    loss, g, asked = scalar(closure()), self._gradient(), 1
+                    loss, g, asked = scalar(closure()), self._flat_gradient(), 1
             else:
                 raise RuntimeError(f"line_search_fn needs to be None or 'strong_wolfe', got {o['line_search_fn']!r}")
             evaluations += asked
@@ -261,11 +266,11 @@ class LBFGS(Optimizer):
                     or np.max(np.abs(t * d)) <= o["tolerance_change"]
                     or abs(loss - previous) < o["tolerance_change"]):
                 break
-        self._keep(state, memory, np.result_type(*(p.data.real.dtype for p in params)))
+        self._save_memory(state, memory, np.result_type(*(p.data.real.dtype for p in params)))
         return first_loss
 
     @staticmethod
-    def _direct(memory: dict[str, Any], g: Array, first: bool, o: dict[str, Any]) -> Any:
+    def _set_direction(memory: dict[str, Any], g: Array, first: bool, o: dict[str, Any]) -> Any:
         """Set the direction, and the history that it rests on; the length of step to begin with."""
         if first:
             memory |= {"d": -g, "old_dirs": [], "old_stps": [], "ro": [], "H_diag": 1}
@@ -286,7 +291,7 @@ class LBFGS(Optimizer):
         return o["lr"]
 
     @staticmethod
-    def _memory(state: dict[str, Any]) -> dict[str, Any]:
+    def _read_memory(state: dict[str, Any]) -> dict[str, Any]:
         """The state that takes part in computing: half types as float32, lists as copies."""
         def wide(value: Any) -> Any:
             if isinstance(value, list):
@@ -296,7 +301,7 @@ class LBFGS(Optimizer):
         return {name: wide(value) for name, value in state.items() if name not in ("func_evals", "n_iter")}
 
     @staticmethod
-    def _keep(state: dict[str, Any], memory: dict[str, Any], dtype: np.dtype[Any]) -> None:
+    def _save_memory(state: dict[str, Any], memory: dict[str, Any], dtype: np.dtype[Any]) -> None:
         """Save what the next call needs, in the parameters' dtype."""
         def narrow(value: Any) -> Any:
             if isinstance(value, list):

@@ -44,7 +44,8 @@ def newton_schulz(u: Array, coefficients: tuple[float, float, float], steps: int
     """Bring the singular values of a matrix near to 1; every line is rounded to bfloat16."""
     a, b, c = coefficients
     x = normalized(u, eps)
-    if tall := u.shape[0] > u.shape[1]:
+    tall = u.shape[0] > u.shape[1]
+    if tall:
         x = x.T
     for _ in range(steps):
         s = rounded(x @ x.T, "bfloat16")
@@ -103,15 +104,20 @@ class Muon(Optimizer):
     kellerjordan.github.io/posts/muon); Liu et al., Muon is scalable for LLM training (arXiv 2502.16982),
     section 2.2, for the other learning rate and the decay.
 
-    Conventions: momentum is a running mean, with a factor of 1-μ before the gradient, in the buffer and in
-    Nesterov's step alike; torch's pseudocode has neither factor. Up to eps that scales the matrix alone. The
-    iteration is one in bfloat16, whatever the parameters are: that is part of the rule, since five iterations
-    magnify one rounding to more than a per cent of the result. Rounded are the matrix itself, its norm, eps,
-    the quotient, and each of the three products with what is added to it, once; nothing within a product. A
-    matrix in float64 is rounded to float32 on its way to bfloat16, as torch's conversion does; what bfloat16
-    cannot hold gives NaN. In half types buffer and U are rounded to the type as well, as in torch. Decay
-    is scaled by lr, not by the adjusted one, and uses theta from before the step. A gradient of ``None`` leaves
-    parameter and buffer alone. There is no step count.
+    Conventions:
+
+    - Momentum is a running mean, with a factor of 1-μ before the gradient, in the buffer and in Nesterov's step
+      alike; torch's pseudocode has neither factor. Up to eps that scales the matrix alone.
+    - The iteration is one in bfloat16, whatever the parameters are: that is part of the rule, since five iterations
+      magnify one rounding to more than a per cent of the result.
+    - Rounded are the matrix itself, its norm, eps, the quotient, and each of the three products with what is added
+      to it, once; nothing within a product.
+    - A matrix in float64 is rounded to float32 on its way to bfloat16, as torch's conversion does; what bfloat16
+      cannot hold gives NaN.
+    - In half types buffer and U are rounded to the type as well, as in torch.
+    - Decay is scaled by lr, not by the adjusted one, and uses theta from before the step.
+    - A gradient of ``None`` leaves parameter and buffer alone.
+    - There is no step count.
     """
 
     added_later: ClassVar[Mapping[str, Any]] = {}

@@ -79,15 +79,19 @@ class NAdam(Optimizer):
     of the momentum is from section 3 there, with ψ = 1/250; Loshchilov & Hutter, Decoupled weight decay
     regularization (ICLR 2019), for the decay.
 
-    Conventions: the first moment decays by beta1, not by μ_t as in the paper, where the running mean and its
-    correction use the same coefficients; v's correction stands under the root, eps outside it. ``maximize``
-    turns the gradient's sign before weight decay is added, so decay still shrinks. Decoupled decay is scaled by
-    lr, and uses theta from before the step. 'mu_product', the product of all momenta so far, is a float32
-    whatever the parameter's type, as in torch: it costs parameters in float64 half of their digits (torch casts
-    it to the parameter's type when it is loaded, which in half types changes the run). So is 'step'. The
-    pseudocode of torch's documentation agrees with what torch does, and not with the paper. A gradient of
-    ``None`` leaves parameter, moments, product and step count alone. In half types a step is computed in
-    float32 and rounded once, which torch has no path for.
+    Conventions:
+
+    - The first moment decays by beta1, not by μ_t as in the paper, where the running mean and its correction use
+      the same coefficients.
+    - v's correction stands under the root, eps outside it.
+    - ``maximize`` turns the gradient's sign before weight decay is added, so decay still shrinks.
+    - Decoupled decay is scaled by lr, and uses theta from before the step.
+    - 'mu_product', the product of all momenta so far, is a float32 whatever the parameter's type, as in torch: it
+      costs parameters in float64 half of their digits (torch casts it to the parameter's type when it is loaded,
+      which in half types changes the run). So is 'step'.
+    - The pseudocode of torch's documentation agrees with what torch does, and not with the paper.
+    - A gradient of ``None`` leaves parameter, moments, product and step count alone.
+    - In half types a step is computed in float32 and rounded once, which torch has no path for.
     """
 
     added_later: ClassVar[Mapping[str, Any]] = {"maximize": False, "decoupled_weight_decay": False}
@@ -112,7 +116,7 @@ class NAdam(Optimizer):
         state["step"] += 1
         t, product = int(state["step"]), state["mu_product"]
         product[...] = product.item() * momentum(t, options["betas"][0], options["momentum_decay"])
-        self._later(nadam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], t=t,
+        self._schedule(nadam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], t=t,
                     mu_product=product.item(), **options)
 
     @staticmethod

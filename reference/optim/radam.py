@@ -78,14 +78,19 @@ class RAdam(Optimizer):
     (ICLR 2020), algorithm 2; Loshchilov & Hutter, Decoupled weight decay regularization (ICLR 2019), for the
     decay.
 
-    Conventions: the threshold is 5 (the paper's algorithm has 4, its authors' code 5), and ρ_t has to lie above
-    it: with the default betas that is from the 6th step on; with beta2 of 2/3 or less never. eps stands beside
-    the root of the *uncorrected* second moment, so that it counts for more in early steps than Adam's (the
-    paper has none). v's correction multiplies by √(1-β₂ᵗ). ``maximize`` turns the gradient's sign before weight
-    decay is added, so decay still shrinks. Decoupled decay is scaled by lr, and uses theta from before the
-    step. The pseudocode of torch's documentation agrees. A gradient of ``None`` leaves parameter, moments and
-    step count alone. 'step' is a float32. In half types a step is computed in float32 and rounded once, which
-    torch has no path for.
+    Conventions:
+
+    - The threshold is 5 (the paper's algorithm has 4, its authors' code 5), and ρ_t has to lie above it: with the
+      default betas that is from the 6th step on; with beta2 of 2/3 or less never.
+    - eps stands beside the root of the *uncorrected* second moment, so that it counts for more in early steps than
+      Adam's (the paper has none).
+    - v's correction multiplies by √(1-β₂ᵗ).
+    - ``maximize`` turns the gradient's sign before weight decay is added, so decay still shrinks.
+    - Decoupled decay is scaled by lr, and uses theta from before the step.
+    - The pseudocode of torch's documentation agrees.
+    - A gradient of ``None`` leaves parameter, moments and step count alone.
+    - 'step' is a float32.
+    - In half types a step is computed in float32 and rounded once, which torch has no path for.
     """
 
     added_later: ClassVar[Mapping[str, Any]] = {"maximize": False, "decoupled_weight_decay": False}
@@ -105,5 +110,5 @@ class RAdam(Optimizer):
             state["exp_avg"] = np.zeros_like(p.data)
             state["exp_avg_sq"] = np.zeros_like(p.data)
         state["step"] += 1
-        self._later(radam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], t=int(state["step"]),
+        self._schedule(radam, p.data, grad, state["exp_avg"], state["exp_avg_sq"], t=int(state["step"]),
                     **options)

@@ -70,13 +70,17 @@ class RMSprop(Optimizer):
     Generating sequences with recurrent neural networks (arXiv:1308.0850), equations 38 to 45, for centring
     and momentum.
 
-    Conventions: eps stands outside the root (Graves and TensorFlow have it inside), and nothing is corrected
-    for bias, so that the first step is lr / sqrt(1-alpha). Momentum gathers the scaled gradients, and lr
-    multiplies the buffer when it is used (Graves and TensorFlow have it inside). ``maximize`` turns the
-    gradient's sign before weight decay is added. A gradient of ``None`` leaves parameter, state and step
-    count alone; the rule does not read the count. The variance is at least 0 here: where rounding makes
-    it negative torch gives NaN. ``maximize`` goes by name, as torch has two other arguments before it; the
-    pseudocode of its documentation leaves it out.
+    Conventions:
+
+    - eps stands outside the root (Graves and TensorFlow have it inside).
+    - Nothing is corrected for bias, so that the first step is lr / sqrt(1-alpha).
+    - Momentum gathers the scaled gradients, and lr multiplies the buffer when it is used (Graves and TensorFlow
+      have it inside).
+    - ``maximize`` turns the gradient's sign before weight decay is added.
+    - A gradient of ``None`` leaves parameter, state and step count alone; the rule does not read the count.
+    - The variance is at least 0 here: where rounding makes it negative torch gives NaN.
+    - ``maximize`` goes by name, as torch has two other arguments before it; the pseudocode of its documentation
+      leaves it out.
     """
 
     added_later: ClassVar[Mapping[str, Any]] = {"momentum": 0, "centered": False, "maximize": False}
@@ -100,4 +104,4 @@ class RMSprop(Optimizer):
         state["step"] += 1
         b = state["momentum_buffer"] if options["momentum"] > 0 else None
         g_mean = state["grad_avg"] if options["centered"] else None
-        self._later(rmsprop, p.data, grad, state["square_avg"], b, g_mean, **options)
+        self._schedule(rmsprop, p.data, grad, state["square_avg"], b, g_mean, **options)

@@ -67,12 +67,16 @@ class Rprop(Optimizer):
     algorithm (ICNN 1993), section III; Igel & Hüsken, Improving the Rprop learning algorithm (NC 2000), where
     this variant, without weight-backtracking, is Rprop-.
 
-    Conventions: a turn does not take the last step back, as the paper of 1993 does; it leaves out one step,
-    and the next counts as the first. Step sizes are kept between the limits at every step, also lr at the
-    first and also where the gradient is 0, other than in the pseudocode of torch's documentation. lr is read
-    when a parameter first has a gradient, and never again. ``maximize`` turns the gradient's sign, also
-    that of the saved one. A gradient of ``None`` leaves all alone, also the gradient to compare with. torch
-    takes the sign of the product of two gradients, which is 0 where it underflows.
+    Conventions:
+
+    - A turn does not take the last step back, as the paper of 1993 does; it leaves out one step, and the next
+      counts as the first.
+    - Step sizes are kept between the limits at every step, also lr at the first and also where the gradient is 0,
+      other than in the pseudocode of torch's documentation.
+    - lr is read when a parameter first has a gradient, and never again.
+    - ``maximize`` turns the gradient's sign, also that of the saved one.
+    - A gradient of ``None`` leaves all alone, also the gradient to compare with.
+    - torch takes the sign of the product of two gradients, which is 0 where it underflows.
     """
 
     def __init__(self, params: Iterable[Any], lr: float | Array = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
@@ -92,5 +96,5 @@ class Rprop(Optimizer):
             state["prev"] = np.zeros_like(p.data)
             state["step_size"] = filled_like(p.data, options["lr"])
         state["step"] += 1
-        self._later(rprop, p.data, grad, state["prev"], state["step_size"], etas=options["etas"],
+        self._schedule(rprop, p.data, grad, state["prev"], state["step_size"], etas=options["etas"],
                     step_sizes=options["step_sizes"], maximize=options["maximize"])

@@ -66,17 +66,21 @@ class SGD(Optimizer):
     Source: Sutskever, Martens, Dahl & Hinton, On the importance of initialization and momentum in deep
     learning (ICML 2013), equations 1 to 4.
 
-    Conventions: the learning rate multiplies the buffer when it is used, where the paper has it inside, so the
-    two differ once it changes. The first step with momentum ignores dampening, and its buffer is the gradient,
-    weight decay included. ``maximize`` turns the gradient's sign before weight decay is added, so decay still
-    shrinks. A gradient of ``None`` leaves parameter and buffer alone. Without momentum there is no state at
-    all. A sparse gradient (:class:`SparseGrad`) changes the elements that it has; momentum keeps a sparse
-    buffer then, and goes on to change all that it has had; weight decay refuses it.
+    Conventions:
 
-    The pseudocode of torch's documentation agrees, if its t counts the gradients that a parameter has had with
-    momentum: the first of them, not the first step, makes the buffer. torch's foreach with ``nesterov``, and
-    neither ``maximize`` nor decay, adds the look-ahead to the gradient itself: ``p.grad`` is another one after
-    the step, and a second step without a new gradient goes astray. Gradients are never changed here.
+    - The learning rate multiplies the buffer when it is used, where the paper has it inside, so the two differ once
+      it changes.
+    - The first step with momentum ignores dampening, and its buffer is the gradient, weight decay included.
+    - ``maximize`` turns the gradient's sign before weight decay is added, so decay still shrinks.
+    - A gradient of ``None`` leaves parameter and buffer alone.
+    - Without momentum there is no state at all.
+    - A sparse gradient (:class:`SparseGrad`) changes the elements that it has. Momentum then keeps a sparse buffer,
+      and goes on to change all elements that the buffer has had. Weight decay refuses a sparse gradient.
+    - The pseudocode of torch's documentation agrees, if its t counts the gradients that a parameter has had with
+      momentum: the first of them, not the first step, makes the buffer.
+    - torch's foreach with ``nesterov``, and neither ``maximize`` nor decay, adds the look-ahead to the gradient
+      itself: ``p.grad`` is another one after the step, and a second step without a new gradient goes astray.
+      Gradients are never changed here.
     """
 
     added_later: ClassVar[Mapping[str, Any]] = {"nesterov": False, "maximize": False}
@@ -106,7 +110,7 @@ class SGD(Optimizer):
         if isinstance(b, SparseGrad):
             raise RuntimeError("momentum needs a sparse gradient where its buffer is sparse, got a dense one")
         g = grad.to_dense() if isinstance(grad, SparseGrad) else grad
-        self._later(sgd, p.data, g, b, first=first, **options)
+        self._schedule(sgd, p.data, g, b, first=first, **options)
 
     def _update_sparse(self, p: Parameter, grad: SparseGrad, b: SparseGrad | None, first: bool,
                        options: dict[str, Any]) -> None:

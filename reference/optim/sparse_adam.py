@@ -64,13 +64,16 @@ class SparseAdam(Optimizer):
 
     Source: Kingma & Ba, Adam (ICLR 2015), section 2 (the faster form, with :math:`\hat\varepsilon`).
 
-    Conventions: values given for one place are added first; a value of 0 that is given is an element like any
-    other. eps stands beside the root of the *uncorrected* second moment, so that it counts for more in early
-    steps than Adam's. The step count, a plain integer, is one for the whole parameter: the moments of an
-    element that rested are corrected as if it had not, and they do not decay meanwhile. A gradient without
-    elements counts as a step, one of ``None`` does not. torch documents no pseudocode, but in words a mask of
-    the values that are not 0: it is those that are given. In half types a step is computed in float32 and
-    rounded once, which torch has no path for.
+    Conventions:
+
+    - Values given for one place are added first; a value of 0 that is given is an element like any other.
+    - eps stands beside the root of the *uncorrected* second moment, so that it counts for more in early steps than
+      Adam's.
+    - The step count, a plain integer, is one for the whole parameter: the moments of an element that rested are
+      corrected as if it had not, and they do not decay meanwhile.
+    - A gradient without elements counts as a step, one of ``None`` does not.
+    - torch documents no pseudocode, but in words a mask of the values that are not 0: it is those that are given.
+    - In half types a step is computed in float32 and rounded once, which torch has no path for.
     """
 
     takes_sparse: ClassVar[bool] = True

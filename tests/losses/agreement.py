@@ -21,7 +21,7 @@ from oracle.truth.ball import Arithmetic, BallArray, Double, arithmetic, balls, 
 from oracle.truth.proof import prove
 from oracle.verdict.compare import Finding, compare
 
-__all__ = ["broadcast_rows", "disagreements", "encloses", "finite_cases", "mixed_types", "reduced"]
+__all__ = ["broadcast_rows", "disagreements", "encloses", "finite_cases", "floating_cases", "mixed_types", "reduced"]
 
 Array = np.ndarray[Any, Any]
 
@@ -43,6 +43,15 @@ def finite_cases(spec: LossSpec) -> Iterator[Case]:
         arrays = [v for v in case.inputs.values() if isinstance(v, np.ndarray)]
         if all(np.all(np.isfinite(a)) for a in arrays):
             yield case
+
+
+def floating_cases(spec: LossSpec) -> list[Case]:
+    """The shipped cases in float64 without infinity and NaN, whose input is floating and has elements.
+
+    What no classes give is a convention, which ``losses/test_empty.py`` compares with torch's.
+    """
+    return [case for case in cases(spec, "float64") if case.options["regime"] not in ("inf", "nan")
+            and case.inputs["input"].dtype.kind == "f" and 0 not in case.inputs["input"].shape[1:]]
 
 
 def broadcast_rows(*arrays: Any) -> list[tuple[Fraction, ...]]:

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from oracle.cases.ops.losses._distance import Manhattan, Skewed, Squared
 from oracle.cases.ops.losses.triplet_margin import SPEC
 from oracle.cases.ops.losses.triplet_margin_with_distance import SPEC as WITH_DISTANCE
 from reference import losses
-from reference.losses._distance import Manhattan, Skewed, Squared
 from tests.losses.agreement import disagreements, encloses, finite_cases, reduced
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

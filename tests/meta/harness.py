@@ -25,8 +25,8 @@ from oracle.verdict.compare import Verdict
 from oracle.verdict.record import Record
 from tests.kept import shared
 
-__all__ = ["NO_NOTE", "Implementation", "Mutant", "Planted", "Sound", "kept_in", "planted", "records", "shipped",
-           "truths"]
+__all__ = ["NO_NOTE", "Implementation", "Mutant", "Planted", "Sound", "kept_in", "mutants_in", "planted", "records",
+           "shipped", "truths"]
 
 #: An exceeded bound has no note, and a value lost on the way or a count says so; any other note is about the form.
 NO_NOTE = r"\A(overflow or underflow on the way .*|has to be equal)?\Z"
@@ -73,6 +73,22 @@ class Sound(Implementation):
             leaf.dtype.kind in "fV" for name in case.spec.arrays if name in case.inputs
             for _, leaf in leaves(name, case.inputs[name]) if isinstance(leaf, np.ndarray))
         return floating and not any(f"{axis}={value}" in self.unlike for axis, value in case.options.items())
+
+
+def mutants_in(found: list[Mutant]) -> Callable[..., Callable[[Any], Any]]:
+    """A decorator ``plant(op, verdict, note, survives)`` that puts the mistake that it decorates into a list."""
+
+    def plant(op: str, verdict: Verdict = Verdict.EXCEEDS, note: str = NO_NOTE,
+              survives: str = "") -> Callable[[Any], Any]:
+        def keep(code: Any) -> Any:
+            code.op = op
+            found.append(Mutant(op, code.__name__, str(code.__doc__), code, verdict=verdict, note=note,
+                                survives=survives))
+            return code
+
+        return keep
+
+    return plant
 
 
 def kept_in(found: list[Sound]) -> Callable[..., Callable[[Any], Any]]:

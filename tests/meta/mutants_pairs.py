@@ -8,7 +8,7 @@ import numpy as np
 
 from oracle.verdict.compare import Verdict
 from tests.meta.harness import Mutant
-from tests.meta.plain_losses import Array, PlainMSE, _Plain
+from tests.meta.plain_losses import Array, PlainLoss, PlainMSE
 
 __all__ = ["MUTANTS", "PlainHinge", "PlainHuber", "PlainL1", "PlainSmoothL1", "PlainSoftMargin"]
 
@@ -78,7 +78,7 @@ class PlainHuber(PlainMSE):
         return self.unbroadcast(np.broadcast_to(g * self.losses(d, 1), d.shape), w)
 
 
-class PlainSoftMargin(_Plain):
+class PlainSoftMargin(PlainLoss):
     """max(-y x, 0) + log1p(exp(-|y x|))."""
 
     def forward(self, input: Array, target: Array, **reductions: Any) -> Array:
@@ -100,7 +100,7 @@ class PlainSoftMargin(_Plain):
         return np.asarray(-y * np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z))))
 
 
-class PlainHinge(_Plain):
+class PlainHinge(PlainLoss):
     """x, max(0, m - x)."""
 
     def forward(self, input: Array, target: Array, margin: float = 1.0, **reductions: Any) -> Array:

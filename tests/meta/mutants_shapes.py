@@ -15,9 +15,9 @@ import numpy as np
 from oracle.cases import registry
 from reference.init import dirac_
 from tests.meta.harness import Mutant
-from tests.meta.mutants_margins import _Margin, changed, kind
 from tests.meta.plain_init import PlainXavier
 from tests.meta.plain_losses import Array
+from tests.meta.plain_margins import ReferenceLoss, changed, reduction_of
 
 __all__ = ["MUTANTS"]
 
@@ -39,7 +39,7 @@ def of(op: str, code: Any) -> Any:
     """The mistake in this op: in its loss, in its optimizer, or a function that is all of it."""
     if not isinstance(code, type):
         return code
-    bases = (code,) if issubclass(code, _Margin) else (code, registry.get(op).implementation)
+    bases = (code,) if issubclass(code, ReferenceLoss) else (code, registry.get(op).implementation)
     return type(code.__name__, bases, {"op": op})
 
 
@@ -50,7 +50,7 @@ def strided(a: Array, stride: int) -> Array:
     return np.asarray(flat[..., (stride * rows + columns) % flat.shape[-1]])
 
 
-class _Misread(_Margin):
+class _Misread(ReferenceLoss):
     """An argument that is read in another way."""
 
     def read(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class _Misread(_Margin):
 
 # --- what a mean divides by ----------------------------------------------------------------------
 
-class _Mean(_Margin):
+class _Mean(ReferenceLoss):
     """A mean that divides by something else."""
 
     def factor(self, arguments: dict[str, Any]) -> Any:
@@ -93,7 +93,7 @@ class MeanOfAMatrix(_Mean):
 
     def factor(self, arguments: dict[str, Any]) -> Any:
         shape = arguments["input"].shape
-        between = len(shape) > 1 and kind(arguments) == "mean"
+        between = len(shape) > 1 and reduction_of(arguments) == "mean"
         return np.float32(math.prod(shape) / (shape[0] * shape[-1])) if between else np.float32(1)
 
 
@@ -103,14 +103,14 @@ class MeanOfASquarePicture(_Mean):
 
     def factor(self, arguments: dict[str, Any]) -> Any:
         shape = arguments["input"].shape
-        picture = len(shape) == 4 and kind(arguments) == "mean" and arguments.get("weight") is None
+        picture = len(shape) == 4 and reduction_of(arguments) == "mean" and arguments.get("weight") is None
         return np.float32(shape[3] / shape[2]) if picture else np.float32(1)
 
 
 # --- along which axis ----------------------------------------------------------------------------
 
 @plant("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div", "gaussian_nll_loss")
-class RowGradientOfAMatrix(_Margin):
+class RowGradientOfAMatrix(ReferenceLoss):
     """The gradient of a target that is a row is summed over the first axis alone, and the rest is cut off."""
 
     def forward(self, **arguments: Any) -> Array:
@@ -152,7 +152,7 @@ class WeightsStrideByBatch(_Misread):
 
 
 @plant("triplet_margin_loss", "triplet_margin_with_distance_loss")
-class UpstreamStrideByBatch(_Margin):
+class UpstreamStrideByBatch(ReferenceLoss):
     """Gradients from above are read as if there were as many triplets as groups of them."""
 
     def backward(self, grad_output: Array, **arguments: Any) -> tuple[Array | None, ...]:

@@ -8,23 +8,23 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Array", "PlainBCE", "PlainCrossEntropy", "PlainMSE"]
+__all__ = ["Array", "PlainBCE", "PlainCrossEntropy", "PlainLoss", "PlainMSE", "reduction_name"]
 
 Array = np.ndarray[Any, Any]
 
 
-def _reduction(reduction: str, size_average: bool | None, reduce: bool | None) -> str:
+def reduction_name(reduction: str, size_average: bool | None, reduce: bool | None) -> str:
     if reduce is False:
         return "none"
     return "sum" if size_average is False else reduction
 
 
-class _Plain:
+class PlainLoss:
     """Reduction, and legacy arguments."""
 
     def reduction(self, reduction: str = "mean", size_average: bool | None = None,
                   reduce: bool | None = None) -> str:
-        return _reduction(reduction, size_average, reduce)
+        return reduction_name(reduction, size_average, reduce)
 
     def total(self, losses: Array) -> Any:
         return np.sum(losses)
@@ -35,7 +35,7 @@ class _Plain:
         return np.asarray(self.total(losses) / divisor if reduction == "mean" else self.total(losses))
 
 
-class PlainCrossEntropy(_Plain):
+class PlainCrossEntropy(PlainLoss):
     """Everything in the shape (N, C, D), whatever came."""
 
     def arguments(self, input: Array, target: Array, weight: Array | None = None, ignore_index: int = -100,
@@ -119,7 +119,7 @@ class PlainCrossEntropy(_Plain):
         return a.w_y.sum() if a.w_y.any() else np.float32(np.nan)  # a sum of two means, of which one is 0/0
 
 
-class PlainMSE(_Plain):
+class PlainMSE(PlainLoss):
     """(x - y)², weighted or not."""
 
     def forward(self, input: Array, target: Array, weight: Array | None = None, **reductions: Any) -> Array:
@@ -154,7 +154,7 @@ class PlainMSE(_Plain):
         return np.asarray(gradient.sum(axes, keepdims=True))
 
 
-class PlainBCE(_Plain):
+class PlainBCE(PlainLoss):
     """v t softplus(-x) + (1-t) softplus(x)."""
 
     def forward(self, input: Array, target: Array, weight: Array | None = None,

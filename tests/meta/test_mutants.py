@@ -10,24 +10,31 @@ from oracle.cases import registry
 from oracle.cases.case import parse
 from oracle.verdict.compare import Verdict
 from tests.meta import (
+    mutants_adam,
+    mutants_adam_variants,
+    mutants_adaptive,
     mutants_init,
+    mutants_labels,
     mutants_layers,
+    mutants_lbfgs,
     mutants_likelihoods,
-    mutants_losses,
+    mutants_logits,
     mutants_margins,
-    mutants_optim,
-    mutants_optim_2,
-    mutants_optim_classic,
+    mutants_matrices,
+    mutants_mse,
     mutants_pairs,
+    mutants_rprop_asgd,
     mutants_sequences,
+    mutants_sgd,
     mutants_shapes,
 )
 from tests.meta.harness import NO_NOTE, Mutant, planted, records, truths
 
-MUTANTS = [*mutants_optim.MUTANTS, *mutants_optim_classic.MUTANTS, *mutants_optim_2.MUTANTS,
-           *mutants_losses.MUTANTS, *mutants_margins.MUTANTS, *mutants_likelihoods.MUTANTS,
-           *mutants_pairs.MUTANTS, *mutants_sequences.MUTANTS, *mutants_init.MUTANTS, *mutants_layers.MUTANTS,
-           *mutants_shapes.MUTANTS]
+MUTANTS = [mutant for family in (
+    mutants_sgd, mutants_adam, mutants_adam_variants, mutants_adaptive, mutants_matrices, mutants_rprop_asgd,
+    mutants_lbfgs, mutants_init, mutants_labels, mutants_layers, mutants_likelihoods, mutants_logits, mutants_margins,
+    mutants_mse, mutants_pairs, mutants_sequences, mutants_shapes,
+) for mutant in family.MUTANTS]
 
 #: What frameworks are known to differ in, and the planted mistakes that are just that.
 CONFUSIONS = {

@@ -5,11 +5,26 @@ from __future__ import annotations
 import pytest
 
 from oracle.verdict.compare import Verdict
-from tests.meta import sound, sound_classes, sound_losses, sound_optim_2, sound_optim_classic
+from tests.meta import (
+    sound_adam,
+    sound_adaptive,
+    sound_init,
+    sound_labels,
+    sound_lbfgs,
+    sound_likelihoods,
+    sound_logits,
+    sound_margins,
+    sound_matrices,
+    sound_pairs,
+    sound_rprop_asgd,
+    sound_sgd,
+)
 from tests.meta.harness import Sound, planted, records, shipped
 
-SOUND = [*sound.SOUND, *sound_classes.SOUND, *sound_losses.SOUND, *sound_optim_2.SOUND,
-         *sound_optim_classic.SOUND]
+SOUND = [variant for family in (
+    sound_adam, sound_adaptive, sound_init, sound_labels, sound_lbfgs, sound_likelihoods, sound_logits, sound_margins,
+    sound_matrices, sound_pairs, sound_rprop_asgd, sound_sgd,
+) for variant in family.SOUND]
 
 
 @pytest.mark.parametrize("variant", SOUND, ids=str)

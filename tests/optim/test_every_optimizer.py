@@ -13,7 +13,7 @@ from oracle.cases import registry
 from oracle.cases.spec import OptimSpec
 from oracle.targets.pytorch_calls import implementation, resolve
 from reference.optim import Parameter, SparseGrad
-from tests.optim.test_optimizer import draws, same, to_numpy, to_torch
+from tests.optim.twin_optimizers import draws, same, to_numpy, to_torch
 
 SPECS = [spec for spec in registry.specs().values() if isinstance(spec, OptimSpec)]
 #: Those that need a closure, sparse gradients or matrices have tests of their own.

@@ -1,4 +1,7 @@
-"""What is asked of ``normal_``: its axes, draws and refusals."""
+"""What is asked of ``normal_``: its axes, draws and refusals.
+
+Sizes stand on both sides of 16, from which on torch draws in blocks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is asked of ``orthogonal_``: its axes, draws and refusals."""
+"""What is asked of ``orthogonal_``: its axes, draws and refusals.
+
+No bits are compared: factorizations differ in their last ones.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is asked of ``trunc_normal_``: its axes, draws and refusals."""
+"""What is asked of ``trunc_normal_``: its axes, draws and refusals.
+
+Intervals are such that at least one number in five is accepted.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from reference._storage import HALF
-from reference.init.trunc_normal_init import _mass, trunc_normal_
+from reference.init.trunc_normal_init import normal_mass, trunc_normal_
 
 from ...spec import Axis, InitSpec, Options, Refusal
 from ._cases import GENERATOR, LAYOUT, NORMALS, SEED, draw, two_axes_where_transposed
@@ -28,7 +31,7 @@ def _allowed(options: Options, dtype: str) -> bool:
     mean, std, a, b = (options[name] for name in ("mean", "std", "a", "b"))
     if not two_axes_where_transposed(options, dtype) or a >= b:
         return False
-    if _mass((a - mean) / std, (b - mean) / std) > 0.3:
+    if normal_mass((a - mean) / std, (b - mean) / std) > 0.3:
         return True
     if not math.isfinite(b - a):
         return False

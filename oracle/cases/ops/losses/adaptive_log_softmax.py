@@ -1,4 +1,7 @@
-"""What is asked of ``adaptive_log_softmax_with_loss``: its axes, draws and refusals."""
+"""What is asked of ``adaptive_log_softmax_with_loss``: its axes, draws and refusals.
+
+torch has it as a module alone: :func:`_held` says which of its parameters each array is.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from reference.losses.adaptive_log_softmax import (
 )
 
 from ...spec import Axis, Limits, LossSpec, Options
-from ._cases import refuser
+from ._cases import refuser, size_of
 
 __all__ = ["SPEC"]
 
@@ -29,14 +32,25 @@ def _allowed(options: Options, dtype: str) -> bool:
     return bool(options["shape"] != "0x4" or options["regime"] == "moderate")
 
 
+def _classes_of(targets: str, cutoffs: tuple[int, ...], classes: int) -> tuple[int, int]:
+    """From which class to which the targets are: those of the head, of the tail, of the last cluster, or all."""
+    match targets:
+        case "head":
+            return 0, cutoffs[0]
+        case "tail":
+            return cutoffs[0], classes
+        case "last":
+            return cutoffs[-1], classes
+    return 0, classes
+
+
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     shape, (cutoffs, classes) = _SHAPES[options["shape"]], _CUTOFFS[options["cutoffs"]]
     features, regime = shape[-1], options["regime"]
     bounds = (*cutoffs, classes)
-    low, high = {"head": (0, cutoffs[0]), "tail": (cutoffs[0], classes),
-                 "last": (cutoffs[-1], classes)}.get(options["targets"], (0, classes))
+    low, high = _classes_of(options["targets"], cutoffs, classes)
     y = np.asarray(low + (rng.integers(0, 100) + np.arange(shape[0] if len(shape) > 1 else 1)) % (high - low))
-    size = {"huge": 20.0, "equal": 0.0, "tiny": 8 * limits.tiny**0.5}.get(regime, 1.0)
+    size = 0.0 if regime == "equal" else size_of(regime, 1.0, huge=20.0, tiny=8 * limits.tiny**0.5)
 
     def draw(*shape: int, scale: float = 1.0) -> np.ndarray[Any, Any]:
         return np.asarray(rng.uniform(0.5, 1.0, shape) * rng.choice([-scale, scale], shape))

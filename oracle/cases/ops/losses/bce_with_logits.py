@@ -20,10 +20,22 @@ def _allowed(options: Options, dtype: str) -> bool:
     return bool(options["shape"] != "0" or options["regime"] == "moderate")
 
 
+def _range(regime: str, limits: Limits) -> tuple[float, float]:
+    match regime:
+        case "tails":
+            return 8.0, 40.0
+        case "huge":
+            return 900.0, 1000.0
+        case "zero":
+            return 0.0, 0.0
+        case "tiny":
+            return limits.tiny, 8 * limits.tiny
+    return 0.0, 3.0
+
+
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     shape = (_SHAPES | UNEVEN)[options["shape"]]
-    low, high = {"tails": (8.0, 40.0), "huge": (900.0, 1000.0), "zero": (0.0, 0.0),
-                 "tiny": (limits.tiny, 8 * limits.tiny)}.get(options["regime"], (0.0, 3.0))
+    low, high = _range(options["regime"], limits)
     x = np.asarray(rng.uniform(low, high, shape) * rng.choice([-1.0, 1.0], shape))
     t = np.asarray(rng.uniform(0.0, 1.0, shape))
     if options["target"] == "hard":

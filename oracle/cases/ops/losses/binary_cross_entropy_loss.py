@@ -1,4 +1,7 @@
-"""What is asked of ``binary_cross_entropy``: its axes, draws and refusals."""
+"""What is asked of ``binary_cross_entropy``: its axes, draws and refusals.
+
+Probabilities go up to the ends, and to where logarithms and the gradient's divisor are clamped.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 from reference.losses.binary_cross_entropy_loss import binary_cross_entropy, binary_cross_entropy_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, UNEVEN, refuser, uneven
+from ._cases import REDUCTIONS, UNEVEN, put_first, refuser, uneven
 
 __all__ = ["SPEC"]
 
@@ -17,11 +20,13 @@ _SHAPES = {"3x4": (3, 4), "scalar": (), "2x2x3": (2, 2, 3), "0": (0,)}
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return ((options["shape"] != "0" or options["regime"] == "moderate")
-            # numbers near exp(-100) are subnormal in float32, where x - 0 cannot be scaled; half types have none
-            and (options["regime"] != "clamped" or dtype == "float64"
-                 or (dtype == "float32" and options["target"] == "soft"))
-            and (options["regime"] != "floor" or dtype != "float16"))  # nor numbers near 1e-12
+    if options["regime"] == "clamped":
+        # numbers near exp(-100) are subnormal in float32, where x - 0 cannot be scaled; half types have none
+        decided = dtype == "float64" or (dtype == "float32" and options["target"] == "soft")
+        return decided and options["shape"] != "0"
+    if options["regime"] == "floor" and dtype == "float16":
+        return False  # which has no numbers near 1e-12
+    return bool(options["shape"] != "0" or options["regime"] == "moderate")
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
@@ -33,7 +38,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         x = 1 - limits.eps * np.ceil(4 * x)
     elif options["regime"] == "ends":
         x = np.round(x)
-        x.flat[:3] = (0.0, 1.0, 0.0)[: x.size]
+        put_first(x, 0.0, 1.0, 0.0)
     elif options["regime"] == "clamped":  # log x is about -100, x (1-x) below 1e-12
         x = np.exp(rng.uniform(-102.0, -98.0, shape))
     elif options["regime"] == "tiny":

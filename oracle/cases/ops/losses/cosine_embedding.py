@@ -1,4 +1,7 @@
-"""What is asked of ``cosine_embedding_loss``: its axes, draws and refusals."""
+"""What is asked of ``cosine_embedding_loss``: its axes, draws and refusals.
+
+Draws are repeated until every cosine is clear of its branch.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from reference.losses.cosine_embedding import EPS, _cosine, cosine_embedding_loss, cosine_embedding_loss_backward
+from reference.losses.cosine_embedding import EPS, cosine, cosine_embedding_loss, cosine_embedding_loss_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, decided, poison, refuser
+from ._cases import REDUCTIONS, decided, poison, refuser, size_of
 
 __all__ = ["SPEC"]
 
@@ -31,7 +34,7 @@ def _allowed(options: Options, dtype: str) -> bool:
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     shapes, regime, margin = _SHAPES[options["shape"]], options["regime"], options["margin"]
-    scale = {"huge": limits.max**0.5 / 8, "tiny": EPS**0.5}.get(regime, 3.0)
+    scale = size_of(regime, 3.0, huge=limits.max**0.5 / 8, tiny=EPS**0.5)
 
     def draw() -> list[Any]:
         x1, x2 = (np.asarray(rng.uniform(-scale, scale, s)) for s in shapes[:2])
@@ -55,14 +58,14 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         return [x1, x2, y]
 
     def clear(x1: Any, x2: Any, y: Any) -> Any:
-        cos, *_ = _cosine(*np.broadcast_arrays(x1, x2))
+        cos, *_ = cosine(*np.broadcast_arrays(x1, x2))
         distance = np.where(y == 1, 1 - cos, np.where((y == -1) & (cos != 0), cos - margin, 1))
         return distance[1:] if regime == "parallel" else distance
 
     x1, x2, y = decided(draw, clear, 40 * limits.eps)
     poison(x1, regime, np.inf, -np.inf, 0.0)
-    if regime == "nan":
-        y.flat[-1:] = np.nan if y.size > 1 else y.flat[-1:]
+    if regime == "nan" and y.size > 1:
+        y[-1] = np.nan
     return {"input1": x1, "input2": x2, "target": y, "margin": margin, **REDUCTIONS[options["reduction"]]}
 
 

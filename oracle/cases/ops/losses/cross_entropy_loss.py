@@ -9,7 +9,7 @@ import numpy as np
 from reference.losses.cross_entropy_loss import cross_entropy, cross_entropy_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, UNEVEN_PICTURES, poison, refuser, uneven
+from ._cases import REDUCTIONS, UNEVEN_PICTURES, ignore_rows, ignored_index, poison, refuser, size_of, uneven
 
 __all__ = ["SPEC"]
 
@@ -29,7 +29,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     shape = (_SHAPES | UNEVEN_PICTURES)[options["shape"]]
     axis = min(len(shape) - 1, 1)
     classes, rows = shape[axis], shape[:axis] + shape[axis + 1:]
-    scale = {"huge": min(1e4, limits.max / 256), "tiny": 8 * limits.tiny}.get(options["regime"], 3.0)
+    scale = size_of(options["regime"], 3.0, huge=min(1e4, limits.max / 256), tiny=8 * limits.tiny)
     x = np.full(shape, 1.5) if options["regime"] == "equal" else rng.uniform(-scale, scale, shape)
     poison(x, options["regime"], -np.inf)
     if options["regime"] == "inf" and x.size > classes:
@@ -37,9 +37,9 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     arguments = {"input": x, **REDUCTIONS[options["reduction"]]}
     if options["target"] in ("index", "first"):
         y = np.asarray(rng.integers(0, max(classes, 1), rows))
-        index = {"used": classes - 1, "negative": -1, "all": -100}.get(options["ignore_index"], 0)
-        y.flat[: {"none": 0, "all": y.size}.get(options["ignore_index"], 1)] = index
-        y *= options["target"] != "first"
+        ignore_rows(y, options["ignore_index"], classes)
+        if options["target"] == "first":
+            y[...] = 0
         arguments["target"] = y
     else:
         t = rng.uniform(0.0, 1.5, shape)
@@ -49,10 +49,11 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
             t[(slice(0, 1), 0) if axis else slice(0, 1)] = 1.0
         arguments["target"] = t
     if options["ignore_index"] in ("used", "negative"):
-        arguments["ignore_index"] = classes - 1 if options["ignore_index"] == "used" else -1
+        arguments["ignore_index"] = ignored_index(options["ignore_index"], classes)
     if options["weight"] != "none":
         arguments["weight"] = rng.uniform(0.5, 2.0, classes)
-        arguments["weight"][0] *= options["weight"] != "zero"
+        if options["weight"] == "zero":
+            arguments["weight"][0] = 0.0
     return arguments | {"label_smoothing": options["label_smoothing"]}
 
 

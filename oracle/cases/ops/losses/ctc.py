@@ -1,4 +1,7 @@
-"""What is asked of ``ctc_loss``: its axes, draws and refusals."""
+"""What is asked of ``ctc_loss``: its axes, draws and refusals.
+
+torch's gradient is one for logits: :func:`_normalized` is the function whose derivative it is.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from reference.losses.ctc import Lengths, _alphas, _log_p, _prepare, _reduced, ctc_loss, ctc_loss_backward
+from reference.losses.ctc import (
+    Lengths,
+    ctc_loss,
+    ctc_loss_backward,
+    find_alphas,
+    log_probability,
+    prepare,
+    reduced,
+)
 from reference.numerics import Array, ieee, log_softmax, total
 
 from ...spec import Axis, Limits, LossSpec, Options
@@ -19,11 +30,11 @@ __all__ = ["SPEC"]
 def _normalized(log_probs: Array, targets: Array, input_lengths: Lengths, target_lengths: Lengths,
                 blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> Array:
     """The loss plus Σ exp(lp) over each input's times: its derivative is :func:`ctc_loss_backward`."""
-    a = _prepare(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
-    losses = -_log_p(_alphas(a), a)
+    a = prepare(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
+    losses = -log_probability(find_alphas(a), a)
     inside = np.arange(len(a.lp))[:, None, None] < a.input_lengths[:, None]
     losses = losses + total(np.where(inside, np.exp(a.lp), 0), (0, 2))
-    return _reduced(np.where(losses == np.inf, 0, losses) if a.zero_infinity else losses, a)
+    return reduced(np.where(losses == np.inf, 0, losses) if a.zero_infinity else losses, a)
 
 
 _SHAPES = {"5x2x4": (5, 2, 4), "1x2x3": (1, 2, 3), "7x1x3": (7, 1, 3), "3x3x4": (3, 3, 4)}
@@ -51,6 +62,15 @@ def _labels(kind: str, n: int, time: int, blank: int, classes: int, rng: np.rand
     return [blank, *labels[1:]] if kind == "blank" and len(labels) > 1 else labels  # not the last: see above
 
 
+def _raise_paths(logits: Array, labels: list[list[int]], blank: int, rng: np.random.Generator, *, long: bool) -> None:
+    """Raise the logits along one path of each target: most of them by 12 where the input is long, else all by 4."""
+    times = np.arange(len(logits))
+    for n, label in enumerate(labels):
+        path = [k for one in label for k in (one, blank)] or [blank]
+        height = np.where(rng.permutation(len(times)) < 10, 3.0, 12.0) if long else 4.0
+        logits[times, n, np.array(path)[times * len(path) // len(times)]] += height
+
+
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     regime, long = options["regime"], options["regime"] == "long"
     times, batch, classes = (2000, 1, 3) if long else _SHAPES[options["shape"]]
@@ -60,12 +80,12 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     inputs[1:] = times if options["inputs"] == "full" else inputs[1:]
     labels = [_labels(options["labels"], n, int(time), blank, classes, rng) for n, time in enumerate(inputs)]
     logits = rng.uniform(-1.0, 1.0, (times, batch, classes)) * (1e3 if regime == "huge" else 3.0)
-    for n in range(batch if regime in ("peaked", "long") else 0):  # a path that the target has
-        path = [k for label in labels[n] for k in (label, blank)] or [blank]
-        height = np.where(rng.permutation(times) < 10, 3.0, 12.0) if long else 4.0
-        logits[np.arange(times), n, np.array(path)[np.arange(times) * len(path) // times]] += height
+    if regime in ("peaked", "long"):
+        _raise_paths(logits, labels, blank, rng, long=long)
     log_probs = log_softmax(logits, 2)
-    log_probs += rng.uniform(-2.0, 1.0, logits.shape) * (regime == "unnormalized")
+    shift = rng.uniform(-2.0, 1.0, logits.shape)  # drawn in every regime
+    if regime == "unnormalized":
+        log_probs += shift
     if regime == "inf":
         log_probs.flat[rng.integers(0, log_probs.size, 2)] = -np.inf
     if regime == "nan":  # a class that the first target has not, and all classes of the last at one time
@@ -79,10 +99,14 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         targets = np.full((batch, max(lengths) + 2 * (options["targets"] == "wider")), -7)
         for n, row in enumerate(labels):
             targets[n, : len(row)] = row
-    kind: Any = {"tuples": lambda v: tuple(map(int, v)), "int32": np.int32}.get(options["lengths"], np.int64)
+    integers = np.int32 if options["lengths"] == "int32" else np.int64
+
+    def as_lengths(values: Any) -> Any:
+        return tuple(map(int, values)) if options["lengths"] == "tuples" else integers(values)
+
     return {"log_probs": log_probs[:, 0] if options["targets"] == "unbatched" else log_probs,
             "targets": targets.astype(np.int32) if options["lengths"] == "int32" else targets,
-            "input_lengths": kind(inputs), "target_lengths": kind(lengths), "blank": blank,
+            "input_lengths": as_lengths(inputs), "target_lengths": as_lengths(lengths), "blank": blank,
             "reduction": options["reduction"], "zero_infinity": options["zero_infinity"]}
 
 

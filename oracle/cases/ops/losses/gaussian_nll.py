@@ -1,4 +1,7 @@
-"""What is asked of ``gaussian_nll_loss``: its axes, draws and refusals."""
+"""What is asked of ``gaussian_nll_loss``: its axes, draws and refusals.
+
+Variances are drawn so that no loss cancels.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 from reference.losses.gaussian_nll import gaussian_nll_loss, gaussian_nll_loss_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
-from ._cases import UNEVEN, refuser, uneven
+from ._cases import UNEVEN, poison, put_first, refuser, size_of, target_shape, uneven
 
 __all__ = ["SPEC"]
 
@@ -18,26 +21,43 @@ _VARS = ("same", "short", "row-of-1", "column", "float")
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return ((options["var"] in ("same", "float") or options["shape"] not in ("scalar", "0"))
-            and (options["var"] != "row-of-1" or options["shape"] in ("3x4", "3x3"))
-            and (options["target"] == "same" or options["shape"] in ("3x4", "2x1x3", *UNEVEN))
-            and (options["regime"] == "moderate" or options["shape"] != "0")
-            and (options["var"] != "float" or options["regime"] not in ("inf-var", "nan-var"))
-            and (options["target"] != "integer-input" or (
-                dtype in ("float32", "float64") and (options["var"], options["regime"]) == ("float", "moderate")))
-            # a square over 1e-6 is beyond float16
-            and (dtype != "float16" or options["eps"] != 1e-6
-                 or options["regime"] not in ("clamped", "zero-var")))
+    shape, target, var, regime = (options[name] for name in ("shape", "target", "var", "regime"))
+    if var not in ("same", "float") and shape in ("scalar", "0"):
+        return False
+    if var == "row-of-1" and shape not in ("3x4", "3x3"):
+        return False
+    if target != "same" and shape not in ("3x4", "2x1x3", *UNEVEN):
+        return False
+    if regime != "moderate" and shape == "0":
+        return False
+    if var == "float" and regime in ("inf-var", "nan-var"):
+        return False
+    if target == "integer-input" and (dtype not in ("float32", "float64") or (var, regime) != ("float", "moderate")):
+        return False
+    # a square over 1e-6 is beyond float16
+    return bool(dtype != "float16" or options["eps"] != 1e-6 or regime not in ("clamped", "zero-var"))
+
+
+def _var_shape(kind: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    match kind:
+        case "short":
+            return shape[:-1]
+        case "row-of-1":
+            return (1, *shape[1:])
+        case "column":
+            return (*shape[:-1], 1)
+        case "float":
+            return ()
+    return shape
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     """Variances above 1.5 or far below the squares, so that no loss cancels."""
     shape, regime, eps = (_SHAPES | UNEVEN)[options["shape"]], options["regime"], options["eps"]
-    target_shape = {"row": shape[-1:], "larger": (2, *shape)}.get(options["target"], shape)
-    var_shape = {"short": shape[:-1], "row-of-1": (1, *shape[1:]), "column": (*shape[:-1], 1),
-                 "float": ()}.get(options["var"], shape)
-    scale = {"huge": limits.max**0.5 / 16, "tiny": 8 * limits.tiny}.get(regime, 3.0)
-    y, x = rng.uniform(-scale / 4, scale / 4, target_shape), rng.uniform(scale / 2, scale, shape)
+    var_shape = _var_shape(options["var"], shape)
+    scale = size_of(regime, 3.0, huge=limits.max**0.5 / 16, tiny=8 * limits.tiny)
+    y = rng.uniform(-scale / 4, scale / 4, target_shape(options["target"], shape))
+    x = rng.uniform(scale / 2, scale, shape)
     v = np.asarray(rng.uniform(1.6, 3.0, var_shape))
     if regime == "exact":
         x, y = x * 0 + 1.5, y * 0 + 1.5
@@ -52,11 +72,11 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     x, y = np.asarray(x), np.asarray(y)
     if options["target"] == "integer-input":  # a variance of 1, of which neither root nor logarithm is rounded
         x, v = np.round(x).astype(np.int64), np.ones(())
-    values: dict[str, tuple[tuple[float, ...], ...]] = {
-        "inf": ((np.inf, -np.inf), (np.inf,), ()), "nan": ((np.nan,), (), ()),
-        "inf-var": ((), (), (np.inf,)), "nan-var": ((), (), (np.nan,))}
-    for a, first in zip((x, y, v), values.get(regime, ((), (), ())), strict=True):
-        a.flat[: len(first[: a.size])] = first[: a.size]
+    poison(x, regime, np.inf, -np.inf)
+    if regime == "inf":
+        put_first(y, np.inf)
+    elif regime in ("inf-var", "nan-var"):
+        put_first(v, np.inf if regime == "inf-var" else np.nan)
     return {"input": x, "target": y, "var": float(v) if options["var"] == "float" else v,
             "full": options["full"], "eps": eps, "reduction": options["reduction"]}
 

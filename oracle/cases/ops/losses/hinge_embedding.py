@@ -9,7 +9,7 @@ import numpy as np
 from reference.losses.hinge_embedding import hinge_embedding_loss, hinge_embedding_loss_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, UNEVEN, poison, refuser, uneven
+from ._cases import REDUCTIONS, UNEVEN, poison, put_first, refuser, size_of, target_shape, uneven
 from ._pairs import PAIR_SHAPES
 
 __all__ = ["SPEC"]
@@ -22,7 +22,7 @@ def _allowed(options: Options, dtype: str) -> bool:
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     shape, regime, margin = (PAIR_SHAPES | UNEVEN)[options["shape"]], options["regime"], options["margin"]
-    scale = {"huge": limits.max / 256, "tiny": 8 * limits.tiny}.get(regime, 3.0)
+    scale = size_of(regime, 3.0, huge=limits.max / 256, tiny=8 * limits.tiny)
     x = np.asarray(rng.uniform(-scale, scale, shape))
     if x.ndim == 0:  # so that x + max(0, m - x) is not m by cancellation, with nothing beside it
         x = np.abs(x)
@@ -30,12 +30,11 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         x.flat[::2] = margin
     elif regime == "near":
         x = np.asarray(margin + 4 * limits.eps * rng.integers(-2, 3, shape) * max(abs(margin), 0.5))
-    y = rng.choice([-1.0, 1.0], {"row": shape[-1:], "larger": (2, *shape)}.get(options["broadcast"], shape))
-    y = np.asarray(y)
+    y = np.asarray(rng.choice([-1.0, 1.0], target_shape(options["broadcast"], shape)))
     if options["target"] == "int":
         y = y.astype(np.int64)
     elif options["target"] == "other":
-        y.flat[: 3] = np.array([0.0, 2.0, np.nan])[: y.size]
+        put_first(y, 0.0, 2.0, np.nan)
     elif options["target"] == "zero":
         y[...] = 0.0
     poison(x, regime, np.inf, -np.inf, np.inf, -np.inf)

@@ -1,4 +1,7 @@
-"""What is asked of ``huber_loss``: its axes, draws and refusals."""
+"""What is asked of ``huber_loss``: its axes, draws and refusals.
+
+A regime has differences of exactly δ.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from reference.losses.huber import huber_loss, huber_loss_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
 from ._cases import refuser, uneven
-from ._pairs import PAIR_SHAPES, draw_pair, pair_allowed
+from ._pairs import PAIR_SHAPES, draw_pair, draw_weight, pair_allowed, sized_pair
 
 __all__ = ["SPEC"]
 
@@ -26,14 +29,8 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         y = np.asarray(x + options["delta"] * rng.integers(-1, 2, x.shape))
     arguments = {"input": x, "target": y, "reduction": options["reduction"], "delta": options["delta"]}
     if options["weight"] != "none":
-        w = np.asarray(rng.uniform(0.5, 2.0, x.shape))
-        w.flat[: {"one-zero": 1, "zeros": w.size}.get(options["weight"], 0)] = 0.0
-        arguments["weight"] = w
+        arguments["weight"] = draw_weight(options["weight"], x.shape, rng)
     return arguments
-
-
-def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
-    return {"input": rng.standard_normal(n, np.float32), "target": rng.standard_normal(n, np.float32)}
 
 
 _X = np.zeros((3, 4), np.float32)
@@ -49,7 +46,7 @@ SPEC = LossSpec(
                "tie: x = y in places, kink: |x - y| = δ in places")),
     slower="torch takes one pass over both arrays and one sum, 0.7 ns an element; NumPy's six passes take 0.1 to "
            "0.25 ns each even in a cache, 1.3 ns together.",
-    allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    allowed=_allowed, draw=_draw, strength=3, sized=sized_pair,
     extra=uneven({"weight": "random", "reduction": "none"}, {"target": "row"}),
     arrays=("input", "target", "weight"),
     elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "delta": {"target": -1.0, "delta": 0.3}},

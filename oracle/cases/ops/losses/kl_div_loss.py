@@ -1,4 +1,7 @@
-"""What is asked of ``kl_div``: its axes, draws and refusals."""
+"""What is asked of ``kl_div``: its axes, draws and refusals.
+
+Numbers are drawn so that no sum cancels.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from reference.losses.kl_div_loss import kl_div, kl_div_backward
+from reference.numerics import Array
 
 from ...spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, UNEVEN, refuser, uneven
+from ._cases import REDUCTIONS, UNEVEN, put_first, refuser, target_shape, uneven
 
 __all__ = ["SPEC"]
 
@@ -19,33 +23,54 @@ _REDUCTIONS = {**REDUCTIONS, "batchmean": {"reduction": "batchmean"}, "reduce=Tr
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return ((options["target"] == "same" or options["shape"] in ("3x4", "2x1x3", *UNEVEN))
-            and (options["regime"] == "moderate" or options["shape"] != "0x3")
-            # a log-probability may have any sign
-            and (options["regime"] != "negative" or not options["log_target"]))
+    if options["target"] != "same" and options["shape"] not in ("3x4", "2x1x3", *UNEVEN):
+        return False
+    if options["regime"] != "moderate" and options["shape"] == "0x3":
+        return False
+    # a log-probability may have any sign
+    return bool(options["regime"] != "negative" or not options["log_target"])
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     """log t - x is above 1.6 (below -1.6 where t is tiny, or x positive), so that no sum cancels."""
     shape, regime, log_target = (_SHAPES | UNEVEN)[options["shape"]], options["regime"], options["log_target"]
-    low, high = {"huge": (limits.max / 512, limits.max / 256), "tiny": (0.125, 1.0)}.get(regime, (4.0, 8.0))
+    low, high = 4.0, 8.0
+    if regime == "huge":
+        low, high = limits.max / 512, limits.max / 256
+    elif regime == "tiny":
+        low, high = 0.125, 1.0
     x = np.asarray(-rng.uniform(low, high, shape))
-    target_shape = {"row": shape[-1:], "larger": (2, *shape)}.get(options["target"], shape)
-    t = np.asarray(rng.uniform(0.1, 1.0, target_shape))
+    t = np.asarray(rng.uniform(0.1, 1.0, target_shape(options["target"], shape)))
     if regime == "tiny":
         t = t * 64 * limits.tiny
     if regime == "positive":
         x = x + 12.0
     if log_target:
         t = np.log(t) if regime != "tiny" else t / 64
-    nought = -np.inf if log_target else 0.0
-    values: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {  # the first of x, and the first of t
-        "zero": ((), (nought, nought)), "certain": ((), (0.0 if log_target else 1.0,) * t.size),
-        "negative": ((), (-0.5,)), "inf": ((-np.inf, -np.inf, np.inf), (nought, -0.5 if log_target else 0.5)),
-        "inf-target": ((), (np.inf,)), "nan": ((np.nan,), (nought,)), "nan-target": ((), (np.nan,))}
-    for a, first in zip((x, t), values.get(regime, ((), ())), strict=True):
-        a.flat[: len(first[: a.size])] = first[: a.size]
+    _put_specials(x, t, regime, log_target)
     return {"input": x, "target": t, **_REDUCTIONS[options["reduction"]], "log_target": log_target}
+
+
+def _put_specials(x: Array, t: Array, regime: str, log_target: bool) -> None:
+    """Write what the regime is named after into the first elements; a nought is a target of 0, or its logarithm."""
+    nought = -np.inf if log_target else 0.0
+    match regime:
+        case "zero":
+            put_first(t, nought, nought)
+        case "certain":
+            put_first(t, *[0.0 if log_target else 1.0] * t.size)
+        case "negative":
+            put_first(t, -0.5)
+        case "inf":
+            put_first(x, -np.inf, -np.inf, np.inf)
+            put_first(t, nought, -0.5 if log_target else 0.5)
+        case "inf-target":
+            put_first(t, np.inf)
+        case "nan":
+            put_first(x, np.nan)
+            put_first(t, nought)
+        case "nan-target":
+            put_first(t, np.nan)
 
 
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from reference.losses.l1 import l1_loss, l1_loss_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, refuser, uneven
-from ._pairs import PAIR_SHAPES, draw_pair, pair_allowed
+from ._pairs import PAIR_SHAPES, draw_integers, draw_pair, draw_weight, pair_allowed, sized_pair
 
 __all__ = ["SPEC"]
 
@@ -25,18 +25,10 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     x, y = draw_pair(options, rng, limits)
     arguments = {"input": x, "target": y, **REDUCTIONS[options["reduction"]]}
     if options["weight"] == "integers":
-        names, shapes = ("input", "target", "weight"), (x.shape, y.shape, x.shape)
-        return arguments | {name: np.asarray(rng.integers(1, 9, s), np.int32)
-                            for name, s in zip(names, shapes, strict=True)}
+        return arguments | draw_integers(x, y, rng)
     if options["weight"] != "none":
-        w = np.asarray(rng.uniform(0.5, 2.0, x.shape))
-        w.flat[: {"one-zero": 1, "zeros": w.size}.get(options["weight"], 0)] = 0.0
-        arguments["weight"] = w
+        arguments["weight"] = draw_weight(options["weight"], x.shape, rng)
     return arguments
-
-
-def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
-    return {"input": rng.standard_normal(n, np.float32), "target": rng.standard_normal(n, np.float32)}
 
 
 _X = np.zeros((3, 4), np.float32)
@@ -49,7 +41,7 @@ SPEC = LossSpec(
           Axis("shape", tuple(PAIR_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
           Axis("weight", ("none", "random", "one-zero", "zeros")),
           Axis("regime", ("moderate", "huge", "tiny", "close", "tie", "inf", "nan"), "tie: x = y in places")),
-    allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    allowed=_allowed, draw=_draw, strength=3, sized=sized_pair,
     extra=(*({"weight": "integers", "reduction": reduction} for reduction in ("mean", "none", "sum")),
            *uneven({"weight": "random", "reduction": "none"}, {"target": "row"})),
     arrays=("input", "target", "weight"),

@@ -1,4 +1,7 @@
-"""What is asked of ``linear_cross_entropy``: its axes, draws and refusals."""
+"""What is asked of ``linear_cross_entropy``: its axes, draws and refusals.
+
+torch's module has a linear layer: :func:`_held` says which of its parameters each array is.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import numpy as np
 from reference.losses.linear_cross_entropy_loss import linear_cross_entropy, linear_cross_entropy_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
-from ._cases import refuser, uneven
+from ._cases import ignore_rows, ignored_index, refuser, size_of, uneven
 
 __all__ = ["SPEC"]
 
@@ -44,7 +47,7 @@ def _allowed(options: Options, dtype: str) -> bool:
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     batch, outputs, features = (_SHAPES | _UNEVEN)[options["shape"]]
     half = limits.eps > 1e-4
-    largest = {"huge": 20.0, "tiny": 8 * limits.tiny**0.5}.get(options["regime"], 1.0)
+    largest = size_of(options["regime"], 1.0, huge=20.0, tiny=8 * limits.tiny**0.5)
     x = rng.uniform(0.5, 1.0, (*batch, features)) * rng.choice([-largest, largest], (*batch, features))
     x *= options["regime"] != "equal"
     steep = 20.0 if options["regime"] == "huge" else 0.5 if half else 2.0
@@ -66,14 +69,15 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         arguments["linear_bias"] = b
     if options["target"] != "probs":
         y = classes.astype(np.int64)
-        y.flat[:1] = {"used": outputs[0] - 1, "default": -100}.get(options["ignore_index"], y.flat[:1])
+        if options["ignore_index"] in ("used", "default"):
+            ignore_rows(y, options["ignore_index"], outputs[0])
         arguments["target"] = y
     else:
         t = rng.uniform(0.0, 0.1, (*batch, *outputs))
         np.put_along_axis(t, np.expand_dims(classes, len(batch)), 0.8, len(batch))
         arguments["target"] = t / t.sum(len(batch), keepdims=True)
     if options["ignore_index"] == "used":
-        arguments["ignore_index"] = outputs[0] - 1
+        arguments["ignore_index"] = ignored_index("used", outputs[0])
     if options["weight"] != "none":
         arguments["weight"] = rng.uniform(0.5, 2.0, outputs[0])
     return arguments

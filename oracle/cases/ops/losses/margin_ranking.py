@@ -1,4 +1,7 @@
-"""What is asked of ``margin_ranking_loss``: its axes, draws and refusals."""
+"""What is asked of ``margin_ranking_loss``: its axes, draws and refusals.
+
+Draws are repeated until every difference is clear of the margin.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 from reference.losses.margin_ranking import margin_ranking_loss, margin_ranking_loss_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, UNEVEN_TRIPLES, decided, poison, refuser, uneven
+from ._cases import REDUCTIONS, UNEVEN_TRIPLES, decided, poison, put_first, refuser, size_of, uneven
 
 __all__ = ["SPEC"]
 
@@ -30,9 +33,9 @@ def _allowed(options: Options, dtype: str) -> bool:
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     shapes = (_SHAPES | _ALIKE)[options["shape"]]
-    scale = {"huge": limits.max / 256, "tiny": max(4096 * limits.tiny, 1e-24)}.get(options["regime"], 3.0)
-    margin = options["margin"]
-    zero = (0.0,) if margin and options["regime"] != "huge" else ()  # else it sits on a kink, or too near to one
+    regime, margin = options["regime"], options["margin"]
+    scale = size_of(regime, 3.0, huge=limits.max / 256, tiny=max(4096 * limits.tiny, 1e-24))
+    zero = (0.0,) if margin and regime != "huge" else ()  # else it sits on a kink, or too near to one
 
     if options["target"] == "integers":
         x1, x2, y = (np.asarray(rng.integers(-4, 5, s)) for s in shapes)
@@ -49,12 +52,14 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
         return np.abs(margin - y * (x1 - x2))[y * np.ones_like(x1 - x2) != 0] / np.abs(x1 - x2).max(initial=margin)
 
     x1, x2, y = decided(draw, clear, 4 * limits.eps)
-    if options["regime"] == "kink":
-        x2.flat[::2] = x1.flat[::2] if x1.shape == x2.shape else 1.0
-        x1.flat[::2] = x1.flat[::2] if x1.shape == x2.shape else 1.0
-    poison(x1, options["regime"], np.inf, -np.inf, np.inf)
-    poison(x2, "inf" if options["regime"] == "inf" and x2.size > 2 else "", 1.0, 1.0, np.inf)  # inf - inf
-    if options["regime"] == "nan":
+    if regime == "kink" and x1.shape == x2.shape:
+        x2.flat[::2] = x1.flat[::2]
+    elif regime == "kink":
+        x1.flat[::2] = x2.flat[::2] = 1.0
+    poison(x1, regime, np.inf, -np.inf, np.inf)
+    if regime == "inf" and x2.size > 2:
+        put_first(x2, 1.0, 1.0, np.inf)  # inf - inf
+    if regime == "nan":
         y.flat[-1:] = np.nan
     return {"input1": x1, "input2": x2, "target": y, "margin": margin, **REDUCTIONS[options["reduction"]]}
 

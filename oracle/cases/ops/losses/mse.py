@@ -9,42 +9,24 @@ import numpy as np
 from reference.losses.mse import mse_loss, mse_loss_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, UNEVEN, poison, refuser, uneven
+from ._cases import REDUCTIONS, refuser, uneven
+from ._pairs import PAIR_SHAPES, draw_integers, draw_pair, draw_weight, pair_allowed, sized_pair
 
 __all__ = ["SPEC"]
 
-_SHAPES = {"3x4": (3, 4), "scalar": (), "2x1x3": (2, 1, 3), "0": (0,)}
-
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return ((options["target"] == "same" or options["shape"] in ("3x4", "2x1x3", *UNEVEN))
-            and (options["regime"] != "close" or options["target"] == "same")
-            and (options["regime"] == "moderate" or options["shape"] != "0"))
+    return pair_allowed(options)
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
-    shape = (_SHAPES | UNEVEN)[options["shape"]]
-    scale = {"huge": limits.max**0.5 / 8, "tiny": 8 * limits.tiny**0.5}.get(options["regime"], 3.0)
-    target_shape = {"row": shape[-1:], "larger": (2, *shape)}.get(options["target"], shape)
-    x, y = (np.asarray(rng.uniform(-scale, scale, s)) for s in (shape, target_shape))
-    if options["regime"] == "close":
-        y = np.asarray(x * (1 + 4 * limits.eps))
-    poison(x, options["regime"], np.inf, -np.inf, np.inf)
-    poison(y, "inf" if options["regime"] == "inf" else "", np.inf)  # inf - inf is NaN
+    x, y = draw_pair(options, rng, limits, squared=True)
     arguments = {"input": x, "target": y, **REDUCTIONS[options["reduction"]]}
     if options["weight"] == "integers":
-        names, shapes = ("input", "target", "weight"), (x.shape, y.shape, x.shape)
-        return arguments | {name: np.asarray(rng.integers(1, 9, s), np.int32)
-                            for name, s in zip(names, shapes, strict=True)}
+        return arguments | draw_integers(x, y, rng)
     if options["weight"] != "none":
-        w = np.asarray(rng.uniform(0.5, 2.0, shape))
-        w.flat[: {"one-zero": 1, "zeros": w.size}.get(options["weight"], 0)] = 0.0
-        arguments["weight"] = w
+        arguments["weight"] = draw_weight(options["weight"], x.shape, rng)
     return arguments
-
-
-def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
-    return {"input": rng.standard_normal(n, np.float32), "target": rng.standard_normal(n, np.float32)}
 
 
 _X = np.zeros((3, 4), np.float32)
@@ -54,10 +36,10 @@ SPEC = LossSpec(
     name="mse_loss", torch_names=("torch.nn.functional.mse_loss", "torch.nn.MSELoss"),
     function=mse_loss, backward=mse_loss_backward, module="MSELoss",
     axes=(Axis("target", ("same", "row", "larger"), "its shape beside that of input; torch warns"),
-          Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
+          Axis("shape", tuple(PAIR_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
           Axis("weight", ("none", "random", "one-zero", "zeros")),
           Axis("regime", ("moderate", "huge", "tiny", "close", "inf", "nan"), "close: a few ulp apart")),
-    allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    allowed=_allowed, draw=_draw, strength=3, sized=sized_pair,
     extra=(*({"weight": "integers", "reduction": reduction} for reduction in ("mean", "none", "sum")),
            *uneven({"weight": "random", "reduction": "none"}, {"target": "row"})),
     arrays=("input", "target", "weight"),

@@ -1,4 +1,7 @@
-"""What is asked of ``multi_margin_loss``: its axes, draws and refusals."""
+"""What is asked of ``multi_margin_loss``: its axes, draws and refusals.
+
+Draws are repeated until every score is clear of the margin.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.losses.multi_margin import _excess, multi_margin_loss, multi_margin_loss_backward
+from reference.losses.multi_margin import excess, multi_margin_loss, multi_margin_loss_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, decided, poison, refuser
@@ -27,7 +30,9 @@ def _allowed(options: Options, dtype: str) -> bool:
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     shape, rows = _SHAPES[options["shape"]]
     regime, margin = options["regime"], options["margin"]
-    scale = {"huge": limits.max**0.5 / 16 if options["p"] == 2 else limits.max / 256}.get(regime, 2.0)
+    scale = 2.0
+    if regime == "huge":
+        scale = limits.max**0.5 / 16 if options["p"] == 2 else limits.max / 256
     classes = shape[-1] if shape else 1
 
     def draw() -> list[Any]:
@@ -36,7 +41,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
 
     def clear(x: Any, y: Any) -> Any:
         x, y = x.reshape(-1, classes), y.reshape(-1)
-        z = _excess(x, y, margin)
+        z = excess(x, y, margin)
         return z[np.arange(classes) != y[:, None]] / max(scale, 1.0)
 
     x, y = decided(draw, clear, 8 * limits.eps)
@@ -48,7 +53,10 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     arguments = {"input": x, "target": y, "p": options["p"], "margin": margin, **REDUCTIONS[options["reduction"]]}
     if options["weight"] != "none":
         arguments["weight"] = rng.uniform(0.5, 2.0, classes)
-        arguments["weight"][0] *= {"zero": 0, "negative": -1}.get(options["weight"], 1)
+        if options["weight"] == "zero":
+            arguments["weight"][0] = 0.0
+        elif options["weight"] == "negative":
+            arguments["weight"][0] *= -1
     return arguments
 
 

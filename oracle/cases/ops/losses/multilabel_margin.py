@@ -1,4 +1,7 @@
-"""What is asked of ``multilabel_margin_loss``: its axes, draws and refusals."""
+"""What is asked of ``multilabel_margin_loss``: its axes, draws and refusals.
+
+Draws are repeated until every score is clear of the margin.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 from reference.losses.multilabel_margin import multilabel_margin_loss, multilabel_margin_loss_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, decided, poison, refuser
+from ._cases import REDUCTIONS, decided, poison, refuser, size_of
 
 __all__ = ["SPEC"]
 
@@ -26,7 +29,7 @@ def _allowed(options: Options, dtype: str) -> bool:
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     shape, regime = _SHAPES[options["shape"]], options["regime"]
     classes = shape[-1] if shape else 1
-    scale = {"huge": limits.max / 256, "tiny": limits.tiny, "wide": 100.0}.get(regime, 2.0)
+    scale = 100.0 if regime == "wide" else size_of(regime, 2.0, huge=limits.max / 256, tiny=limits.tiny)
     rows = int(np.prod(shape)) // classes
     y = rng.permuted(np.tile(np.arange(classes), (rows, 1)), axis=1)
     if options["labels"] == "some":  # labels also behind the -1, where they do not count

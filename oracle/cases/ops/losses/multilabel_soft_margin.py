@@ -24,10 +24,20 @@ def _allowed(options: Options, dtype: str) -> bool:
             and (options["shape"] == "4x1" or not wide))
 
 
+def _range(regime: str, limits: Limits) -> tuple[float, float]:
+    match regime:
+        case "tails":
+            return 8.0, 40.0
+        case "huge":
+            return 900.0, 1000.0
+        case "tiny":
+            return 256 * limits.tiny, 1024 * limits.tiny
+    return 0.5, 3.0
+
+
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     shape = (_SHAPES | UNEVEN)[options["shape"]]
-    low, high = {"tails": (8.0, 40.0), "huge": (900.0, 1000.0),
-                 "tiny": (256 * limits.tiny, 1024 * limits.tiny)}.get(options["regime"], (0.5, 3.0))
+    low, high = _range(options["regime"], limits)
     x = np.asarray(rng.uniform(low, high, shape) * rng.choice([-1.0, 1.0], shape))
     shapes = {"same": shape, "deeper": (2, *shape), "row": shape[-1:], "column": (*shape[:-1], 1), "larger": (4, 3)}
     t = np.asarray(rng.uniform(0.0, 1.0, shapes[options["target_shape"]]))

@@ -9,7 +9,7 @@ import numpy as np
 from reference.losses.nll import nll_loss, nll_loss_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, UNEVEN_PICTURES, refuser, uneven
+from ._cases import REDUCTIONS, UNEVEN_PICTURES, ignore_rows, ignored_index, refuser, size_of, uneven
 
 __all__ = ["SPEC"]
 
@@ -18,38 +18,43 @@ _SHAPES = {"4x5": (4, 5), "5": (5,), "1x3": (1, 3), "6x1": (6, 1), "2x3x4": (2, 
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    empty = options["shape"] in ("0x5", "2x3x0")
-    several = options["shape"] in ("4x5", "6x1", "2x3x4", "2x3x2x2", "1x2x1x2x3")
     plain = options["regime"] == "moderate" and options["ignore_index"] == "none"
-    return ((plain or not empty)
-            and (options["target"] == "int64" or options["shape"] in ("4x5", "5", "1x3", "6x1"))
-            and (options["regime"] != "ignored-nan" or (options["ignore_index"] != "none" and several)))
+    if options["shape"] in ("0x5", "2x3x0") and not plain:
+        return False
+    if options["target"] != "int64" and options["shape"] not in ("4x5", "5", "1x3", "6x1"):
+        return False
+    several = options["shape"] in ("4x5", "6x1", "2x3x4", "2x3x2x2", "1x2x1x2x3")
+    return bool(options["regime"] != "ignored-nan" or (options["ignore_index"] != "none" and several))
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     shape = (_SHAPES | UNEVEN_PICTURES)[options["shape"]]
     axis = min(len(shape) - 1, 1)
     classes, rows = shape[axis], shape[:axis] + shape[axis + 1:]
-    scale = {"huge": limits.max / 256, "tiny": 8 * limits.tiny}.get(options["regime"], 4.0)
+    scale = size_of(options["regime"], 4.0, huge=limits.max / 256, tiny=8 * limits.tiny)
     x = -rng.uniform(scale / 16, scale, shape)  # one sign: sums do not cancel
-    x *= -1 if options["regime"] == "positive" else 1
+    if options["regime"] == "positive":
+        x = -x
     y = np.asarray(rng.integers(0, classes, rows))
     y.flat[-1:] = classes - 1  # the last element has a gradient
-    index = {"used": classes - 1, "negative": -1, "all": -100}.get(options["ignore_index"], 0)
-    y.flat[: {"none": 0, "all": y.size}.get(options["ignore_index"], 1)] = index
-    if options["target"] == "uint8":
+    ignore_rows(y, options["ignore_index"], classes)
+    index = ignored_index(options["ignore_index"], classes)
+    if options["target"] == "uint8":  # which has no negative numbers
         index = 200 if index < 0 else index
         y = np.where(y < 0, 200, y).astype(np.uint8)
-    value = {"inf": -np.inf, "nan": np.nan, "ignored-nan": np.nan}.get(options["regime"])
-    if value is not None:  # all classes of the first row, or of the last
-        place = (0 if options["regime"] == "ignored-nan" else -1,) * len(rows)
-        np.moveaxis(x, axis, -1)[place] = value
+    by_class = np.moveaxis(x, axis, -1)
+    if options["regime"] == "ignored-nan":
+        by_class[(0,) * len(rows)] = np.nan
+    elif options["regime"] in ("inf", "nan"):
+        by_class[(-1,) * len(rows)] = np.nan if options["regime"] == "nan" else -np.inf
     arguments: dict[str, Any] = {"input": x, "target": y, **REDUCTIONS[options["reduction"]]}
-    if options["ignore_index"] in ("used", "negative") or index == 200:
+    given = options["ignore_index"] in ("used", "negative")
+    if given or (options["ignore_index"] == "all" and options["target"] == "uint8"):
         arguments["ignore_index"] = index
     if options["weight"] != "none":
         arguments["weight"] = rng.uniform(0.5, 2.0, classes)
-        arguments["weight"][0] *= options["weight"] != "zero"
+        if options["weight"] == "zero":
+            arguments["weight"][0] = 0.0
     return arguments
 
 

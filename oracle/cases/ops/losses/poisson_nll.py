@@ -1,4 +1,7 @@
-"""What is asked of ``poisson_nll_loss``: its axes, draws and refusals."""
+"""What is asked of ``poisson_nll_loss``: its axes, draws and refusals.
+
+Means and counts are drawn so that no loss cancels.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from reference.losses.poisson_nll import poisson_nll_loss, poisson_nll_loss_backward
+from reference.numerics import Array
 
 from ...spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, UNEVEN, refuser, uneven
+from ._cases import REDUCTIONS, UNEVEN, put_first, refuser, target_shape, uneven
 
 __all__ = ["SPEC"]
 
@@ -18,57 +22,76 @@ _SHAPES = {"3x4": (3, 4), "scalar": (), "2x1x3": (2, 1, 3), "0": (0,)}
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    return ((options["target"] != "larger" or options["shape"] in ("3x4", "2x1x3"))
-            and (options["regime"] == "moderate" or options["shape"] != "0")
-            # integers have no NaN, and no number but 1 near to 1
-            and (options["target"] != "integer" or options["regime"] in ("moderate", "zeros", "tiny"))
-            and (options["regime"] != "negative-input" or options["log_input"])  # a mean below -ε: NaN
-            # a gradient that is infinite as well is divided before it is multiplied
-            and (options["regime"] != "beyond" or (options["log_input"] and not options["full"]
-                                                 and options["reduction"] != "mean"))
-            # where ε is 0 in float16, torch's infinities and NaNs depend on what it sums before it divides by 0
-            and (options["regime"] != "zeros" or options["target"] != "larger" or options["log_input"])
-            # torch computes Stirling's term of integers in float32, which no bound of float64 holds
-            and (dtype != "float64" or options["target"] != "integer" or not options["full"]))
+    target, regime, log_input = options["target"], options["regime"], options["log_input"]
+    if target == "larger" and options["shape"] not in ("3x4", "2x1x3"):
+        return False
+    if regime != "moderate" and options["shape"] == "0":
+        return False
+    if target == "integer" and regime not in ("moderate", "zeros", "tiny"):
+        return False  # integers have no NaN, and no number but 1 near to 1
+    if target == "integer" and options["full"] and dtype == "float64":
+        return False  # torch computes Stirling's term of integers in float32, which no bound of float64 holds
+    if regime == "negative-input" and not log_input:
+        return False  # a mean below -ε: NaN
+    if regime == "beyond" and (not log_input or options["full"] or options["reduction"] == "mean"):
+        return False  # a gradient that is infinite as well is divided before it is multiplied
+    # where ε is 0 in float16, torch's infinities and NaNs depend on what it sums before it divides by 0
+    return bool(regime != "zeros" or target != "larger" or log_input)
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     """Means are above 2.5 times the counts but where a regime has it otherwise, so that no loss cancels."""
     shape, regime, log_input = (_SHAPES | UNEVEN)[options["shape"]], options["regime"], options["log_input"]
-    target_shape = (2, *shape) if options["target"] == "larger" else shape
-    t = np.asarray(rng.uniform(1.5, 4.0, target_shape))
-    t = np.where(rng.random(target_shape) < 0.4, t / 8, t)  # some below 1, without Stirling's term
+    shape_of_target = target_shape(options["target"], shape)
+    t = np.asarray(rng.uniform(1.5, 4.0, shape_of_target))
+    t = np.where(rng.random(shape_of_target) < 0.4, t / 8, t)  # some below 1, without Stirling's term
     x = np.asarray(rng.uniform(12.0, 20.0, shape))
     if regime == "zeros":
         t, x = np.round(t / 4) * 3, x * 0
     elif regime == "ones":
-        t = 1 + limits.eps * np.round(rng.uniform(-1.0, 1.0, target_shape))
+        t = 1 + limits.eps * np.round(rng.uniform(-1.0, 1.0, shape_of_target))
     elif regime == "large-target":
         t, x = t * 100, x * 0 + 1.5
     elif regime == "tiny":
         x = x * 16 * limits.tiny
     if log_input and regime not in ("zeros", "tiny", "large-target"):
         x = np.log(x)
-    if regime == "large-target" and log_input:
+    if regime == "negative-input" or (regime == "large-target" and log_input):
         x = -x
-    if regime == "negative-input":
-        x = -x
-    # exp(x) is two or three times the largest number, and the first loss half of that; the second is above it
-    beyond = np.ceil(2 * math.log(limits.max) + 1.5) / 2
-    count = (math.exp(beyond - math.log(limits.max)) - 0.5) * (limits.max / beyond)
-    values: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {  # the first of x, and the first of t
-        "beyond": ((beyond, -2.0), (count, 0.75 * limits.max)) if options["reduction"] == "none" else (
-            (beyond,), (count,)),
-        "negative-target": ((), (-2.0, -1.0)), "inf": ((np.inf, -np.inf if log_input else np.inf, np.inf), (-1.0,)),
-        "inf-target": ((), (np.inf,)), "nan": ((np.nan,), ()), "nan-target": ((), (np.nan,))}
-    for a, first in zip((x, t), values.get(regime, ((), ())), strict=True):
-        a.flat[: len(first[: a.size])] = first[: a.size]
+    if regime == "beyond":
+        _put_beyond(x, t, limits, several=options["reduction"] == "none")
+    else:
+        _put_specials(x, t, regime, log_input)
     if options["target"] in ("integer", "both-integer"):
         t = np.asarray(np.round(t).astype(np.int64))
     if options["target"] == "both-integer":
         x = x.astype(np.int64)
     return {"input": x, "target": t, "log_input": log_input, "full": options["full"], "eps": options["eps"],
             **REDUCTIONS[options["reduction"]]}
+
+
+def _put_beyond(x: Array, t: Array, limits: Limits, *, several: bool) -> None:
+    """Let exp(x) be two or three times the largest number, and the first loss half of that; a second is above it."""
+    beyond = np.ceil(2 * math.log(limits.max) + 1.5) / 2
+    count = (math.exp(beyond - math.log(limits.max)) - 0.5) * (limits.max / beyond)
+    put_first(x, beyond, *((-2.0,) if several else ()))
+    put_first(t, count, *((0.75 * limits.max,) if several else ()))
+
+
+def _put_specials(x: Array, t: Array, regime: str, log_input: bool) -> None:
+    """Write what the regime is named after into the first elements."""
+    match regime:
+        case "negative-target":
+            put_first(t, -2.0, -1.0)
+        case "inf":
+            put_first(x, np.inf, -np.inf if log_input else np.inf, np.inf)
+            put_first(t, -1.0)
+        case "inf-target":
+            put_first(t, np.inf)
+        case "nan":
+            put_first(x, np.nan)
+        case "nan-target":
+            put_first(t, np.nan)
 
 
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""What is asked of ``smooth_l1_loss``: its axes, draws and refusals."""
+"""What is asked of ``smooth_l1_loss``: its axes, draws and refusals.
+
+A regime has differences of exactly β.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from reference.losses.smooth_l1 import smooth_l1_loss, smooth_l1_loss_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
 from ._cases import REDUCTIONS, refuser, uneven
-from ._pairs import PAIR_SHAPES, draw_pair, pair_allowed
+from ._pairs import PAIR_SHAPES, draw_pair, pair_allowed, sized_pair
 
 __all__ = ["SPEC"]
 
@@ -27,10 +30,6 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     return {"input": x, "target": y, "beta": options["beta"], **REDUCTIONS[options["reduction"]]}
 
 
-def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
-    return {"input": rng.standard_normal(n, np.float32), "target": rng.standard_normal(n, np.float32)}
-
-
 _X = np.zeros((3, 4), np.float32)
 _refuse = refuser(input=_X, target=_X)
 
@@ -44,7 +43,7 @@ SPEC = LossSpec(
                "tie: x = y in places, kink: |x - y| = β in places")),
     slower="torch takes one pass over both arrays and one sum, 0.7 ns an element; the ten passes that NumPy needs for "
            "the two branches take 0.1 to 0.25 ns each even in a cache, 2 ns together.",
-    allowed=_allowed, draw=_draw, strength=3, sized=_sized,
+    allowed=_allowed, draw=_draw, strength=3, sized=sized_pair,
     extra=uneven({"reduction": "none"}, {"target": "row"}),
     arrays=("input", "target"),
     elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "beta": {"target": -1.0, "beta": 0.3},

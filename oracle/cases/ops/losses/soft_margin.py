@@ -20,11 +20,23 @@ def _allowed(options: Options, dtype: str) -> bool:
             and (options["regime"] == "moderate" or options["shape"] != "0"))
 
 
+def _range(regime: str, limits: Limits) -> tuple[float, float]:
+    edge = np.log(limits.max)  # where exp overflows
+    match regime:
+        case "tails":
+            return 0.4 * edge, 0.9 * edge
+        case "huge":
+            return 1.5 * edge, 3 * edge
+        case "zero":
+            return 0.0, 0.0
+        case "tiny":
+            return limits.tiny, 8 * limits.tiny
+    return 0.0, 3.0
+
+
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     shape, regime = (PAIR_SHAPES | UNEVEN)[options["shape"]], options["regime"]
-    edge = np.log(limits.max)  # where exp overflows
-    low, high = {"tails": (0.4 * edge, 0.9 * edge), "huge": (1.5 * edge, 3 * edge), "zero": (0.0, 0.0),
-                 "tiny": (limits.tiny, 8 * limits.tiny)}.get(regime, (0.0, 3.0))
+    low, high = _range(regime, limits)
     x = np.asarray(rng.uniform(low, high, shape))
     y = np.asarray(rng.choice([-1.0, 1.0], shape[-1:] if options["broadcast"] == "row" else shape))
     # Wrong by a large margin, and right by one, in turn: losses that are almost 0 stand beside large ones.

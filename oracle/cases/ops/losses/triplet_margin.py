@@ -1,4 +1,7 @@
-"""What is asked of ``triplet_margin_loss``: its axes, draws and refusals."""
+"""What is asked of ``triplet_margin_loss``: its axes, draws and refusals.
+
+Draws are repeated until distances are clear of each other and of the margin.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,10 @@ from reference.losses._distance import PairwiseDistance
 from reference.losses.triplet_margin import triplet_margin_loss, triplet_margin_loss_backward
 
 from ...spec import Axis, Limits, LossSpec, Options
-from ._cases import REDUCTIONS, UNEVEN_TRIPLES, decided, poison, refuser, uneven
-from ._distance import draw_kinks
+from ._cases import REDUCTIONS, UNEVEN_TRIPLES, decided, poison, put_first, refuser, size_of, uneven
+from ._distance import TRIPLET, draw_kinks, draw_triplet
 
 __all__ = ["SPEC"]
-
-_TRIPLET = ("anchor", "positive", "negative")
 
 #: Their shapes.
 _SHAPES = {"4x5": ((4, 5),) * 3, "5": ((5,),) * 3, "2x2x3": ((2, 2, 3),) * 3,
@@ -46,20 +47,13 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     margin, eps, swap = options["margin"], options["eps"], options["swap"]
     rest = {"margin": margin, "p": p, "eps": eps, "swap": swap, **REDUCTIONS[options["reduction"]]}
     if regime == "kink":
-        return {**dict(zip(_TRIPLET, draw_kinks(rng, squared=False), strict=True)), **rest}
-    scale = {"huge": min(limits.max**0.25, 2.0**18), "beyond": limits.max / 64,
-             "tiny": max(1e-5, 64 * limits.tiny)}.get(regime, 2.0)
+        return {**dict(zip(TRIPLET, draw_kinks(rng, squared=False), strict=True)), **rest}
+    scale = size_of(regime, 2.0, huge=min(limits.max**0.25, 2.0**18), tiny=max(1e-5, 64 * limits.tiny))
+    if regime == "beyond":
+        scale = limits.max / 64
 
     def draw() -> list[Any]:
-        a, q, n = (rng.uniform(-scale, scale, s) for s in shapes)
-        far = rng.random((*shapes[1][:-1], 1)) < 0.7  # either the positive or the negative example is far away
-        far[-1:] = True
-        a, q, n = 0.1 * a, q * np.where(far, 1.0, 0.2), n * np.where(far, 0.2, 1.0)
-        if swap and n.shape[-1:] == q.shape[-1:]:  # or both are, and near to each other
-            n = np.where(far & (np.arange(len(n)) % 2 == 0).reshape(-1, *(1,) * (n.ndim - 1)), q + n, n)
-        if regime == "equal":
-            q[..., :] = a[:len(q)]
-        return [a, q, n]
+        return draw_triplet(rng, shapes, scale, swap=swap, equal=regime == "equal")
 
     def clear(a: Any, q: Any, n: Any) -> Any:
         if not a.size:
@@ -79,13 +73,14 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
 
     a, q, n = decided(draw, clear, 8 * limits.eps)
     poison(a, regime, np.inf, -np.inf)
-    poison(n, "inf" if regime == "inf" else "", np.inf)
+    if regime == "inf":
+        put_first(n, np.inf)
     return {"anchor": a, "positive": q, "negative": n, **rest}
 
 
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
     shape = (max(n // 100, 1), 100)
-    return {name: rng.standard_normal(shape, np.float32) for name in _TRIPLET}
+    return {name: rng.standard_normal(shape, np.float32) for name in TRIPLET}
 
 
 _X = np.ones((3, 4), np.float32)
@@ -104,7 +99,7 @@ SPEC = LossSpec(
     extra=(*uneven({"reduction": "none"}), *({"regime": "kink", "eps": 0.0, **others} for others in (
         {}, {"reduction": "none"}, {"p": 1.0}, {"p": 1.0, "reduction": "sum"}))),
     kinks=lambda o: o["regime"] == "kink" or (o["regime"] == "equal" and o["eps"] == 0.0),
-    exact=lambda o: o["regime"] == "kink", arrays=_TRIPLET,
+    exact=lambda o: o["regime"] == "kink", arrays=TRIPLET,
     refusals=(
         _refuse("another dimension", RuntimeError, "as many dimensions", positive=_X[0]),
         _refuse("vectors of other lengths", RuntimeError, "must broadcast", negative=_X[:, :3]),

@@ -17,7 +17,7 @@ from reference.optim._sparse import SparseGrad
 
 from ...spec import Axis, Limits, Options, ParamGroup, Trajectory
 
-__all__ = ["AXES", "BESIDE", "DECAYS", "FULL_DECAY", "LONGEST", "SPARSITY", "STACK", "VERY_LONG", "cancels",
+__all__ = ["AXES", "DECAYS", "EDGES", "FULL_DECAY", "LONGEST", "SPARSITY", "STACK", "VERY_LONG", "cancels", "decidable",
            "short_enough", "sparsified", "trajectory"]
 
 AXES = (
@@ -46,18 +46,18 @@ LONGEST: Mapping[str, int] = {"float64": 300, "float32": 300, "float16": 10, "bf
 #: Where long cases are asked for: 2,000 steps with every option at its default, in float32.
 VERY_LONG: tuple[Options, ...] = ({"steps": 2000},)
 
-#: Beside the axes: a decay of 1.
+#: An extra case: a decay of 1.
 FULL_DECAY: tuple[Options, ...] = ({"weight_decay": 1.0},)
 
-#: And one of 0, which an infinite parameter shows to be none at all: 0 times infinity is NaN.
+#: Extra cases: decays of 1 and of 0. An infinite parameter shows that 0 is no decay at all: 0 times infinity is NaN.
 DECAYS: tuple[Options, ...] = ({"start": "infinite", "steps": 2}, *FULL_DECAY)
 
-#: Beside the axes: a parameter of three axes, of which none can stand for another, with more elements than a processor
+#: An extra case: a parameter of three axes, of which none can stand for another, with more elements than a processor
 #: takes at a time (32 of half types). It starts at 0, so that what is not updated shows in any type.
 STACK: tuple[Options, ...] = ({"start": "zero", "layout": "stack", "steps": 2},)
 
-#: And gradients whose squares are subnormal numbers, where the update is the value.
-BESIDE: tuple[Options, ...] = ({"start": "zero", "grad": "subnormal", "steps": 2}, *STACK)
+#: Extra cases: gradients whose squares are subnormal numbers, where the update is the value; and the stack.
+EDGES: tuple[Options, ...] = ({"start": "zero", "grad": "subnormal", "steps": 2}, *STACK)
 
 SHAPES = {"vector": ((5,), (3,)), "scalar": ((), ()), "empty": ((3,), (0,)), "matrix": ((2, 3), (3, 1)),
           "stack": ((2, 4, 5), (1, 2, 3)), "groups": ((3,), (2,))}
@@ -89,6 +89,11 @@ def cancels(options: Options, dtype: str) -> bool:
     return bool(opposite or balanced)
 
 
+def decidable(options: Options, dtype: str) -> bool:
+    """Is a trajectory :func:`short_enough`, without terms that cancel?"""
+    return short_enough(options, dtype) and not cancels(options, dtype)
+
+
 def _magnitude(options: Options, limits: Limits) -> float:
     match options["grad"]:
         case "zero":
@@ -106,7 +111,7 @@ def _magnitude(options: Options, limits: Limits) -> float:
 
 
 def sparsified(drawn: Trajectory, sparsity: str, rng: np.random.Generator) -> Trajectory:
-    """The same trajectory with sparse gradients, of some of the elements: see :data:`SPARSITY`."""
+    """A trajectory with sparse gradients in the place of dense ones: which elements they have says :data:`SPARSITY`."""
     if sparsity == "dense":
         return drawn
 

@@ -7,7 +7,7 @@ import numpy as np
 from reference.optim.adadelta import Adadelta
 
 from ...spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._trajectories import AXES, BESIDE, DECAYS, VERY_LONG, cancels, short_enough, trajectory
+from ._trajectories import AXES, DECAYS, EDGES, VERY_LONG, decidable, trajectory
 
 __all__ = ["SPEC"]
 
@@ -20,7 +20,7 @@ def _allowed(options: Options, dtype: str) -> bool:
     decays = options["weight_decay"] != 0 or options["layout"] == "groups"
     steady = decays and options["grad"] in ("zero", "tiny", "eps")
     wide = (steady and options["steps"] > 10) or (dtype == "bfloat16" and (options["steps"] > 1 or steady))
-    return short_enough(options, dtype) and not cancels(options, dtype) and not wide
+    return decidable(options, dtype) and not wide
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:
@@ -33,7 +33,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 SPEC = OptimSpec(
     name="Adadelta", torch_names=("torch.optim.Adadelta",), optimizer=Adadelta, draw=_draw, allowed=_allowed,
     strength=3, long=VERY_LONG,
-    extra=(*DECAYS, *BESIDE, {"start": "zero", "grad": "eps", "steps": 10}),  # squares that float16 cannot hold
+    extra=(*DECAYS, *EDGES, {"start": "zero", "grad": "eps", "steps": 10}),  # squares that float16 cannot hold
     axes=(*AXES, Axis("lr", (1.0, 1e-2)), Axis("rho", (0.9, 0.5, 0.99)), Axis("eps", (1e-6, 1e-3)),
           Axis("weight_decay", (0, 0.1)), Axis("maximize", (False, True))),
     refusals=(

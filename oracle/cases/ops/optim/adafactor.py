@@ -1,4 +1,7 @@
-"""What is asked of ``Adafactor``: its axes, draws and refusals."""
+"""What is asked of ``Adafactor``: its axes, draws and refusals.
+
+The last gradient may be a spike, which the clipping threshold has to limit.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 from reference.optim.adafactor import Adafactor
 
 from ...spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._trajectories import AXES, BESIDE, VERY_LONG, cancels, short_enough, trajectory
+from ._trajectories import AXES, EDGES, VERY_LONG, decidable, trajectory
 
 __all__ = ["SPEC"]
 
@@ -17,7 +20,7 @@ __all__ = ["SPEC"]
 def _allowed(options: Options, dtype: str) -> bool:
     """Squares that underflow are lost unless eps1 is larger; float16 has no such small eps1 at all."""
     lost = options["eps1"] == 1e-30 and (options["grad"] == "tiny" or dtype == "float16")
-    return not lost and short_enough(options, dtype) and not cancels(options, dtype)
+    return not lost and decidable(options, dtype)
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:
@@ -34,7 +37,7 @@ SPEC = OptimSpec(
     name="Adafactor", torch_names=("torch.optim.Adafactor",), optimizer=Adafactor, draw=_draw,
     allowed=_allowed,
     long=VERY_LONG,
-    extra=(*BESIDE, {"layout": "stack", "steps": 2},
+    extra=(*EDGES, {"layout": "stack", "steps": 2},
            {"grad": "spike", "steps": 10, "d": 2.0},  # an update that d has to limit
            {"start": "zero", "grad": "eps", "steps": 10, "layout": "vector", "lr": 0.4,
             "maximize": True}),  # squares that float16 cannot hold, of a vector

@@ -1,4 +1,7 @@
-"""What is asked of ``Adagrad``: its axes, draws and refusals."""
+"""What is asked of ``Adagrad``: its axes, draws and refusals.
+
+Gradients may be sparse.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import numpy as np
 from reference.optim.adagrad import Adagrad
 
 from ...spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._trajectories import AXES, BESIDE, DECAYS, SPARSITY, VERY_LONG, cancels, short_enough, sparsified, trajectory
+from ._trajectories import AXES, DECAYS, EDGES, SPARSITY, VERY_LONG, decidable, sparsified, trajectory
 
 __all__ = ["SPEC"]
 
@@ -22,7 +25,7 @@ def _allowed(options: Options, dtype: str) -> bool:
     if options["sparsity"] != "dense" and (options["weight_decay"] != 0 or options["layout"] == "groups"):
         return False
     overflows = options["grad"] == "huge" and options["steps"] > (1 if options["sparsity"] == "twice" else 2)
-    return short_enough(options, dtype) and not cancels(options, dtype) and not overflows
+    return decidable(options, dtype) and not overflows
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:
@@ -36,7 +39,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 SPEC = OptimSpec(
     name="Adagrad", torch_names=("torch.optim.Adagrad",), optimizer=Adagrad, draw=_draw, allowed=_allowed,
     strength=3, long=VERY_LONG,
-    extra=(*DECAYS, *BESIDE, {"grad": "eps", "steps": 10, "layout": "groups"}),  # squares that float16 cannot hold
+    extra=(*DECAYS, *EDGES, {"grad": "eps", "steps": 10, "layout": "groups"}),  # squares that float16 cannot hold
     axes=(*AXES, Axis("lr", (1e-2, 0.1)), Axis("lr_decay", (0, 0.1)), Axis("weight_decay", (0, 0.1)),
           Axis("initial_accumulator_value", (0, 0.5)), Axis("eps", (1e-10, 1e-3)),
           Axis("maximize", (False, True)), SPARSITY),

@@ -7,7 +7,7 @@ import numpy as np
 from reference.optim.adam import Adam
 
 from ...spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._trajectories import AXES, BESIDE, DECAYS, VERY_LONG, short_enough, trajectory
+from ._trajectories import AXES, DECAYS, EDGES, VERY_LONG, short_enough, trajectory
 
 __all__ = ["SPEC"]
 
@@ -20,7 +20,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="Adam", torch_names=("torch.optim.Adam",), optimizer=Adam, draw=_draw, allowed=short_enough,
-    long=VERY_LONG, extra=(*DECAYS, *BESIDE),
+    long=VERY_LONG, extra=(*DECAYS, *EDGES),
     strength=3,  # a mistake in decay shows where decay, its kind and start are all as they need to be
     axes=(*AXES, Axis("lr", (1e-3, 0.1)), Axis("beta1", (0.9, 0.8, 0.0)), Axis("beta2", (0.999, 0.9)),
           Axis("eps", (1e-8, 1e-3)), Axis("weight_decay", (0, 0.1)), Axis("amsgrad", (False, True)),

@@ -7,13 +7,9 @@ import numpy as np
 from reference.optim.adamax import Adamax
 
 from ...spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._trajectories import AXES, BESIDE, DECAYS, VERY_LONG, cancels, short_enough, trajectory
+from ._trajectories import AXES, DECAYS, EDGES, VERY_LONG, decidable, trajectory
 
 __all__ = ["SPEC"]
-
-
-def _allowed(options: Options, dtype: str) -> bool:
-    return short_enough(options, dtype) and not cancels(options, dtype)
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:
@@ -23,8 +19,8 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 
 SPEC = OptimSpec(
-    name="Adamax", torch_names=("torch.optim.Adamax",), optimizer=Adamax, draw=_draw, allowed=_allowed,
-    strength=3, long=VERY_LONG, extra=(*DECAYS, *BESIDE),
+    name="Adamax", torch_names=("torch.optim.Adamax",), optimizer=Adamax, draw=_draw, allowed=decidable,
+    strength=3, long=VERY_LONG, extra=(*DECAYS, *EDGES),
     axes=(*AXES, Axis("lr", (2e-3, 0.1)), Axis("beta1", (0.9, 0.8, 0.5)), Axis("beta2", (0.999, 0.5)),
           Axis("eps", (1e-8, 1e-3)), Axis("weight_decay", (0, 0.1)), Axis("maximize", (False, True))),
     refusals=(

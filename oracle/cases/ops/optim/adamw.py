@@ -7,13 +7,9 @@ import numpy as np
 from reference.optim.adamw import AdamW
 
 from ...spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._trajectories import AXES, BESIDE, VERY_LONG, cancels, short_enough, trajectory
+from ._trajectories import AXES, EDGES, VERY_LONG, decidable, trajectory
 
 __all__ = ["SPEC"]
-
-
-def _allowed(options: Options, dtype: str) -> bool:
-    return short_enough(options, dtype) and not cancels(options, dtype)
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:
@@ -23,8 +19,8 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 
 SPEC = OptimSpec(
-    name="AdamW", torch_names=("torch.optim.AdamW",), optimizer=AdamW, draw=_draw, allowed=_allowed,
-    strength=3, long=VERY_LONG, extra=BESIDE,
+    name="AdamW", torch_names=("torch.optim.AdamW",), optimizer=AdamW, draw=_draw, allowed=decidable,
+    strength=3, long=VERY_LONG, extra=EDGES,
     axes=(*AXES, Axis("lr", (1e-3, 0.1)), Axis("beta1", (0.9, 0.8, 0.0)), Axis("beta2", (0.999, 0.9)),
           Axis("eps", (1e-8, 1e-3)), Axis("weight_decay", (1e-2, 0, 0.5)), Axis("amsgrad", (False, True)),
           Axis("maximize", (False, True))),

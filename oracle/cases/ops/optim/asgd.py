@@ -7,7 +7,7 @@ import numpy as np
 from reference.optim.asgd import ASGD
 
 from ...spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._trajectories import AXES, BESIDE, FULL_DECAY, VERY_LONG, short_enough, trajectory
+from ._trajectories import AXES, EDGES, FULL_DECAY, VERY_LONG, short_enough, trajectory
 
 __all__ = ["SPEC"]
 
@@ -21,7 +21,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 SPEC = OptimSpec(
     name="ASGD", torch_names=("torch.optim.ASGD",), optimizer=ASGD, draw=_draw, allowed=short_enough,
     strength=3, long=VERY_LONG,
-    extra=(*FULL_DECAY, *BESIDE, {"t0": -3, "steps": 2},  # the average starts at once
+    extra=(*FULL_DECAY, *EDGES, {"t0": -3, "steps": 2},  # the average starts at once
            {"steps": 300, "lr": 0.1, "alpha": 0.5, "t0": 5}),  # a rate that float32 has to round at each step
     axes=(*AXES, Axis("lr", (1e-2, 0.1)), Axis("lambd", (1e-4, 0.1)), Axis("alpha", (0.75, 0.5)),
           Axis("t0", (1e6, 5, 0)), Axis("weight_decay", (0, 0.1)), Axis("maximize", (False, True))),

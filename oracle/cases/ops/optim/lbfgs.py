@@ -1,4 +1,7 @@
-"""What is asked of ``LBFGS``: its axes, draws and refusals."""
+"""What is asked of ``LBFGS``: its axes, draws and refusals.
+
+Gradients are given alone, or follow an objective, or are answers in a row that lead an iteration where it seldom goes.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _ANSWERS: dict[str, tuple[dict[str, Any], tuple[tuple[float, ...], ...]]] = {
     "upwards": ({"max_iter": 4, "tolerance_grad": -1},
                 ((1.0, 1.0), (0.25, -2.25), (1.0, -0.25), (-1.75, 2.25), (-1.75, 0.75), (1.0, 2.25), (-1.25, 0.0),
                  (-1.75, 0.0))),
-    # the same, where the other end is the lower one
+    # a slope upwards, where the other end is the lower one
     "lower-right": ({"max_iter": 4, "tolerance_grad": -1, "tolerance_change": 0},
                     ((2.0, 1.0), (0.25, -2.0), (-1.0, -1.5))),
     # too short twice, then above the one before
@@ -55,6 +58,9 @@ _ANSWERS: dict[str, tuple[dict[str, Any], tuple[tuple[float, ...], ...]]] = {
     "barely-curved": ({"max_iter": 2, "max_eval": 9, "lr": 3.2016e-9, "tolerance_change": 0, "line_search_fn": None},
                       ((0.0, 1.0), (-1.0, 0.5))),
 }
+
+#: Gradients that are the same at every step, from which nothing is learnt.
+_UNCHANGED = ("constant", "zero")
 
 _AXES = (AXES[0], Axis("grad", ("one", "constant", "eps", "zero", "huge", "none"),
                        "as for all; constant is the same at every step, so that nothing is learnt from it",
@@ -91,24 +97,42 @@ def _answers(name: str, gradients: Sequence[Any]) -> Objective:
 
 
 def _allowed(options: Options, dtype: str) -> bool:
-    """Given gradients do not depend on the parameters: one iteration a step, and nothing to search along.
+    if options["objective"] == "given":
+        return _given_is_decidable(options, dtype)
+    if dtype not in ("float64", "float32"):
+        return False
+    if options["objective"] in _ANSWERS:
+        return options == _row(str(options["objective"]))
+    return options["grad"] in _UNCHANGED and _objective_is_decidable(options, dtype)
+
+
+def _given_is_decidable(options: Options, dtype: str) -> bool:
+    """Given gradients do not depend on the parameters: one iteration a step, and nothing to search along."""
+    one_iteration = options["max_iter"] == 1 and options["line_search_fn"] is None
+    return bool(one_iteration and options["steps"] <= _longest_given(str(options["grad"]), dtype))
+
+
+def _longest_given(grad: str, dtype: str) -> int:
+    """How many steps with given gradients can be decided.
 
     Each iteration from a changed gradient multiplies the errors of those before it: few can be decided, the
-    fewer the fewer digits there are. In float16 products of small gradients are lost, in torch and in truth.
+    fewer the fewer digits there are.
     """
-    if options["objective"] in _ANSWERS:
-        return dtype in ("float64", "float32") and options == _row(str(options["objective"]))
-    learns, fast = options["grad"] not in ("constant", "zero"), options["lr"] != 1 and not options["line_search_fn"]
-    if options["objective"] == "given":
-        longest = {"float64": 4, "float32": 2, "float16": 2, "bfloat16": 1}[dtype] if learns else (
-            2000 if dtype == "float32" else LONGEST[dtype])
-        lost = dtype == "float16" and options["grad"] == "eps"
-        return bool(options["max_iter"] == 1 and options["line_search_fn"] is None
-                    and options["steps"] <= (1 if lost else min(longest, 2) if options["grad"] == "huge" else longest))
+    if grad in _UNCHANGED:
+        return 2000 if dtype == "float32" else LONGEST[dtype]
+    if dtype == "float16" and grad == "eps":
+        return 1  # products of small gradients are lost, in torch and in truth
+    longest = {"float64": 4, "float32": 2, "float16": 2, "bfloat16": 1}[dtype]
+    return min(longest, 2) if grad == "huge" else longest
+
+
+def _objective_is_decidable(options: Options, dtype: str) -> bool:
+    """Few iterations are, in float32 and with another step than 1 that no search corrects; else 20 but for one pair."""
     iterations = options["steps"] * options["max_iter"]
-    return bool(dtype in ("float64", "float32") and not learns and options["steps"] <= 2
-                and iterations <= (4 if dtype == "float32" or fast else 20)
-                and not (iterations == 20 and options["history_size"] == 1 and options["max_eval"] is None))
+    unsearched = options["lr"] != 1 and not options["line_search_fn"]
+    if options["steps"] > 2 or iterations > (4 if dtype == "float32" or unsearched else 20):
+        return False
+    return not (iterations == 20 and options["history_size"] == 1 and options["max_eval"] is None)
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:

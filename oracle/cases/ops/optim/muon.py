@@ -1,4 +1,7 @@
-"""What is asked of ``Muon``: its axes, draws and refusals."""
+"""What is asked of ``Muon``: its axes, draws and refusals.
+
+Parameters are matrices.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from reference.optim._optimizer import Parameter
 from reference.optim.muon import Muon
 
 from ...spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._trajectories import AXES, VERY_LONG, cancels, short_enough, trajectory
+from ._trajectories import AXES, VERY_LONG, decidable, trajectory
 
 __all__ = ["SPEC"]
 
@@ -21,7 +24,7 @@ _COEFFICIENTS = {"quintic": (3.4445, -4.775, 2.0315), "gentle": (1.7, -0.8, 0.1)
 def _allowed(options: Options, dtype: str) -> bool:
     """What is huge in float64 is infinite in bfloat16."""
     beyond = options["grad"] == "huge" and dtype == "float64"
-    return not beyond and short_enough(options, dtype) and not cancels(options, dtype)
+    return not beyond and decidable(options, dtype)
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:

@@ -7,13 +7,9 @@ import numpy as np
 from reference.optim.radam import RAdam
 
 from ...spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._trajectories import AXES, BESIDE, DECAYS, VERY_LONG, cancels, short_enough, trajectory
+from ._trajectories import AXES, DECAYS, EDGES, VERY_LONG, decidable, trajectory
 
 __all__ = ["SPEC"]
-
-
-def _allowed(options: Options, dtype: str) -> bool:
-    return short_enough(options, dtype) and not cancels(options, dtype)
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:
@@ -23,8 +19,8 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 
 SPEC = OptimSpec(
-    name="RAdam", torch_names=("torch.optim.RAdam",), optimizer=RAdam, draw=_draw, allowed=_allowed,
-    long=VERY_LONG, extra=(*DECAYS, *BESIDE),
+    name="RAdam", torch_names=("torch.optim.RAdam",), optimizer=RAdam, draw=_draw, allowed=decidable,
+    long=VERY_LONG, extra=(*DECAYS, *EDGES),
     strength=3,  # a mistake in decay shows where decay, its kind and start are all as they need to be
     axes=(*AXES[:2], Axis("steps", (1, 2, 10, 300, 6, 5), "rectified from the 6th on, or not at all", (300,)), AXES[3],
           Axis("lr", (1e-3, 0.1)), Axis("beta1", (0.9, 0.8, 0.0)),

@@ -7,7 +7,7 @@ import numpy as np
 from reference.optim.rmsprop import RMSprop
 
 from ...spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._trajectories import AXES, BESIDE, DECAYS, VERY_LONG, cancels, short_enough, trajectory
+from ._trajectories import AXES, DECAYS, EDGES, VERY_LONG, decidable, trajectory
 
 __all__ = ["SPEC"]
 
@@ -23,7 +23,7 @@ def _allowed(options: Options, dtype: str) -> bool:
         in_group and options["momentum"] > 0 and steps > 10)
     steady = (decay or in_group) and options["grad"] in ("zero", "tiny", "eps") and (
         dtype == "bfloat16" or (options["centered"] and steps > 2))
-    return short_enough(options, dtype) and not cancels(options, dtype) and not settles and not steady
+    return decidable(options, dtype) and not settles and not steady
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:
@@ -36,7 +36,7 @@ SPEC = OptimSpec(
     name="RMSprop", torch_names=("torch.optim.RMSprop",), optimizer=RMSprop, draw=_draw, allowed=_allowed,
     strength=3,
     long=VERY_LONG,
-    extra=(*DECAYS, *BESIDE,
+    extra=(*DECAYS, *EDGES,
            {"grad": "subnormal", "steps": 10, "layout": "matrix", "lr": 0.1, "alpha": 0.5, "eps": 0.001,
             "momentum": 0.9, "centered": True}),  # the variance is lost in rounding
     axes=(*AXES, Axis("lr", (1e-2, 0.1)), Axis("alpha", (0.99, 0.9, 0.5)), Axis("eps", (1e-8, 1e-3)),

@@ -1,4 +1,7 @@
-"""What is asked of ``Rprop``: its axes, draws and refusals."""
+"""What is asked of ``Rprop``: its axes, draws and refusals.
+
+Gradients may turn by chance.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import numpy as np
 from reference.optim.rprop import Rprop
 
 from ...spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._trajectories import AXES, BESIDE, VERY_LONG, short_enough, trajectory
+from ._trajectories import AXES, EDGES, VERY_LONG, short_enough, trajectory
 
 __all__ = ["SPEC"]
 
@@ -25,7 +28,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="Rprop", torch_names=("torch.optim.Rprop",), optimizer=Rprop, draw=_draw, allowed=short_enough,
-    strength=3, long=VERY_LONG, extra=BESIDE,
+    strength=3, long=VERY_LONG, extra=EDGES,
     axes=(*AXES, Axis("turns", (False, True), "gradients keep their sign, or turn it by chance"),
           Axis("lr", (1e-2, 0.5)), Axis("eta_minus", (0.5, 0.3)), Axis("eta_plus", (1.2, 1.5)),
           Axis("smallest", (1e-6, 0.1), "the larger one is above the smaller lr"),

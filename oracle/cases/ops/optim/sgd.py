@@ -1,4 +1,7 @@
-"""What is asked of ``SGD``: its axes, draws and refusals."""
+"""What is asked of ``SGD``: its axes, draws and refusals.
+
+Gradients may be sparse.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import numpy as np
 from reference.optim.sgd import SGD
 
 from ...spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._trajectories import AXES, BESIDE, DECAYS, SPARSITY, VERY_LONG, short_enough, sparsified, trajectory
+from ._trajectories import AXES, DECAYS, EDGES, SPARSITY, VERY_LONG, short_enough, sparsified, trajectory
 
 __all__ = ["SPEC"]
 
@@ -29,7 +32,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="SGD", torch_names=("torch.optim.SGD",), optimizer=SGD, draw=_draw, allowed=_allowed,
-    long=VERY_LONG, extra=(*DECAYS, *BESIDE),
+    long=VERY_LONG, extra=(*DECAYS, *EDGES),
     strength=3,  # a mistake in dampening shows where momentum, dampening and steps are all as they need to be
     axes=(*AXES, Axis("lr", (1e-3, 0.1)), Axis("momentum", (0, 0.9)), Axis("dampening", (0, 0.5)),
           Axis("weight_decay", (0, 0.1)), Axis("nesterov", (False, True)), Axis("maximize", (False, True)),

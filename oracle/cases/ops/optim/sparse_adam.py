@@ -1,4 +1,7 @@
-"""What is asked of ``SparseAdam``: its axes, draws and refusals."""
+"""What is asked of ``SparseAdam``: its axes, draws and refusals.
+
+Gradients are always sparse.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,9 @@ from reference.optim._optimizer import Parameter
 from reference.optim.sparse_adam import SparseAdam
 
 from ...spec import Axis, Limits, OptimSpec, Options, Refusal, Trajectory
-from ._trajectories import AXES, BESIDE, SPARSITY, VERY_LONG, cancels, short_enough, sparsified, trajectory
+from ._trajectories import AXES, EDGES, SPARSITY, VERY_LONG, decidable, sparsified, trajectory
 
 __all__ = ["SPEC"]
-
-
-def _allowed(options: Options, dtype: str) -> bool:
-    return short_enough(options, dtype) and not cancels(options, dtype)
 
 
 def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Trajectory:
@@ -26,8 +25,8 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 
 SPEC = OptimSpec(
-    name="SparseAdam", torch_names=("torch.optim.SparseAdam",), optimizer=SparseAdam, draw=_draw, allowed=_allowed,
-    strength=3, long=VERY_LONG, extra=BESIDE,
+    name="SparseAdam", torch_names=("torch.optim.SparseAdam",), optimizer=SparseAdam, draw=_draw, allowed=decidable,
+    strength=3, long=VERY_LONG, extra=EDGES,
     axes=(*AXES, replace(SPARSITY, values=SPARSITY.values[1:]), Axis("lr", (1e-3, 0.1)),
           Axis("beta1", (0.9, 0.8, 0.0)), Axis("beta2", (0.999, 0.9)), Axis("eps", (1e-8, 1e-3)),
           Axis("maximize", (False, True))),

@@ -1,40 +1,21 @@
-"""Mistakes in Adam and SGD that people make. A class's docstring says which one."""
+"""Mistakes in Adam and AdamW that people make. A class's docstring says which one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from tests.meta.harness import NO_NOTE, Mutant
-from tests.meta.plain_optim import Array, PlainAdam, PlainOptimizer, PlainSGD
+from tests.meta.harness import Mutant, mutants_in
+from tests.meta.mistakes_optim import IgnoresGroups, TakesNoneForZero
+from tests.meta.plain_adam import PlainAdam
+from tests.meta.plain_optimizer import Array
 
 __all__ = ["MUTANTS"]
 
 MUTANTS: list[Mutant] = []
-
-
-def plant(op: str, note: str = NO_NOTE) -> Callable[[Any], Any]:
-    def keep(code: Any) -> Any:
-        MUTANTS.append(Mutant(op, code.__name__, str(code.__doc__), code, note=note))
-        return code
-
-    return keep
-
-
-class _DefaultsOnly(PlainOptimizer):
-    def __init__(self, groups: list[dict[str, Any]], **defaults: Any) -> None:
-        super().__init__([{**group, **defaults} for group in groups])
-
-
-class _NoneIsZero(PlainOptimizer):
-    def step(self) -> None:
-        for group in self.groups:
-            for p in group["params"]:
-                p.grad = np.zeros_like(p.data) if p.grad is None else p.grad
-        super().step()
+plant = mutants_in(MUTANTS)
 
 
 @plant("Adam")
@@ -110,7 +91,7 @@ class StepCountsNone(PlainAdam):
 
 
 @plant("Adam", note="has to be equal")
-class NoneIsZero(_NoneIsZero, PlainAdam):
+class NoneIsZero(TakesNoneForZero, PlainAdam):
     """A gradient of None lets the moments decay."""
 
 
@@ -234,121 +215,77 @@ class HalfMoments(PlainAdam):
 
 
 @plant("Adam")
-class AdamGroupsIgnored(_DefaultsOnly, PlainAdam):
+class AdamGroupsIgnored(IgnoresGroups, PlainAdam):
     """Options of a group are not read."""
 
 
-@plant("SGD")
-class DampenedFirstStep(PlainSGD):
-    """The buffer starts at 0, and the first gradient is dampened."""
-
-    def buffer(self, b: Array | None, g: Array, o: SimpleNamespace) -> Array:
-        return (0 if b is None else o.momentum * b) + (1 - o.dampening) * g
+class _AdamW(PlainAdam):
+    def update(self, p: Any, g: Array, state: dict[str, Array], o: SimpleNamespace) -> None:
+        o.decoupled_weight_decay = True
+        super().update(p, g, state, o)
 
 
-@plant("SGD")
-class DampeningIgnored(PlainSGD):
-    """b = momentum b + g."""
+@plant("AdamW")
+class AdamWCoupled(PlainAdam):
+    """Decay goes through the moments: Adam's."""
 
-    def buffer(self, b: Array | None, g: Array, o: SimpleNamespace) -> Array:
-        return g if b is None else o.momentum * b + g
-
-
-@plant("SGD")
-class MomentumAsMean(PlainSGD):
-    """b = momentum b + (1 - momentum) g."""
-
-    def buffer(self, b: Array | None, g: Array, o: SimpleNamespace) -> Array:
-        return g if b is None else o.momentum * b + (1 - o.momentum) * g
+    def update(self, p: Any, g: Array, state: dict[str, Array], o: SimpleNamespace) -> None:
+        o.decoupled_weight_decay = False
+        super().update(p, g, state, o)
 
 
-@plant("SGD")
-class StaleBuffer(PlainSGD):
-    """The step is taken with the buffer from before it was updated."""
+@plant("AdamW")
+class AdamWDecayWithoutLr(_AdamW):
+    """Decay that lr does not scale, as the paper's."""
 
-    def direction(self, g: Array, state: dict[str, Array], o: SimpleNamespace) -> Array:
-        before = state.get("momentum_buffer", g)
-        super().direction(g, state, o)
-        return g + o.momentum * before if o.nesterov else before
+    def decayed(self, theta: Array, o: SimpleNamespace) -> Array:
+        return theta * (1 - o.weight_decay)
 
 
-@plant("SGD")
-class NesterovLooksBack(PlainSGD):
-    """Nesterov's step adds the buffer from before this gradient."""
+@plant("AdamW")
+class AdamWDecayAfterStep(_AdamW):
+    """Decay shrinks what the step has given."""
 
-    def direction(self, g: Array, state: dict[str, Array], o: SimpleNamespace) -> Array:
-        before = state.get("momentum_buffer", np.zeros_like(g))
-        now = super().direction(g, state, o)
-        return g + o.momentum * before if o.nesterov else now
-
-
-@plant("SGD")
-class NesterovSwapped(PlainSGD):
-    """b + momentum g for g + momentum b."""
-
-    def direction(self, g: Array, state: dict[str, Array], o: SimpleNamespace) -> Array:
-        now = super().direction(g, state, o)
-        return state["momentum_buffer"] + o.momentum * g if o.nesterov else now
+    def moved(self, theta: Array, m: Array, v: Array, t: int, o: SimpleNamespace) -> Array:
+        decay = 1 - o.lr * o.weight_decay
+        return super().moved(theta / decay, m, v, t, o) * decay
 
 
-@plant("SGD")
-class NesterovIgnored(PlainSGD):
-    """The step is the buffer."""
+@plant("AdamW")
+class AdamWDecayOfDefault(_AdamW):
+    """A decay of 0 is taken for the default."""
 
-    def direction(self, g: Array, state: dict[str, Array], o: SimpleNamespace) -> Array:
-        super().direction(g, state, o)
-        return state["momentum_buffer"]
-
-
-@plant("SGD")
-class DecayAfterMomentum(PlainSGD):
-    """Decay is added to the step and not to the gradient: the buffer never sees it."""
-
-    def gradient(self, theta: Array, g: Array, o: SimpleNamespace) -> Array:
-        return -g if o.maximize else g
-
-    def moved(self, theta: Array, direction: Array, o: SimpleNamespace) -> Array:
-        return theta - o.lr * (direction + o.weight_decay * theta)
+    def decayed(self, theta: Array, o: SimpleNamespace) -> Array:
+        return theta * (1 - o.lr * (o.weight_decay or 1e-2))
 
 
-@plant("SGD")
-class FirstBufferWithoutDecay(PlainSGD):
-    """The buffer starts as the bare gradient."""
-
-    def gradient(self, theta: Array, g: Array, o: SimpleNamespace) -> Array:
-        self.bare = -g if o.maximize else g
-        return super().gradient(theta, g, o)
-
-    def buffer(self, b: Array | None, g: Array, o: SimpleNamespace) -> Array:
-        return super().buffer(b, self.bare if b is None else g, o)
-
-
-@plant("SGD")
-class SgdMaximizeGrows(PlainSGD):
+@plant("AdamW")
+class AdamWMaximizeGrows(_AdamW):
     """maximize turns the sign of the decay as well."""
 
-    def gradient(self, theta: Array, g: Array, o: SimpleNamespace) -> Array:
-        g = g + o.weight_decay * theta
-        return -g if o.maximize else g
+    def decayed(self, theta: Array, o: SimpleNamespace) -> Array:
+        return theta * (1 + o.lr * o.weight_decay) if o.maximize else super().decayed(theta, o)
 
 
-@plant("SGD")
-class LrInBuffer(PlainSGD):
-    """The paper's buffer, which holds lr: the same parameters, another saved state."""
+@plant("AdamW")
+class AdamWEpsInsideRoot(_AdamW):
+    """√(v̂ + eps)."""
 
-    def buffer(self, b: Array | None, g: Array, o: SimpleNamespace) -> Array:
-        return o.lr * g if b is None else o.momentum * b + o.lr * (1 - o.dampening) * g
-
-    def direction(self, g: Array, state: dict[str, Array], o: SimpleNamespace) -> Array:
-        state["momentum_buffer"] = b = np.asarray(self.buffer(state.get("momentum_buffer"), g, o))
-        return (g + o.momentum * b / o.lr) if o.nesterov else b / o.lr
+    def denominator(self, v: Array, t: int, o: SimpleNamespace) -> Array:
+        return np.sqrt(v / (1 - o.beta2**t) + o.eps)
 
 
-@plant("SGD")
-class SgdNoneIsZero(_NoneIsZero, PlainSGD):
-    """A gradient of None goes on with the momentum there is."""
+@plant("AdamW")
+class AdamWNoBiasCorrection(_AdamW):
+    """m and v as they are: BertAdam."""
+
+    def moved(self, theta: Array, m: Array, v: Array, t: int, o: SimpleNamespace) -> Array:
+        return theta - o.lr * m / (np.sqrt(v) + o.eps)
 
 
-@plant("SGD")
-class SgdGroupsIgnored(_DefaultsOnly, PlainSGD):
-    """Options of a group are not read."""
+@plant("AdamW")
+class AdamWDecayNotOfGroup(_AdamW):
+    """Groups have no decay of their own."""
+
+    def __init__(self, groups: list[dict[str, Any]], **defaults: Any) -> None:
+        super().__init__([{**group, "weight_decay": defaults["weight_decay"]} for group in groups], **defaults)

@@ -1,37 +1,26 @@
-"""Mistakes in losses that people make. A class's docstring says which one."""
+"""Mistakes in the cross-entropies of logits that people make. A class's docstring says which one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from oracle.verdict.compare import Verdict
-from tests.meta.harness import NO_NOTE, Mutant
-from tests.meta.plain_losses import Array, PlainBCE, PlainCrossEntropy, PlainMSE
+from tests.meta.harness import Mutant, mutants_in
+from tests.meta.plain_losses import Array, PlainBCE, PlainCrossEntropy
 
 __all__ = ["MUTANTS"]
 
 MUTANTS: list[Mutant] = []
-_OPS = {PlainBCE: "binary_cross_entropy_with_logits", PlainCrossEntropy: "cross_entropy", PlainMSE: "mse_loss"}
-
-
-def plant(verdict: Verdict = Verdict.EXCEEDS, note: str = NO_NOTE, survives: str = "") -> Callable[[Any], Any]:
-    def keep(code: Any) -> Any:
-        op = next(op for base, op in _OPS.items() if issubclass(code, base))
-        MUTANTS.append(Mutant(op, code.__name__, str(code.__doc__), code, verdict=verdict, note=note,
-                              survives=survives))
-        return code
-
-    return keep
+plant = mutants_in(MUTANTS)
 
 
 # --- cross-entropy -------------------------------------------------------------------------------
 
 
-@plant()
+@plant("cross_entropy")
 class WeightedMeanOverRows(PlainCrossEntropy):
     """The weighted mean divides by the number of rows that count."""
 
@@ -39,7 +28,7 @@ class WeightedMeanOverRows(PlainCrossEntropy):
         return int(a.kept.sum())
 
 
-@plant()
+@plant("cross_entropy")
 class IgnoredRowsInMean(PlainCrossEntropy):
     """The mean divides by all rows."""
 
@@ -47,7 +36,7 @@ class IgnoredRowsInMean(PlainCrossEntropy):
         return a.w_y.sum() if a.weighted and a.t is None else a.kept.size
 
 
-@plant()
+@plant("cross_entropy")
 class IgnoredWeightsInMean(PlainCrossEntropy):
     """Ignored rows count in the weighted mean, with the weight of class 0."""
 
@@ -55,7 +44,7 @@ class IgnoredWeightsInMean(PlainCrossEntropy):
         return a.w[a.y[:, 0], 0].sum() if a.weighted and a.t is None else super().divisor(a)
 
 
-@plant()
+@plant("cross_entropy")
 class ProbabilitiesOverWeights(PlainCrossEntropy):
     """Beside probabilities the mean divides by the sum of their weights."""
 
@@ -63,7 +52,7 @@ class ProbabilitiesOverWeights(PlainCrossEntropy):
         return super().divisor(a) if a.t is None else (a.t * a.w).sum()
 
 
-@plant()
+@plant("cross_entropy")
 class MeanOfNothingIsZero(PlainCrossEntropy):
     """Where no row counts the mean is 0."""
 
@@ -71,7 +60,7 @@ class MeanOfNothingIsZero(PlainCrossEntropy):
         return np.maximum(super().divisor(a), np.float32(1e-12))
 
 
-@plant()
+@plant("cross_entropy")
 class IgnoreIndexIgnored(PlainCrossEntropy):
     """Every row counts, by NumPy's way to read a negative index."""
 
@@ -83,7 +72,7 @@ class IgnoreIndexIgnored(PlainCrossEntropy):
         return super().rows(log_p, a)
 
 
-@plant()
+@plant("cross_entropy")
 class OnlyDefaultIgnored(PlainCrossEntropy):
     """Rows are ignored by -100 whatever ignore_index says."""
 
@@ -91,7 +80,7 @@ class OnlyDefaultIgnored(PlainCrossEntropy):
         return np.asarray(y != -100)
 
 
-@plant()
+@plant("cross_entropy")
 class NoMaxShift(PlainCrossEntropy):
     """exp of the logits themselves overflows."""
 
@@ -99,7 +88,7 @@ class NoMaxShift(PlainCrossEntropy):
         return np.asarray(x - np.log(np.exp(x).sum(1, keepdims=True)))
 
 
-@plant(Verdict.RANGE)
+@plant("cross_entropy", Verdict.RANGE)
 class LogOfSoftmax(PlainCrossEntropy):
     """log of a probability that has underflowed."""
 
@@ -108,7 +97,7 @@ class LogOfSoftmax(PlainCrossEntropy):
         return np.log(e / e.sum(1, keepdims=True))
 
 
-@plant()
+@plant("cross_entropy")
 class LogWithEpsilon(PlainCrossEntropy):
     """log(p + 1e-7)."""
 
@@ -117,7 +106,7 @@ class LogWithEpsilon(PlainCrossEntropy):
         return np.log(e / e.sum(1, keepdims=True) + 1e-7)
 
 
-@plant()
+@plant("cross_entropy")
 class WholeMaxShift(PlainCrossEntropy):
     """One maximum for the batch: rows far below it underflow."""
 
@@ -126,7 +115,7 @@ class WholeMaxShift(PlainCrossEntropy):
         return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
 
 
-@plant()
+@plant("cross_entropy")
 class HalfSum(PlainCrossEntropy):
     """The sum of the exponentials is rounded to a half."""
 
@@ -136,7 +125,7 @@ class HalfSum(PlainCrossEntropy):
         return np.asarray(shifted - np.log(total.astype(np.float32)))
 
 
-@plant()
+@plant("cross_entropy")
 class LastAxisForClasses(PlainCrossEntropy):
     """softmax along the last axis, where classes are the second."""
 
@@ -144,7 +133,7 @@ class LastAxisForClasses(PlainCrossEntropy):
         return super().log_p(x.swapaxes(1, 2)).swapaxes(1, 2) if x.shape[2] > 1 else super().log_p(x)
 
 
-@plant()
+@plant("cross_entropy")
 class SmoothingUnweighted(PlainCrossEntropy):
     """The uniform part of smoothing without class weights."""
 
@@ -152,7 +141,7 @@ class SmoothingUnweighted(PlainCrossEntropy):
         return np.asarray(a.eps / a.classes * -log_p.sum(1))
 
 
-@plant()
+@plant("cross_entropy")
 class SmoothingByTargetsWeight(PlainCrossEntropy):
     """The uniform part of smoothing weighted like the class of the row."""
 
@@ -160,7 +149,7 @@ class SmoothingByTargetsWeight(PlainCrossEntropy):
         return np.asarray(a.eps / a.classes * -log_p.sum(1) * a.w_y)
 
 
-@plant()
+@plant("cross_entropy")
 class SmoothingOverOthers(PlainCrossEntropy):
     """ε/(C-1) for each class but the right one."""
 
@@ -170,7 +159,7 @@ class SmoothingOverOthers(PlainCrossEntropy):
         return (1 - a.eps) * right + a.eps / max(a.classes - 1, 1) * others if a.eps else right
 
 
-@plant()
+@plant("cross_entropy")
 class ProbabilitiesUnsmoothed(PlainCrossEntropy):
     """Smoothing is for indices only."""
 
@@ -178,7 +167,7 @@ class ProbabilitiesUnsmoothed(PlainCrossEntropy):
         return t
 
 
-@plant()
+@plant("cross_entropy")
 class GradientUndivided(PlainCrossEntropy):
     """The gradient of the mean is that of the sum."""
 
@@ -186,7 +175,7 @@ class GradientUndivided(PlainCrossEntropy):
         return super().upstream(grad_output, SimpleNamespace(**{**vars(a), "reduction": "sum"}))
 
 
-@plant()
+@plant("cross_entropy")
 class GradientOfIgnored(PlainCrossEntropy):
     """Ignored rows have a gradient."""
 
@@ -199,7 +188,7 @@ class GradientOfIgnored(PlainCrossEntropy):
         return p * q.sum(1, keepdims=True) - q
 
 
-@plant()
+@plant("cross_entropy")
 class GradientPMinusQ(PlainCrossEntropy):
     """p - q, which holds where the coefficients add up to 1."""
 
@@ -207,7 +196,7 @@ class GradientPMinusQ(PlainCrossEntropy):
         return np.where(a.kept[:, None], p - q, 0)
 
 
-@plant()
+@plant("cross_entropy")
 class GradientUnsmoothed(PlainCrossEntropy):
     """The gradient of the loss without smoothing."""
 
@@ -218,124 +207,7 @@ class GradientUnsmoothed(PlainCrossEntropy):
 # --- mean squared error --------------------------------------------------------------------------
 
 
-@plant()
-class MeanOverRows(PlainMSE):
-    """The mean divides by the length of the first axis."""
-
-    def divisor(self, d: Array, weight: Array | None) -> Any:
-        return (d.shape[0] if d.ndim else 1) if weight is None else weight.sum()
-
-
-@plant()
-class WeightedMeanOverCount(PlainMSE):
-    """The weighted mean divides by the number of elements."""
-
-    def divisor(self, d: Array, weight: Array | None) -> Any:
-        return d.size
-
-
-@plant()
-class WeightsCountedAsBroadcast(PlainMSE):
-    """Σ w counts a weight as often as it is used; torch counts it once."""
-
-    def divisor(self, d: Array, weight: Array | None) -> Any:
-        return d.size if weight is None else np.broadcast_to(weight, d.shape).sum()
-
-
-@plant()
-class HalfTheSquare(PlainMSE):
-    """½ (x - y)²."""
-
-    def losses(self, d: Array, w: Any) -> Array:
-        return np.asarray(d * d * w / 2)
-
-
-@plant()
-class WeightSquared(PlainMSE):
-    """(w (x - y))²."""
-
-    def losses(self, d: Array, w: Any) -> Array:
-        return np.asarray((d * w) ** 2)
-
-
-@plant()
-class Expanded(PlainMSE):
-    """x² - 2xy + y², which cancels."""
-
-    def forward(self, input: Array, target: Array, weight: Array | None = None, **reductions: Any) -> Array:
-        x, y, w = input, target, 1 if weight is None else weight
-        losses = (x * x - 2 * x * y + y * y) * w
-        return self.reduced(losses, self.reduction(**reductions), self.divisor(x - y, weight))
-
-
-@plant()
-class NoFactorTwo(PlainMSE):
-    """The gradient is that of half the square."""
-
-    def slope(self, g: Array, d: Array, w: Any) -> Array:
-        return g * (d * w)
-
-
-@plant()
-class GradientUnweighted(PlainMSE):
-    """The gradient without weights."""
-
-    def slope(self, g: Array, d: Array, w: Any) -> Array:
-        return g * (2 * d)
-
-
-@plant()
-class WeightsGradientOfSum(PlainMSE):
-    """The mean's gradient for w forgets that w is in the divisor."""
-
-    def weight_gradient(self, g: Array, d: Array, w: Array, mean: bool) -> Array:
-        return super().weight_gradient(g, d, w, False)
-
-
-@plant()
-class BroadcastAveraged(PlainMSE):
-    """The gradient of a broadcast argument is the mean of its copies' and not their sum."""
-
-    def unbroadcast(self, gradient: Array, argument: Array) -> Array:
-        copies = max(gradient.size, 1) // max(argument.size, 1)
-        return super().unbroadcast(gradient, argument) / copies
-
-
-@plant(note="^shape")
-class BroadcastKept(PlainMSE):
-    """The gradient of a broadcast argument has the broadcast shape."""
-
-    def unbroadcast(self, gradient: Array, argument: Array) -> Array:
-        return gradient
-
-
-@plant()
-class LegacyIgnored(PlainMSE):
-    """size_average and reduce change nothing."""
-
-    def reduction(self, reduction: str = "mean", size_average: bool | None = None,
-                  reduce: bool | None = None) -> str:
-        return reduction if size_average is None else "mean"
-
-
-@plant(note="^dtype float64")
-class DoubleMean(PlainMSE):
-    """The mean comes back as float64."""
-
-    def divisor(self, d: Array, weight: Array | None) -> Any:
-        return np.float64(d.size) if weight is None else weight.sum()
-
-
-@plant(Verdict.CRASHED, note="read-only")
-class DifferenceInPlace(PlainMSE):
-    """The difference is written into the input."""
-
-    def forward(self, input: Array, target: Array, weight: Array | None = None, **reductions: Any) -> Array:
-        input -= target
-        return super().forward(input, np.zeros_like(input), weight, **reductions)
-
-
-@plant(Verdict.CRASHED, note="read-only")
+@plant("cross_entropy", Verdict.CRASHED, note="read-only")
 class TargetInPlace(PlainCrossEntropy):
     """Ignored indices are overwritten with 0 in the target itself."""
 
@@ -349,7 +221,7 @@ class TargetInPlace(PlainCrossEntropy):
 # --- binary cross-entropy ------------------------------------------------------------------------
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class PosWeightOnBoth(PlainBCE):
     """v (t softplus(-x) + (1-t) softplus(x))."""
 
@@ -357,7 +229,7 @@ class PosWeightOnBoth(PlainBCE):
         return np.asarray(v * (t * self.softplus(-x) + (1 - t) * self.softplus(x)))
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class PosWeightOnNegatives(PlainBCE):
     """t softplus(-x) + v (1-t) softplus(x)."""
 
@@ -365,7 +237,7 @@ class PosWeightOnNegatives(PlainBCE):
         return np.asarray(t * self.softplus(-x) + v * ((1 - t) * self.softplus(x)))
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class PosWeightInDivisor(PlainBCE):
     """The mean divides by the sum of pos_weight."""
 
@@ -373,7 +245,7 @@ class PosWeightInDivisor(PlainBCE):
         return losses.size if isinstance(v, int) else np.broadcast_to(v, losses.shape).sum()
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class WeightInDivisor(PlainBCE):
     """The mean divides by the sum of weight."""
 
@@ -381,7 +253,7 @@ class WeightInDivisor(PlainBCE):
         return losses.size if isinstance(w, int) else np.broadcast_to(w, losses.shape).sum()
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class FirstWeightForAll(PlainBCE):
     """A weight is not broadcast: its first element is taken for all."""
 
@@ -391,7 +263,7 @@ class FirstWeightForAll(PlainBCE):
         return super().forward(input, target, weight, pos_weight, **reductions)
 
 
-@plant(Verdict.RANGE)
+@plant("binary_cross_entropy_with_logits", Verdict.RANGE)
 class NaiveSoftplus(PlainBCE):
     """log(1 + exp(x)) overflows at 89."""
 
@@ -399,7 +271,7 @@ class NaiveSoftplus(PlainBCE):
         return np.log(1 + np.exp(x))
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class SoftplusWithoutLog1p(PlainBCE):
     """max(x, 0) + log(1 + exp(-|x|)): no overflow, but 0 below -17."""
 
@@ -407,7 +279,7 @@ class SoftplusWithoutLog1p(PlainBCE):
         return np.maximum(x, 0) + np.log(1 + np.exp(-np.abs(x)))
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class SoftplusWithThreshold(PlainBCE):
     """softplus(x) is x above 10, where it is x + 4.5e-5."""
 
@@ -415,7 +287,7 @@ class SoftplusWithThreshold(PlainBCE):
         return np.where(x > 10, x, super().softplus(x))
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class TorchsArrangement(PlainBCE):
     """(1-t) x - (1 + (v-1) t) log σ(x), which cancels where x is negative and t small."""
 
@@ -423,7 +295,7 @@ class TorchsArrangement(PlainBCE):
         return (1 - t) * x + (1 + (v - 1) * t) * self.softplus(-x)
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class MinusXTInDouble(PlainBCE):
     """softplus(x) - x t, which cancels where t is 1, in float64 too."""
 
@@ -433,7 +305,7 @@ class MinusXTInDouble(PlainBCE):
         return np.asarray(negative + (v - 1) * (t * self.softplus(-x))).astype(np.float32)
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class LogsClamped(PlainBCE):
     """Logarithms are at least -100, as in binary_cross_entropy of probabilities."""
 
@@ -441,7 +313,7 @@ class LogsClamped(PlainBCE):
         return np.minimum(super().softplus(x), 100)
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class ProbabilitiesClipped(PlainBCE):
     """Probabilities between 1e-7 and 1 - 1e-7."""
 
@@ -450,7 +322,7 @@ class ProbabilitiesClipped(PlainBCE):
         return -v * t * np.log(p) - (1 - t) * np.log(1 - p)
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class KinkIsZero(PlainBCE):
     """σ(0) is 0: the derivatives of max(x, 0) and of |x| are 0 at x = 0."""
 
@@ -459,7 +331,7 @@ class KinkIsZero(PlainBCE):
         return (x > 0) - np.sign(x) * e / (1 + e)
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class KinkIsOne(PlainBCE):
     """σ(0) is 1: the derivative of max(x, 0) is 1 at x = 0, and that of |x| is 0."""
 
@@ -468,7 +340,7 @@ class KinkIsOne(PlainBCE):
         return (x >= 0) - np.sign(x) * e / (1 + e)
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class SigmoidByTanh(PlainBCE):
     """(1 + tanh(x/2)) / 2, which cancels where x is negative."""
 
@@ -476,7 +348,7 @@ class SigmoidByTanh(PlainBCE):
         return (1 + np.tanh(x / 2)) / 2
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class BceGradientUnweighted(PlainBCE):
     """The gradient without weight."""
 
@@ -484,7 +356,7 @@ class BceGradientUnweighted(PlainBCE):
         return 1
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class SigmoidMinusT(PlainBCE):
     """σ(x) - t, which cancels where t is 1 and x large; torch's too."""
 
@@ -492,7 +364,7 @@ class SigmoidMinusT(PlainBCE):
         return self.sigmoid(x) - t if v is None else (v * t + (1 - t)) * self.sigmoid(x) - v * t
 
 
-@plant()
+@plant("binary_cross_entropy_with_logits")
 class GradientTurned(PlainBCE):
     """t - σ(x)."""
 
@@ -500,7 +372,7 @@ class GradientTurned(PlainBCE):
         return -super().slope(x, t, v)
 
 
-@plant(Verdict.MISSING, note="missing")
+@plant("binary_cross_entropy_with_logits", Verdict.MISSING, note="missing")
 class NoTargetGradient(PlainBCE):
     """Targets are treated as constants."""
 
