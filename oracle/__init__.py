@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .checking.check import Report, check
+    from .checking.check import check
+    from .checking.checked import Report
     from .checking.conformance import conformance
 
 __all__ = ["Report", "check", "conformance"]
 
-_WHERE = {"Report": "checking.check", "check": "checking.check", "conformance": "checking.conformance"}
+_WHERE = {"Report": "checking.checked", "check": "checking.check", "conformance": "checking.conformance"}
 
 
 def __getattr__(name: str) -> Any:

@@ -21,11 +21,13 @@ from typing import Any
 from ..auditing.words import three_lines
 from ..cases.case import Case, parse
 from ..targets.loading import TargetError
+from ..truth.proof import effort
 from ..verdict.faults import JudgeFault
-from .adapter import Implementation
 from .arguments import OPTIONS, check_op, check_options
-from .check import BUDGET, Checker, effort, implementation_of, in_order, replacements
-from .isolation import Named, load_named
+from .checker import Checker
+from .choice import budget, in_order, replacements
+from .implementation import Implementation, implementation_of
+from .places import Named, load_named
 
 __all__ = ["Suite", "conformance", "registry_at", "suites"]
 
@@ -61,7 +63,7 @@ class Suite:
 
     def cases(self) -> Iterator[Case]:
         """Those that tell most, or all; without what modes and the signature leave out."""
-        left = float("inf") if self.options.get("all_cases") else BUDGET
+        left = budget(bool(self.options.get("all_cases")))
         ordered = in_order(self.op, self.options.get("dtypes"))
         self.asked.check_modes(ordered[0].spec)
         if not isinstance(self.asked.code, Named):

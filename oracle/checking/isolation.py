@@ -17,8 +17,6 @@ it was handed in, has done here what it does when it is imported.
 from __future__ import annotations
 
 import contextlib
-import importlib
-import importlib.util
 import json
 import math
 import os
@@ -27,9 +25,7 @@ import sys
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ..cases.case import Case
@@ -41,7 +37,7 @@ from .crossing import Answer, unpack
 from .processes import Serve, Worker, fork, send, spawn
 from .serving import PRINTED, inputs_of, serve
 
-__all__ = ["MEMORY", "TIMEOUT", "Died", "Isolated", "Named", "Start", "load_named", "starter"]
+__all__ = ["MEMORY", "READY", "TIMEOUT", "Died", "Isolated", "Start", "starter"]
 
 #: Seconds for a case, and bytes beyond what the process has when it is ready.
 TIMEOUT, MEMORY = 30.0, 4 * 2**30
@@ -53,52 +49,6 @@ _HEAD = 2**20  #: bytes that an answer may have beside its arrays, which have to
 
 class Died(Exception):
     """The process did not survive a case; the message says how it ended."""
-
-
-@dataclass(frozen=True)
-class Named:
-    """An object by where it is: ``pkg.module:attribute`` or ``path/file.py:attribute``."""
-
-    place: str
-
-
-def load_named(place: str) -> Any:
-    """The object at a place.
-
-    Raises:
-        TargetError: there is none; the message says what is missing.
-    """
-    source, _, attribute = place.rpartition(":")
-    if not source or not attribute:
-        raise TargetError(f"{place!r} names no object; needed is pkg.module:attribute or path/file.py:attribute")
-    found: Any = _module(source)
-    for part in attribute.split("."):
-        if not hasattr(found, part):
-            raise TargetError(f"{source} has no {part!r}")
-        found = getattr(found, part)
-    return found
-
-
-def _module(source: str) -> ModuleType:
-    try:
-        if not source.endswith(".py"):
-            return importlib.import_module(source)
-        path = Path(source).resolve()
-        if not path.exists():
-            raise TargetError(f"there is no file {source}")
-        name = f"_target_{path.stem}"  # a file may be called as a module that others need
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.path.insert(0, str(path.parent))
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    except TargetError:
-        raise
-    except BaseException as error:  # a module may do anything when it is imported
-        raise TargetError(plain(f"{source} cannot be imported: {type(error).__name__}: {error}")) from None
-    return module
 
 
 # --- the process, from outside -------------------------------------------------------------------

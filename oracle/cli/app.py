@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..cases.case import Case
-    from ..checking.check import Report
+    from ..checking.checked import Report
     from ..report.digest import Digest
     from ..targets.loading import Target
     from ..verdict.record import Record

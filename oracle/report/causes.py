@@ -12,14 +12,16 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..auditing.judge import answer
-from ..checking.check import BUDGET, effort
+from ..checking.choice import BUDGET
 from ..dialects.table import Dialect, dialects_of
 from ..targets.loading import Target
 from ..truth.ball import Undecided
 from ..truth.evaluate import Outputs
+from ..truth.proof import effort
 from ..verdict.compare import Verdict
-from ..verdict.diagnosis import Observation, depends, diagnose
+from ..verdict.diagnosis import depends, diagnose
 from ..verdict.follows import follows
+from ..verdict.observation import Observation
 from ..verdict.record import Record
 from .digest import number
 from .examples import element, rebuilt

@@ -16,7 +16,7 @@ from ..cases.case import Case, parse
 from ..targets.loading import Target, TargetError, Unsupported, load
 from ..targets.script import compared
 from ..truth.evaluate import Outputs
-from ..verdict.diagnosis import floats
+from ..verdict.magnitudes import floats
 from ..verdict.record import Record
 from .digest import Group, number
 from .explain import shown_inputs

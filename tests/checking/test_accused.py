@@ -8,13 +8,13 @@ import pytest
 import torch
 
 import oracle
-from oracle.checking import check
+from oracle.checking import choice
 from oracle.verdict.compare import Verdict
 
 
 @pytest.fixture(autouse=True)
 def _few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "BUDGET", 2000)
+    monkeypatch.setattr(choice, "BUDGET", 2000)
 
 
 # --- states at other steps than torch's ----------------------------------------------------------

@@ -17,11 +17,11 @@ import torch
 
 import oracle
 from oracle.cases.case import BadCaseError, parse
-from oracle.checking import check
-from oracle.checking.check import effort, in_order, replacements
+from oracle.checking import choice
+from oracle.checking.choice import in_order, replacements
 from oracle.cli.app import main
 from oracle.targets.loading import TargetError
-from oracle.truth.proof import prove
+from oracle.truth.proof import effort, prove
 from oracle.verdict.compare import Verdict
 from tests.checking.implementations import PAIRS, Pair, mse_in_double
 
@@ -32,7 +32,7 @@ needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="
 
 @pytest.fixture(autouse=True)
 def _few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "BUDGET", 2000)
+    monkeypatch.setattr(choice, "BUDGET", 2000)
 
 
 def _verdicts(report: oracle.Report) -> set[str]:
@@ -306,7 +306,7 @@ def test_an_initializer_returns_its_argument() -> None:
 def test_the_first_cases_hold_every_value_of_every_axis(op: str) -> None:
     cases = in_order(op, ["float64", "float32"])
     assert cases[0].id == f"{op}/float32/default"
-    cheap = {pair for case in cases if effort(case) <= check.BUDGET // 4 for pair in case.options.items()}
+    cheap = {pair for case in cases if effort(case) <= choice.BUDGET // 4 for pair in case.options.items()}
     first = {pair for case in cases[:len(cases) // 4] for pair in case.options.items()}
     assert cheap <= first
     assert [case.id for case in cases] == [case.id for case in in_order(op, ["float64", "float32"])]

@@ -19,7 +19,7 @@ import pytest
 
 import oracle
 from oracle.checking import crossing, processes
-from oracle.checking.check import Report
+from oracle.checking.checked import Report
 from oracle.checking.crossing import Answer, pack, unpack
 
 MODES = {"target": ["same"], "shape": ["3x4"], "regime": ["moderate"], "reduction": ["mean"], "weight": ["none"]}

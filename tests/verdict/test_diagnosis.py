@@ -18,8 +18,9 @@ from oracle.cases.case import Case, select
 from oracle.cases.spec import DTYPES, Spec
 from oracle.dialects.table import DIALECTS, Dialect
 from oracle.truth.evaluate import FLOATS, Outputs, evaluate
-from oracle.verdict import diagnosis
-from oracle.verdict.diagnosis import Diagnosis, Observation, diagnose
+from oracle.verdict import conditions, magnitudes, matching
+from oracle.verdict.diagnosis import Diagnosis, diagnose
+from oracle.verdict.observation import Observation
 
 ROOT = Path(__file__).parents[2]
 FAILURES = 16  #: of a target are enough to tell what it is, and so is the double of it in cases that pass
@@ -121,7 +122,7 @@ def _conditions(op: str, wrong: Callable[[Case], bool], cases: list[Case] | None
     ("nll_loss", lambda case: case.options["ignore_index"] != "none", "with ignore_index other than none"),
     ("smooth_l1_loss", lambda case: case.options["reduction"] == "sum" and case.options["beta"] == 0.25,
      "with reduction=sum and with beta=0.25"),
-    ("huber_loss", lambda case: diagnosis._magnitudes(case)[1] > 1e4, "with regime=huge"),
+    ("huber_loss", lambda case: magnitudes.extremes(case)[1] > 1e4, "with regime=huge"),
 ])
 def test_conditions_are_few_and_separate(op: str, wrong: Callable[[Case], bool], condition: str) -> None:
     """Though a loss that is 0 or NaN shows no mistake."""
@@ -144,15 +145,15 @@ def test_conditions_name_types_and_magnitudes() -> None:
     assert _conditions("l1_loss", lambda case: case.dtype == "bfloat16", cases).conditions == ("only in bfloat16",)
     cases = [case for case in select(["l1_loss"], ["float32"])
              if case.options["regime"] in ("moderate", "huge", "close")]
-    told = _conditions("l1_loss", lambda case: diagnosis._magnitudes(case)[1] > 1e4, cases)
+    told = _conditions("l1_loss", lambda case: magnitudes.extremes(case)[1] > 1e4, cases)
     assert told.conditions[0].startswith("only with regime=huge")
 
 
 def test_magnitudes_are_said_where_no_argument_says_it() -> None:
     cases = [case for case in select(["huber_loss"], ["float32"])
              if case.options["regime"] == "moderate" and case.options["shape"] != "0"]
-    failing = [case for case in cases if diagnosis._magnitudes(case)[0] < 0.1]
-    (said, *_) = diagnosis._conditions(failing, [c for c in cases if c not in failing])
+    failing = [case for case in cases if magnitudes.extremes(case)[0] < 0.1]
+    (said, *_) = conditions.separate(failing, [c for c in cases if c not in failing])
     assert said.startswith("only below 1e")
 
 
@@ -214,17 +215,18 @@ def _in_a_process(code: str, *, interrupted: bool = False) -> tuple[str, str]:
 
 
 def test_the_search_for_common_conditions_ends_where_no_passing_case_meets_them_all() -> None:
-    code = "from oracle.verdict.diagnosis import _common; print(_common({'a': [True, False], 'b': [False, True]}, 2))"
+    code = ("from oracle.verdict import conditions\n"
+            "print(conditions._halve_passing({'a': [True, False], 'b': [False, True]}, 2))")
     assert _in_a_process(code)[0] == "(['a', 'b'], 0)\n"
 
 
 def test_four_ways_to_fail_are_said_and_the_rest_is_counted() -> None:
     """However many there are: failing case i is told by condition i alone."""
     n = 300
-    pure = [((diagnosis._Condition(f"with i={i}", lambda case: True),), np.arange(n) == i) for i in range(n)]
-    said = list(diagnosis._cover(pure, n))
+    pure = [((conditions._Condition(f"with i={i}", lambda case: True),), np.arange(n) == i) for i in range(n)]
+    said = list(conditions._say_widest(pure, n))
     assert said == [*(f"in 1 of 300 cases, always with i={i}" for i in range(4)), "in 296 of 300 cases in other ways"]
-    assert list(diagnosis._cover([], 2)) == ["in 2 of 2 cases that no argument tells from those that pass"]
+    assert list(conditions._say_widest([], 2)) == ["in 2 of 2 cases that no argument tells from those that pass"]
 
 
 def test_a_dialect_is_tried_on_cases_up_to_an_effort(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,19 +234,19 @@ def test_a_dialect_is_tried_on_cases_up_to_an_effort(monkeypatch: pytest.MonkeyP
     seen = list(_observed(_speaking(DIALECTS["adam-uncorrected"]), cases[:40]))
     failing = [one for one in seen if one.record.fails]
     assert diagnose(failing, []).matches[0].of == len(failing)
-    monkeypatch.setattr(diagnosis, "EFFORT", 2 * diagnosis.effort(failing[0].case))
+    monkeypatch.setattr(matching, "EFFORT", 2 * matching.effort(failing[0].case))
     assert 1 <= diagnose(failing, []).matches[0].of < len(failing)
 
 
 def test_an_interrupt_ends_a_diagnosis() -> None:
     code = """
 import numpy as np
-from oracle.verdict import diagnosis
+from oracle.verdict import conditions
 from oracle.cases.case import select
 cases = select(["cross_entropy"], ["float32"])
 print("began", flush=True)
 while True:
-    diagnosis._conditions(cases[::2], cases[1::2])
+    conditions.separate(cases[::2], cases[1::2])
 """
     assert "KeyboardInterrupt" in _in_a_process(code, interrupted=True)[1]
 
