@@ -81,8 +81,8 @@ class Signature:
 
     def to_json(self) -> dict[str, Any]:
         """The fields, in types that JSON has."""
-        return {**vars(self), "parameters": self.parameters and list(self.parameters),
-                "required": sorted(self.required)}
+        names = None if self.parameters is None else list(self.parameters)
+        return {**vars(self), "parameters": names, "required": sorted(self.required)}
 
     @classmethod
     def from_json(cls, told: Any) -> Signature:
