@@ -109,7 +109,7 @@ def parameters(chosen: Mapping[str, Suite], expected_failures: str | Path | None
     Raises:
         ValueError: a pattern that no case has.
     """
-    expected = _expected(Path(expected_failures)) if expected_failures else {}
+    expected = _read_expected(Path(expected_failures)) if expected_failures else {}
     ids = [case.id for suite in chosen.values() for case in suite.cases()]
     for pattern in expected:
         if not any(fnmatchcase(case_id, pattern) for case_id in ids):
@@ -118,7 +118,7 @@ def parameters(chosen: Mapping[str, Suite], expected_failures: str | Path | None
         yield case_id, next((why for pattern, why in expected.items() if fnmatchcase(case_id, pattern)), None)
 
 
-def _expected(path: Path) -> dict[str, str]:
+def _read_expected(path: Path) -> dict[str, str]:
     lines = (line.partition("#") for line in path.read_text(encoding="utf-8").splitlines())
     return {pattern.strip(): reason.strip() for pattern, _, reason in lines if pattern.strip()}
 

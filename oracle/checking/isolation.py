@@ -85,7 +85,7 @@ class Isolated:
         self._number = 0  #: of the latest question
         self._target = make() if start is None else None
         if start is not None:
-            self._ready()
+            self._ready_worker()
 
     @property
     def alone(self) -> bool:
@@ -106,7 +106,7 @@ class Isolated:
             if self._begun is not None:  # nobody has asked for that one's outputs
                 with contextlib.suppress(Died):
                     self._receive(self._begun[1] + self.timeout)
-            worker = self._ready()
+            worker = self._ready_worker()
             self._number += 1
             question = json.dumps([self._number, case.id, inputs_of(case)]).encode()
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # seen by run
@@ -119,7 +119,7 @@ class Isolated:
             raise Unsupported(reason)
         if self._target is not None:
             return self._target.run(case)
-        answer = self._answer(case)
+        answer = self._ask(case)
         if answer.printed:
             self.printed[case.id] = answer.printed[:PRINTED]
         if answer.kind == "unsupported":
@@ -128,12 +128,12 @@ class Isolated:
         if answer.kind == "failed":
             text = answer.text
             if text.startswith("MemoryError") or "allocate memory" in text:
-                text = f"{text}{': ' * (text == 'MemoryError')} (beyond the {_gib(self.memory)} that are allowed)"
+                text = f"{text}{': ' * (text == 'MemoryError')} (beyond the {_in_gib(self.memory)} that are allowed)"
                 self.deaths = deaths + 1
-            raise _raised(text)
+            raise _exception_of(text)
         return answer.arrays
 
-    def _answer(self, case: Case) -> Answer:
+    def _ask(self, case: Case) -> Answer:
         """What the process says; a new one is asked where another case had changed NumPy in it."""
         for _ in range(2):
             if self._begun is None or self._begun[0] != case.id:
@@ -153,7 +153,7 @@ class Isolated:
             self._worker.end()
             self._worker = None
 
-    def _ready(self) -> Worker:
+    def _ready_worker(self) -> Worker:
         """The process, a new one where there is none."""
         if self._worker is None:
             assert self._start is not None
@@ -161,7 +161,7 @@ class Isolated:
             weakref.finalize(self, worker.end)
             self._number = 0
             try:
-                answer = self._next(worker, time.monotonic() + READY)
+                answer = self._next_answer(worker, time.monotonic() + READY)
                 kind, reason = ("broken", "") if answer is None else (answer.kind, answer.text)
                 reason = reason or f"was not ready within {READY:g} seconds"
             except (EOFError, ValueError) as error:
@@ -169,31 +169,31 @@ class Isolated:
             if kind != "ready":
                 self.close()
                 raise TargetError(plain(reason))
-            worker.resident = _resident(worker.pid)
+            worker.resident = _resident_bytes(worker.pid)
         return self._worker
 
     def _receive(self, deadline: float) -> Answer:
-        worker = self._ready()
+        worker = self._ready_worker()
         try:
-            answer = self._next(worker, deadline, self.memory)
+            answer = self._next_answer(worker, deadline, self.memory)
         except EOFError:
             raise self._died(f"the process ended: {worker.end()}") from None
         except ValueError as error:
             raise self._died(f"its process answered what is no answer: {error}") from None
         if answer is None:
             raise self._died(f"no answer within {self.timeout:g} seconds" if time.monotonic() > deadline else
-                             f"took more than {_gib(self.memory)}")
+                             f"took more than {_in_gib(self.memory)}")
         if answer.number != self._number or answer.kind in ("ready", "broken"):
             raise self._died(f"answered out of step: question {answer.number} ({answer.kind}) instead of "
                              f"{self._number}; it has forked, or writes to where answers go")
         return answer
 
-    def _next(self, worker: Worker, deadline: float, memory: int | None = None) -> Answer | None:
+    def _next_answer(self, worker: Worker, deadline: float, memory: int | None = None) -> Answer | None:
         """The next answer; None where none comes in time, or where more memory is taken than there may be."""
         largest = math.inf if self.memory is None else self.memory + _HEAD
         while (packed := worker.receive(deadline, largest)) is None:
             if time.monotonic() > deadline or (memory is not None
-                                               and _resident(worker.pid) - worker.resident > memory):
+                                               and _resident_bytes(worker.pid) - worker.resident > memory):
                 return None
         return unpack(packed)
 
@@ -203,7 +203,7 @@ class Isolated:
         return Died(why)
 
 
-def _raised(text: str) -> Exception:
+def _exception_of(text: str) -> Exception:
     """An exception of the name and message that a process told of."""
     kind, _, message = text.partition(": ")
     if not kind.isidentifier():
@@ -212,7 +212,7 @@ def _raised(text: str) -> Exception:
     return made
 
 
-def _resident(pid: int) -> int:
+def _resident_bytes(pid: int) -> int:
     """Bytes of a process in memory; 0 where the system does not tell."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -220,7 +220,7 @@ def _resident(pid: int) -> int:
         return 0
 
 
-def _gib(memory: int | None) -> str:
+def _in_gib(memory: int | None) -> str:
     return f"{(memory or 0) / 2**30:g} GiB"
 
 
@@ -232,13 +232,13 @@ def starter(make: Callable[[], Target], *, forks: bool) -> Start | None:
     """
     if not hasattr(os, "fork"):
         return None
-    by_name = _pickles(make)
+    by_name = _is_found_by_name(make)
     if forks and (sys.platform == "linux" or not by_name):
         return fork
     return spawn if by_name else None
 
 
-def _pickles(value: Any) -> bool:
+def _is_found_by_name(value: Any) -> bool:
     """Can a fresh interpreter find it by name?"""
     try:
         text = pickle.dumps(value)

@@ -62,11 +62,11 @@ def send(there: socket.socket, data: bytes | bytearray) -> None:
 
 def read(there: socket.socket) -> bytes | None:
     """The next message, however long it takes; None at the end."""
-    head = _exactly(there, _LENGTH.size)
-    return None if head is None else _exactly(there, _LENGTH.unpack(head)[0])
+    head = _read_exactly(there, _LENGTH.size)
+    return None if head is None else _read_exactly(there, _LENGTH.unpack(head)[0])
 
 
-def _exactly(there: socket.socket, count: int) -> bytes | None:
+def _read_exactly(there: socket.socket, count: int) -> bytes | None:
     parts = []
     while count:
         part = there.recv(min(count, 2**20))
@@ -106,21 +106,21 @@ class Worker:
                 if len(self._waiting) == needed:
                     message, self._waiting = self._waiting[_LENGTH.size:], bytearray()
                     if not self.pid and wait([self.control], _GRACE):
-                        self._over = not self._hears()
+                        self._over = not self._hear()
                     return message
             now = time.monotonic()
             ready = wait([self.data] if self._over else [self.data, self.control],
                          0.0 if self._over else min(0.1, max(0.0, deadline - now)))
             if self.control in ready:
-                self._over = not self._hears()
+                self._over = not self._hear()
             if self.data in ready:
-                self._waiting += self._part(needed - len(self._waiting))
+                self._waiting += self._receive_part(needed - len(self._waiting))
             elif self._over and not ready:
                 raise EOFError
             if not ready or now > deadline:
                 return None
 
-    def _part(self, count: int) -> bytes:
+    def _receive_part(self, count: int) -> bytes:
         try:
             part = self.data.recv(min(count, 2**20))
         except ConnectionResetError:
@@ -135,7 +135,7 @@ class Worker:
             with contextlib.suppress(OSError):
                 self.control.shutdown(socket.SHUT_WR)
             deadline = time.monotonic() + _GRACE
-            while wait([self.control], max(0.0, deadline - time.monotonic())) and self._hears():
+            while wait([self.control], max(0.0, deadline - time.monotonic())) and self._hear():
                 pass
             self._end_watcher()
             _, _, status = self._said.partition(b" ")
@@ -143,13 +143,13 @@ class Worker:
                 self._ending = _ending(int(status))
             else:
                 self._ending = "it ended the process that watches it"
-                for pid in (*_marked(self._mark), *_session(self.pid)):
+                for pid in (*_processes_with_mark(self._mark), *_processes_of_session(self.pid)):
                     _kill(pid)
             self.data.close()
             self.control.close()
         return self._ending or ""
 
-    def _hears(self) -> bool:
+    def _hear(self) -> bool:
         """Take what the watcher says: the worker's id, and how it ended. Is there more to come?"""
         try:
             said = self.control.recv(64)
@@ -163,13 +163,13 @@ class Worker:
     def _end_watcher(self) -> None:
         """It has ended, or does not answer: wait for it, or kill it."""
         deadline = time.monotonic() + (1.0 if self._said.endswith(b"\n") else 0.0)
-        while not self._gone():
+        while not self._has_ended():
             if time.monotonic() > deadline:
                 _kill(self._watcher)
                 deadline += _GRACE
             time.sleep(0.001)
 
-    def _gone(self) -> bool:
+    def _has_ended(self) -> bool:
         if self._popen is not None:
             return self._popen.poll() is not None
         try:
@@ -225,10 +225,10 @@ def spawn(make: Make, memory: int | None, serve: Serve) -> Worker:
 def main(watching: int, there: int, mark: str) -> None:
     """What a fresh interpreter does: it watches a fork of itself, which is sent what to do."""
     data = socket.socket(fileno=there)
-    _watch(socket.socket(fileno=watching), data, mark, partial(_as_sent, data))
+    _watch(socket.socket(fileno=watching), data, mark, partial(_serve_as_sent, data))
 
 
-def _as_sent(data: socket.socket) -> None:
+def _serve_as_sent(data: socket.socket) -> None:
     paths, work = read(data), read(data)
     if paths is not None and work is not None:
         sys.path[:] = pickle.loads(paths)
@@ -250,19 +250,19 @@ def _watch(control: socket.socket, data: socket.socket, mark: str, work: Callabl
     if worker == 0:
         try:
             control.close()
-            _begin(watcher, mark, before)
+            _begin_worker(watcher, mark, before)
             work()
         finally:
             os._exit(0)
     data.close()
     try:
         control.sendall(f"{worker} ".encode())
-        control.sendall(f"{_end_all(worker, _until_one_ends(control, worker))}\n".encode())
+        control.sendall(f"{_end_worker_and_rest(worker, _until_one_ends(control, worker))}\n".encode())
     finally:
         os._exit(0)
 
 
-def _begin(watcher: int, mark: str, handlers: Mapping[Any, Any]) -> None:
+def _begin_worker(watcher: int, mark: str, handlers: Mapping[Any, Any]) -> None:
     """A session of its own, the signals as they were, and an end with the watcher's."""
     os.setsid()
     if _libc is not None:
@@ -288,7 +288,7 @@ def _until_one_ends(control: socket.socket, worker: int) -> int | None:
     return os.waitstatus_to_exitcode(raw) if pid else None
 
 
-def _end_all(worker: int, ended: int | None) -> int:
+def _end_worker_and_rest(worker: int, ended: int | None) -> int:
     """Kill a worker and what is left of it; the status by which it had ended, or ends now."""
     status, deadline = ended or 0, time.monotonic() + _GRACE / 2
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -329,11 +329,11 @@ def _descendants(root: int) -> list[int]:
     return found
 
 
-def _session(leader: int) -> list[int]:
+def _processes_of_session(leader: int) -> list[int]:
     return [pid for pid, _, session in _processes() if session == leader] if leader else []
 
 
-def _marked(mark: str) -> list[int]:
+def _processes_with_mark(mark: str) -> list[int]:
     """Processes that have a mark in their environment."""
     wanted, found = f"{_MARK}={mark}".encode(), []
     for path in Path("/proc").glob("[0-9]*/environ"):

@@ -59,9 +59,9 @@ def serve(connection: socket.socket, make: Callable[[], Target], memory: int | N
         myself, twins = os.getpid(), _Twins()
         try:
             target = make()
-            _limit(memory)
+            _limit_memory(memory)
         except BaseException as error:
-            text = str(error) if isinstance(error, TargetError) else _said(error)
+            text = str(error) if isinstance(error, TargetError) else _describe(error)
             send(connection, pack(Answer(0, "broken", text)))
             return
         _leave_if_twin(myself, twins)
@@ -76,14 +76,14 @@ def serve(connection: socket.socket, make: Callable[[], Target], memory: int | N
             printed = file.read(PRINTED).decode(errors="replace")
             file.seek(0)
             file.truncate()
-            send(connection, _packed(answer, printed))
+            send(connection, _pack_or_fail(answer, printed))
 
 
-def _packed(answer: Answer, printed: str) -> bytearray:
+def _pack_or_fail(answer: Answer, printed: str) -> bytearray:
     try:
         return pack(Answer(answer.number, answer.kind, answer.text, printed, answer.arrays))
     except BaseException as error:  # outputs that are no arrays of numbers, or of which there is no copy
-        return pack(Answer(answer.number, "failed", _said(error), printed))
+        return pack(Answer(answer.number, "failed", _describe(error), printed))
 
 
 def _answer(target: Target, number: int, case_id: str, wanted: str) -> Answer:
@@ -92,16 +92,16 @@ def _answer(target: Target, number: int, case_id: str, wanted: str) -> Answer:
         if inputs_of(case) != wanted:
             return Answer(number, "changed", "NumPy gives other numbers")
     except BaseException as error:  # a NumPy that was patched may raise anything
-        return Answer(number, "changed", _said(error))
+        return Answer(number, "changed", _describe(error))
     try:
         return Answer(number, "outputs", arrays=dict(target.run(case)))
     except Unsupported as reason:
         return Answer(number, "unsupported", str(reason))
     except BaseException as error:  # SystemExit too
-        return Answer(number, "failed", _said(error))
+        return Answer(number, "failed", _describe(error))
 
 
-def _said(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     try:
         text = str(error)
     except BaseException:  # what was handed in has classes of its own
@@ -109,7 +109,7 @@ def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
-def _limit(memory: int | None) -> None:
+def _limit_memory(memory: int | None) -> None:
     """Allow so many bytes of address space beyond what there is, where the system can."""
     with contextlib.suppress(ImportError, OSError, ValueError, OverflowError):
         import resource

@@ -56,20 +56,20 @@ class Defect:
     @property
     def size(self) -> str:
         """The largest finite error, and how often it is infinite or there is no answer at all."""
-        return "; ".join(_sizes(self.group.records))
+        return "; ".join(_describe_sizes(self.group.records))
 
 
-def _sizes(records: Iterable[Record]) -> Iterator[str]:
+def _describe_sizes(records: Iterable[Record]) -> Iterator[str]:
     records = list(records)
     if finite := [r.ulp for r in records if math.isfinite(r.ulp)]:
         yield f"up to {max(finite):.3g} ULP"
-    kinds = Counter("it raises" if r.verdict == "crashed" else f"{_class(r.got)} instead of {_class(r.truth)}"
+    kinds = Counter("it raises" if r.verdict == "crashed" else f"{_class_of(r.got)} instead of {_class_of(r.truth)}"
                     for r in records if not math.isfinite(r.ulp))
     for kind, n in kinds.most_common(3):
         yield f"{kind} in {n:,} verdict{'s' if n > 1 else ''}"
 
 
-def _class(value: str | None) -> str:
+def _class_of(value: str | None) -> str:
     if value is None:
         return "nothing"
     x = float.fromhex(value)
@@ -78,11 +78,11 @@ def _class(value: str | None) -> str:
 
 def defects(runs: Sequence[Digest], framework: str = "torch", count: int = 1) -> list[Defect]:
     """Every known defect of a framework, with what some runs show of it, in the order of the waivers."""
-    return [_defect(waiver, runs, framework, count) for waiver in load()
+    return [_find_defect(waiver, runs, framework, count) for waiver in load()
             if waiver.target.partition(":")[0] == framework]
 
 
-def _defect(waiver: Waiver, runs: Sequence[Digest], framework: str, count: int) -> Defect:
+def _find_defect(waiver: Waiver, runs: Sequence[Digest], framework: str, count: int) -> Defect:
     records: list[Record] = []
     versions: dict[str, None] = {}
     for run in runs:

@@ -113,7 +113,7 @@ def svg(panels: Sequence[Panel] = PANELS) -> str:
     """The picture: a panel for each, three in a row."""
     rows = math.ceil(len(panels) / _COLUMNS)
     width, height = min(len(panels), _COLUMNS) * _WIDTH, rows * _HEIGHT
-    parts = [_panel(panel, i % _COLUMNS * _WIDTH, i // _COLUMNS * _HEIGHT) for i, panel in enumerate(panels)]
+    parts = [_draw_panel(panel, i % _COLUMNS * _WIDTH, i // _COLUMNS * _HEIGHT) for i, panel in enumerate(panels)]
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
         'fill="none" stroke="currentColor" font-family="sans-serif" font-size="11">',
@@ -121,7 +121,7 @@ def svg(panels: Sequence[Panel] = PANELS) -> str:
         *parts, "</svg>", ""])
 
 
-def _panel(panel: Panel, left: float, top: float) -> str:
+def _draw_panel(panel: Panel, left: float, top: float) -> str:
     heights, edges = histogram(panel)
     x = np.linspace(edges[0], edges[-1], 241)
     curve = density(panel.claim, x, panel.shape[0])

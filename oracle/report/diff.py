@@ -68,7 +68,7 @@ class Difference:
         return (first + waiver, was, second, third, *([f"  and {more} more outputs of it"] if more else []))
 
 
-def _answers(records: Iterable[Record]) -> dict[tuple[str, str], dict[str, _Answer]]:
+def _answers_by_case(records: Iterable[Record]) -> dict[tuple[str, str], dict[str, _Answer]]:
     """By case and target: by output, or under "" where there is no output at all."""
     return {(r.case, r.target): {name: _Answer(Verdict(v), u, s, r) for name, (v, u, s) in r.outputs.items()}
             or {"": _Answer(Verdict(r.verdict), r.ulp, r.share, r)} for r in records}
@@ -76,7 +76,7 @@ def _answers(records: Iterable[Record]) -> dict[tuple[str, str], dict[str, _Answ
 
 def changes(old: Iterable[Record], new: Iterable[Record]) -> list[Difference]:
     """All outputs of both runs, in the order of the new one and then of what is gone."""
-    before, after = _answers(old), _answers(new)
+    before, after = _answers_by_case(old), _answers_by_case(new)
     found = []
     for key in dict.fromkeys((*after, *before)):
         was, now = before.get(key, {}), after.get(key, {})
@@ -85,11 +85,11 @@ def changes(old: Iterable[Record], new: Iterable[Record]) -> list[Difference]:
         for output in outputs:
             o, n = was.get(output, was.get("")), now.get(output, now.get(""))
             record = (n or o).record  # type: ignore[union-attr]  # one of them is there
-            found.append(Difference(record.op, record.target, record.case, output, _change(o, n), o, n))
+            found.append(Difference(record.op, record.target, record.case, output, _compare_answers(o, n), o, n))
     return found
 
 
-def _change(old: _Answer | None, new: _Answer | None) -> Change:
+def _compare_answers(old: _Answer | None, new: _Answer | None) -> Change:
     there = old is not None and old.verdict is not Verdict.UNSUPPORTED
     here = new is not None and new.verdict is not Verdict.UNSUPPORTED
     if not (old and new and there and here):
@@ -124,7 +124,7 @@ class _Row:
 _COLUMNS = ("op", "target", "closest was", "is", *(str(c) for c in Change))
 
 
-def _rows(differences: Sequence[Difference]) -> Iterator[tuple[str, ...]]:
+def _table_rows(differences: Sequence[Difference]) -> Iterator[tuple[str, ...]]:
     """The cells of the table: one row an op and target that has changed at all."""
     rows: dict[tuple[str, str], _Row] = {}
     for d in differences:
@@ -136,7 +136,7 @@ def _rows(differences: Sequence[Difference]) -> Iterator[tuple[str, ...]]:
                    *(str(n or "") for n in row.counts.values()))
 
 
-def _heads(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def _describe_runs(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What the runs were, and in what they differ beside what they found."""
     lines = [f"{name}: {' '.join(map(str, head['command']))}" for name, head in (("old", old), ("new", new))]
     for key in ("versions", "machine"):
@@ -147,35 +147,35 @@ def _heads(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
                     if old.get("device") != new.get("device") else [])
 
 
-def _tails(differences: Sequence[Difference]) -> tuple[list[str], str]:
+def _summarize(differences: Sequence[Difference]) -> tuple[list[str], str]:
     """The largest of what got worse beyond the bound for each op and target, in lines, and the counts of all."""
     broken: dict[tuple[str, str], list[Difference]] = {}
-    for d in sorted((d for d in differences if d.change is Change.BROKEN), key=_size, reverse=True):
+    for d in sorted((d for d in differences if d.change is Change.BROKEN), key=_size_of, reverse=True):
         broken.setdefault((d.op, d.target), []).append(d)
     counts = ", ".join(f"{sum(d.change is c for d in differences)} {c}" for c in Change)
     return (["\n".join(found[0].lines(len(found) - 1)) for found in broken.values()],
             f"{len(differences)} outputs: {counts}")
 
 
-def _size(d: Difference) -> float:
+def _size_of(d: Difference) -> float:
     return d.new.share if d.new and not math.isnan(d.new.share) else 0.0
 
 
 def show_diff(old: Mapping[str, Any], new: Mapping[str, Any], differences: Sequence[Difference],
               console: Console) -> None:
     """The comparison as text: heads, a table, the worst beyond the bound of each op and target, counts."""
-    for line in _heads(old, new):
+    for line in _describe_runs(old, new):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     table = Table(title="what differs, of all outputs; closest to the bound, of those within in both: ULP, share",
                   title_justify="left")
     for name in _COLUMNS:
         table.add_column(name, overflow="fold", justify="left" if name in _COLUMNS[:4] else "right")
-    rows = list(_rows(differences))
+    rows = list(_table_rows(differences))
     for row in rows:
         table.add_row(*row)
     if rows:
         console.print(table)
-    broken, counts = _tails(differences)
+    broken, counts = _summarize(differences)
     for text in broken:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
     console.print(counts, highlight=False, soft_wrap=True)
@@ -183,9 +183,9 @@ def show_diff(old: Mapping[str, Any], new: Mapping[str, Any], differences: Seque
 
 def markdown(old: Mapping[str, Any], new: Mapping[str, Any], differences: Sequence[Difference]) -> str:
     """The same in Markdown, for an issue or the summary of a job."""
-    heads = [f"- {code(line)}" for line in _heads(old, new)]
-    rows = [f"| {' | '.join((code(op), code(target), *cells))} |" for op, target, *cells in _rows(differences)]
+    heads = [f"- {code(line)}" for line in _describe_runs(old, new)]
+    rows = [f"| {' | '.join((code(op), code(target), *cells))} |" for op, target, *cells in _table_rows(differences)]
     table = [f"| {' | '.join(_COLUMNS)} |", f"|{' --- |' * len(_COLUMNS)}", *rows] if rows else []
-    broken, counts = _tails(differences)
+    broken, counts = _summarize(differences)
     details = [block("\n".join(broken), "text")] if broken else []
     return "\n".join([*heads, "", *table, "", *details, "", counts])

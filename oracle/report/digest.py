@@ -117,12 +117,12 @@ class Digest:
     @cached_property
     def cells(self) -> dict[tuple[str, str, str], Cell]:
         """A cell for each op, target and storage type that was run."""
-        return _cells(self.records, lambda r: r.dtype)
+        return _make_cells(self.records, lambda r: r.dtype)
 
     @cached_property
     def totals(self) -> dict[tuple[str, str], Cell]:
         """A cell for each op and target, of all storage types."""
-        return {(op, target): cell for (op, target, _), cell in _cells(self.records, lambda _: "").items()}
+        return {(op, target): cell for (op, target, _), cell in _make_cells(self.records, lambda _: "").items()}
 
     @cached_property
     def counts(self) -> Counter[str]:
@@ -190,7 +190,7 @@ class Digest:
         return ", ".join(f"{name} {versions.get(name, '')}".strip() for name in frameworks) or "the reference itself"
 
 
-def _cells(records: Iterable[Record], dtype: Callable[[Record], str]) -> dict[tuple[str, str, str], Cell]:
+def _make_cells(records: Iterable[Record], dtype: Callable[[Record], str]) -> dict[tuple[str, str, str], Cell]:
     piles: dict[tuple[str, str, str], list[Record]] = {}
     for r in records:
         piles.setdefault((r.op, r.target, dtype(r)), []).append(r)

@@ -29,11 +29,11 @@ ROWS = 8  #: elements of an output that are shown: those with the largest share 
 
 def explanation(case: Case, targets: Sequence[Target]) -> str:
     """The whole text."""
-    return "\n".join([*_title(case), *shown_inputs(case), *_bound(case), *_answers(case, targets),
-                      *_verdicts(case, targets), *_scripts(case, targets)])
+    return "\n".join([*_explain_case(case), *shown_inputs(case), *_explain_bound(case), *_show_answers(case, targets),
+                      *_show_verdicts(case, targets), *_show_scripts(case, targets)])
 
 
-def _title(case: Case) -> Iterator[str]:
+def _explain_case(case: Case) -> Iterator[str]:
     yield f"{case.id}\n{'=' * len(case.id)}\n{case.spec.torch_names[0]} in {case.dtype}\n\nInputs"
 
 
@@ -42,25 +42,25 @@ def shown_inputs(case: Case) -> Iterator[str]:
     if isinstance(case.inputs, Trajectory):
         for i, group in enumerate(case.inputs.groups):
             yield f"  group {i} {dict(group.options) or ''}"
-            yield from (f"    param: {_show(p)}" for p in group.params)
+            yield from (f"    param: {_show_value(p)}" for p in group.params)
         yield f"  arguments: {dict(case.inputs.defaults)}"
         for step, gradients in enumerate(case.inputs.gradients[:3]):
-            yield f"  gradients of step {step + 1}: {', '.join(map(_show, gradients))}"
+            yield f"  gradients of step {step + 1}: {', '.join(map(_show_value, gradients))}"
         if (more := len(case.inputs.gradients) - 3) > 0:
             yield f"  and {more} more steps; the script below has all"
         for value, slopes in case.inputs.objective.answers if case.inputs.objective is not None else ():
-            yield f"  an evaluation gives {_show(value)}, and gradients {', '.join(map(_show, slopes))}"
+            yield f"  an evaluation gives {_show_value(value)}, and gradients {', '.join(map(_show_value, slopes))}"
         if case.inputs.objective is not None and case.inputs.objective.blocks:
             yield f"  objective: g·θ + |Aθ - b|² / 2 + {case.inputs.objective.quartic} Σθ⁴ / 4, with"
-            yield from (f"    columns of A: {_show(block)}" for block in case.inputs.objective.blocks)
-            yield f"    b: {_show(case.inputs.objective.target)}"
+            yield from (f"    columns of A: {_show_value(block)}" for block in case.inputs.objective.blocks)
+            yield f"    b: {_show_value(case.inputs.objective.target)}"
     else:
-        yield from (f"  {name} = {_show(value)}" for name, value in case.inputs.items())
+        yield from (f"  {name} = {_show_value(value)}" for name, value in case.inputs.items())
     if isinstance(case.spec, LossSpec):
-        yield f"  gradient from above = {_show(case.grad_output)}"
+        yield f"  gradient from above = {_show_value(case.grad_output)}"
 
 
-def _show(value: Any) -> str:
+def _show_value(value: Any) -> str:
     if not isinstance(value, np.ndarray):
         return repr(value)
     numbers = np.array2string(value.astype(np.float64) if value.dtype.kind == "V" else value, separator=", ",
@@ -68,7 +68,7 @@ def _show(value: Any) -> str:
     return f"{value.dtype.name}{value.shape} {numbers}".replace("\n", "\n      ")
 
 
-def _bound(case: Case) -> Iterator[str]:
+def _explain_bound(case: Case) -> Iterator[str]:
     bits = FORMATS[case.dtype].bits
     charge = "one unit" if bits >= 24 else "half a unit"
     yield f"""
@@ -76,15 +76,15 @@ Where the bound comes from
   The reference is run on balls, and each operation is charged with {charge} in the last place
   of {case.dtype} ({bits} bits; scalar arguments: 53, additions within a sum: {max(bits, 24)}). In the end each
   ball holds whatever a straightforward evaluation of this very case can give. The bound is the
-  distance from the truth to its far end, and half a unit for the final rounding{_times(SLACK)}.
+  distance from the truth to its far end, and half a unit for the final rounding{_say_factor(SLACK)}.
   The truth is the same run at 200 bits or more with nothing charged."""
 
 
-def _times(factor: float) -> str:
+def _say_factor(factor: float) -> str:
     return "" if factor == 1 else f", times {factor:g}"
 
 
-def _answers(case: Case, targets: Sequence[Target]) -> Iterator[str]:
+def _show_answers(case: Case, targets: Sequence[Target]) -> Iterator[str]:
     truths = truth_of(case)
     answers: dict[str, Mapping[str, Array]] = {}
     for target in targets:
@@ -98,10 +98,10 @@ def _answers(case: Case, targets: Sequence[Target]) -> Iterator[str]:
             yield f"  has to equal {truth.hi.tolist()}; " + "; ".join(
                 f"{who} {got[name].tolist()}" for who, got in answers.items() if name in got)
             continue
-        yield from _elements(name, truth, answers)
+        yield from _show_elements(name, truth, answers)
 
 
-def _elements(name: str, truth: Truth, answers: Mapping[str, Mapping[str, Array]]) -> Iterator[str]:
+def _show_elements(name: str, truth: Truth, answers: Mapping[str, Mapping[str, Array]]) -> Iterator[str]:
     if truth.hi.size == 0:
         yield "  empty"
         return
@@ -126,7 +126,7 @@ def _elements(name: str, truth: Truth, answers: Mapping[str, Mapping[str, Array]
         yield f"\n({ROWS} of {truth.hi.size} elements, those with the largest shares of the bound)"
 
 
-def _verdicts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
+def _show_verdicts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
     yield "\nVerdicts"
     waivers = load()
     for target in targets:
@@ -141,7 +141,7 @@ def _verdicts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
             yield f"  waived as {waiver.name}: {waiver.reason} {waiver.link}"
 
 
-def _scripts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
+def _show_scripts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
     truths = truth_of(case)
     for target in targets:
         try:

@@ -45,28 +45,28 @@ def speed(digest: Digest, timings: Timings | None) -> Speed | None:
         return None
     kinds = sorted({row.kind for row in single}, key=lambda kind: [*KINDS, kind].index(kind))
     return Speed(Line("All", "", {column.n: {ALL: ratio} for column, ratio in means(single.values()).items()},
-                      _mean(single.values())),
-                 [_kind(digest, kind, {row: columns for row, columns in single.items() if row.kind == kind})
+                      _mean_of_sizes(single.values())),
+                 [_lines_of_kind(digest, kind, {row: columns for row, columns in single.items() if row.kind == kind})
                   for kind in kinds],
                  sorted({column.n for columns in single.values() for column in columns}),
                  list(dict.fromkeys(row.target for row in single)),
-                 _measured(timings.machine), _versions(digest, timings))
+                 _describe_machine(timings.machine), _say_other_version(digest, timings))
 
 
-def _kind(digest: Digest, kind: str, rows: Ratios) -> tuple[Line, list[Line]]:
+def _lines_of_kind(digest: Digest, kind: str, rows: Ratios) -> tuple[Line, list[Line]]:
     """The mean of a kind, and its ops in the order of the run; draws of the generator are of a kind of their own."""
     order = list(digest.specs) if kind in KINDS else []
     ops = dict.fromkeys([*order, *(row.op for row in rows)])
-    lines = [Line(op, op if op in order else "", _marks(mine), _mean(mine.values())) for op in ops
+    lines = [Line(op, op if op in order else "", _marks_of(mine), _mean_of_sizes(mine.values())) for op in ops
              if (mine := {row: columns for row, columns in rows.items() if row.op == op})]
-    return Line(KINDS.get(kind, f"{kind}s".capitalize()), "", _marks(rows), _mean(rows.values())), lines
+    return Line(KINDS.get(kind, f"{kind}s".capitalize()), "", _marks_of(rows), _mean_of_sizes(rows.values())), lines
 
 
 def of_op(timings: Timings | None, op: str) -> dict[str, float]:
     """The geometric mean of each target over parts and sizes, with one thread."""
     single = _one_thread(timings.ratios) if timings else {}
     rows = {row: columns for row, columns in single.items() if row.op == op and row.kind in KINDS}
-    return {target: _mean(columns for row, columns in rows.items() if row.target == target)
+    return {target: _mean_of_sizes(columns for row, columns in rows.items() if row.target == target)
             for target in dict.fromkeys(row.target for row in rows)}
 
 
@@ -84,12 +84,12 @@ def _one_thread(ratios: Ratios) -> dict[Row, dict[Column, float]]:
             if (kept := {c: ratio for c, ratio in columns.items() if c.threads == 1 and not math.isnan(ratio)})}
 
 
-def _mean(rows: Iterable[Mapping[Column, float]]) -> float:
+def _mean_of_sizes(rows: Iterable[Mapping[Column, float]]) -> float:
     """The geometric mean of those of the sizes: that of the benchmarks' own table."""
     return geometric_mean(means(rows).values())
 
 
-def _marks(rows: Ratios) -> dict[int, dict[str, float]]:
+def _marks_of(rows: Ratios) -> dict[int, dict[str, float]]:
     marks: dict[int, dict[str, float]] = {}
     for target in dict.fromkeys(row.target for row in rows):
         for column, ratio in means(columns for row, columns in rows.items() if row.target == target).items():
@@ -97,13 +97,13 @@ def _marks(rows: Ratios) -> dict[int, dict[str, float]]:
     return marks
 
 
-def _measured(machine: Mapping[str, Any]) -> str:
+def _describe_machine(machine: Mapping[str, Any]) -> str:
     torch, numpy = (f"{name} {machine[key]}" if key in machine else "" for name, key in (
         ("torch", "torch"), ("NumPy", "numpy")))
     return ", ".join(filter(None, (torch, machine.get("torch_cpu", ""), numpy,
                                    machine.get("cpu", {}).get("brand_raw", ""))))
 
 
-def _versions(digest: Digest, timings: Timings) -> str:
+def _say_other_version(digest: Digest, timings: Timings) -> str:
     ours, theirs = digest.head.get("versions", {}).get("torch"), timings.machine.get("torch")
     return f"The run is one of torch {ours}." if None not in (ours, theirs) and ours != theirs else ""

@@ -31,12 +31,12 @@ class _Row:
         self.inputs += sum(tally.verdicts.values())
         self.verdicts.update(tally.verdicts)
         if tally.ulp > self.ulp[0]:
-            self.ulp = tally.ulp, _place(record, tally.ulp_at)
+            self.ulp = tally.ulp, _describe_place(record, tally.ulp_at)
         if tally.share > self.share[0]:
-            self.share = tally.share, _place(record, tally.share_at)
+            self.share = tally.share, _describe_place(record, tally.share_at)
 
 
-def _place(record: Record, index: tuple[int, ...] | None) -> str:
+def _describe_place(record: Record, index: tuple[int, ...] | None) -> str:
     """The number at an index of a case, and what it went together with."""
     case = parse(record.case)
     first = case.inputs[case.spec.arrays[0]]  # type: ignore[attr-defined]  # only losses are swept

@@ -108,7 +108,7 @@ def judge_draws(arrays: Sequence[Array], claim: Claim) -> list[Alarm]:
         return [Alarm("numbers that are NaN", unknown, 0.0)]
     stored = _Storage(arrays[0].dtype)
     with np.errstate(all="ignore"):
-        return [Alarm(*s) for s in _statistics(wide, claim, stored) if not s[1] <= s[2]]
+        return [Alarm(*s) for s in _judge_all(wide, claim, stored) if not s[1] <= s[2]]
 
 
 class _Storage:
@@ -125,17 +125,17 @@ class _Storage:
         return self.eps * size + self.smallest
 
 
-def _statistics(arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
+def _judge_all(arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
     if claim.kind == "orthogonal" and claim.std and not any(np.isinf(a).any() for a in arrays):
         yield from judged_matrices(arrays, claim.std, stored.eps, reflected=claim.reflected)
         return
     if claim.zeros:
-        yield from _zeros(arrays, claim, stored)
+        yield from _judge_zeros(arrays, claim, stored)
     x = np.concatenate([a.reshape(-1) for a in arrays])
     x = x[x != 0] if claim.zeros else x
     infinite = np.isinf(x)
     if infinite.any():
-        yield from _infinite(infinite, claim, stored)
+        yield from _judge_infinite(infinite, claim, stored)
         arrays, x = [x[~infinite]], x[~infinite]  # which are distributed as those within the type's range
         if claim.kind == "orthogonal" or not claim.low < stored.largest > -claim.high:
             return
@@ -143,10 +143,10 @@ def _statistics(arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator
         claim = (Claim.uniform(*bounds) if claim.kind == "uniform" else
                  Claim.truncated(claim.mean, claim.std, *bounds))
     if x.size:
-        yield from _numbers(x, arrays, claim, stored)
+        yield from _judge_numbers(x, arrays, claim, stored)
 
 
-def _infinite(infinite: Array, claim: Claim, stored: _Storage) -> Iterator[Statistic]:
+def _judge_infinite(infinite: Array, claim: Claim, stored: _Storage) -> Iterator[Statistic]:
     """Their share, where numbers that are claimed are too large for the type."""
     law = law_of(claim) if claim.kind != "orthogonal" else 0.0
     beyond = 0.0
@@ -161,7 +161,7 @@ def _infinite(infinite: Array, claim: Claim, stored: _Storage) -> Iterator[Stati
 # --- independent numbers -------------------------------------------------------------------------
 
 
-def _numbers(x: Array, arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
+def _judge_numbers(x: Array, arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
     bounded, law = claim.kind != "normal", law_of(claim)
     if isinstance(law, float | int):
         yield "distance from the only number", float(np.abs(x - law).max()), stored.moves(abs(law))
@@ -180,7 +180,7 @@ def _numbers(x: Array, arrays: list[Array], claim: Claim, stored: _Storage) -> I
         yield "support, edges", float(max(y.min(), 1 - y.max())), exponent(2) / n + slack
     spread = math.sqrt(2 * exponent() / n) * (0.5 if bounded else 1.0)
     yield "mean", abs(float(y.mean()) - law.centre), spread + slack + law.error
-    got, allowed = _variance(y, law)
+    got, allowed = _judge_variance(y, law)
     # each number is moved by up to the slack, and the mean of their magnitudes is at most the root of their mean square
     grid = 2 * law.error * law.reach**2 if law.error else 0.0
     moved = 2 * slack * math.sqrt((1 + allowed) / law.variance) + (slack**2 + grid) / law.variance
@@ -190,10 +190,10 @@ def _numbers(x: Array, arrays: list[Array], claim: Claim, stored: _Storage) -> I
     ties = law.peak * slack + law.error
     yield "density", float(distance), dkw(n) + ties
     if not claim.zeros:
-        yield from _pairs([law.placed(a) for a in arrays], law, moved, ties)
+        yield from _judge_pairs([law.placed(a) for a in arrays], law, moved, ties)
 
 
-def _variance(y: Array, law: Law) -> tuple[float, float]:
+def _judge_variance(y: Array, law: Law) -> tuple[float, float]:
     n, log = y.size, exponent()
     got = float(((y - law.centre) ** 2).mean() / law.variance - 1)
     if math.isinf(law.reach):
@@ -202,7 +202,7 @@ def _variance(y: Array, law: Law) -> tuple[float, float]:
     return abs(got), bernstein(n, scatter, law.reach**2 / law.variance)
 
 
-def _pairs(arrays: list[Array], law: Law, moved: float, ties: float) -> Iterator[Statistic]:
+def _judge_pairs(arrays: list[Array], law: Law, moved: float, ties: float) -> Iterator[Statistic]:
     """Disjoint neighbours along the last axis and the first, and each half's numbers with the other's."""
     inner = law.below(np.array([law.centre - law.middle, law.centre + law.middle]))
     above = float(1 - (inner[1] - inner[0]))
@@ -255,7 +255,7 @@ def _product_quantile(n: int, log: float) -> float:
     return high
 
 
-def _zeros(arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
+def _judge_zeros(arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
     """Zeros that are placed; a few more are numbers that are rounded to 0, or are it."""
     line, other = ("row", "column") if claim.rows else ("column", "row")
     zeros = [(a == 0).T if claim.rows else a == 0 for a in arrays]

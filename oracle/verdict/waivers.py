@@ -56,7 +56,7 @@ def load(path: Path | None = None, torch: str | None = None) -> list[Waiver]:
     Raises:
         WaiverError: an unknown or missing key, an empty reason, a name given twice.
     """
-    torch = _installed() if torch is None else torch
+    torch = _installed_torch() if torch is None else torch
     text = (path or resources.files(__package__) / "waivers.toml").read_text(encoding="utf-8")
     waivers: list[Waiver] = []
     for entry in tomllib.loads(text).get("waiver", []):
@@ -73,17 +73,17 @@ def load(path: Path | None = None, torch: str | None = None) -> list[Waiver]:
         if name in {w.name for w in waivers}:
             raise WaiverError(f"two waivers are called {name!r}")
         waivers.append(Waiver(**entry))
-    return [w for w in waivers if _is_for(w.torch, torch)]
+    return [w for w in waivers if _is_for_version(w.torch, torch)]
 
 
-def _installed() -> str:
+def _installed_torch() -> str:
     try:
         return metadata.version("torch")
     except metadata.PackageNotFoundError:
         return ""
 
 
-def _is_for(versions: str, torch: str) -> bool:
+def _is_for_version(versions: str, torch: str) -> bool:
     """Is a version of torch among these? Without torch nothing is."""
     if not versions:
         return True
