@@ -1,17 +1,20 @@
 """An implementation in a process of its own, so that nothing it does can end a run or spoil another case.
 
-It may hang, end the interpreter, take all memory, print, raise, fork, start daemons or change NumPy: each is the
-verdict on one case at most, after which a new process goes on (:mod:`oracle.checking.processes` says what of this is
-Linux's, and what a process of the same user can still do). What it answers crosses as bytes of arrays
-(:mod:`oracle.checking.crossing`), so that nothing it sends can run here. Each answer repeats the number of its
-question.
+* It may hang, end the interpreter, take all memory, print, raise, fork, start daemons or change NumPy. Each is the
+  verdict on one case at most, after which a new process goes on. (:mod:`oracle.checking.processes` says which of this
+  needs Linux, and what a process of the same user can still do.)
+* What it answers crosses as bytes of arrays (:mod:`oracle.checking.crossing`), so that nothing it sends can run here.
+  Each answer repeats the number of its question.
 
-What can be found by name (``pkg.module:attribute``, ``path/file.py:attribute``,
-or anything that pickles by name) is imported in a fresh interpreter where the framework cannot be forked;
-everything else lives in a fork of this process. Where there is neither (no fork on the system, or an object
-without a name for a framework that has started threads) it runs here, and :attr:`Isolated.alone` is false:
-then what raises is still a verdict, and what hangs, hangs. A module that was imported here before, since an object of
-it was handed in, has done here what it does when it is imported.
+Where an implementation runs:
+
+* in a fork of this process, where its framework survives a fork;
+* else in a fresh interpreter, if that can find it by its name: by a place such as ``pkg.module:attribute``, or as
+  pickle does;
+* else in this process, and :attr:`Isolated.alone` is false. Then what raises is still a verdict, and what hangs, hangs.
+
+Code that is given by its place is imported in its own process alone. An object that is handed in comes from a module
+that has been imported here, and has done here what it does on import.
 """
 
 from __future__ import annotations
@@ -51,9 +54,6 @@ class Died(Exception):
     """The process did not survive a case; the message says how it ended."""
 
 
-# --- the process, from outside -------------------------------------------------------------------
-
-
 Start = Callable[[Callable[[], Target], "int | None", Serve], Worker]
 
 
@@ -81,7 +81,7 @@ class Isolated:
         self.changed: list[str] = []  #: cases before which it was seen that NumPy had been changed
         self._make, self._start, self._leaves_out = make, start, leaves_out
         self._worker: Worker | None = None
-        self._begun: tuple[str, float] | None = None
+        self._begun: tuple[str, float] | None = None  #: id of the case that is running, and since when
         self._number = 0  #: of the latest question
         self._target = make() if start is None else None
         if start is not None:
@@ -89,29 +89,30 @@ class Isolated:
 
     @property
     def alone(self) -> bool:
-        """Has it a process?"""
+        """Has the target a process of its own?"""
         return self._target is None
 
     def covers(self, spec: Spec) -> bool:
-        """Whatever it is handed."""
+        """All ops: whether the target does one of them is seen when it is asked."""
         return True
 
     def script(self, case: Case) -> str:
-        """That of the target itself, made here."""
+        """None: the target that could make it is in another process."""
         raise Unsupported("the target is in another process")
 
     def begin(self, case: Case) -> None:
         """Have a case run while the caller does something else; :meth:`run` takes its outputs."""
-        if self._target is None and self._leaves_out(case) is None:
-            if self._begun is not None:  # nobody has asked for that one's outputs
-                with contextlib.suppress(Died):
-                    self._receive(self._begun[1] + self.timeout)
-            worker = self._ready_worker()
-            self._number += 1
-            question = json.dumps([self._number, case.id, inputs_of(case)]).encode()
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # seen by run
-                send(worker.data, question)
-            self._begun = case.id, time.monotonic()
+        if self._target is not None or self._leaves_out(case) is not None:
+            return
+        if self._begun is not None:  # nobody has asked for the outputs of the case before
+            with contextlib.suppress(Died):
+                self._receive(self._begun[1] + self.timeout)
+        worker = self._ready_worker()
+        self._number += 1
+        question = json.dumps([self._number, case.id, inputs_of(case)]).encode()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # seen by run
+            send(worker.data, question)
+        self._begun = case.id, time.monotonic()
 
     def run(self, case: Case) -> Outputs:
         """Outputs, or an exception that says what happened."""

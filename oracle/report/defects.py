@@ -1,7 +1,8 @@
 """Defects of a framework: what the audit found, what is known of it, and how to see it.
 
-A waiver for a framework's targets alone says what that framework does wrong: that is a defect. One for every target
-(a state kept in float16 loses small squares, whoever keeps it) is a limit of the storage type, and is left out.
+A waiver (the record of a known disagreement) for a framework's targets alone says what that framework does wrong: that
+is a defect. A waiver for every target is a limit of the storage type, and is left out: a state kept in float16 loses
+small squares, whoever keeps it.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ class Defect:
 
 def _describe_sizes(records: Iterable[Record]) -> Iterator[str]:
     records = list(records)
-    if finite := [r.ulp for r in records if math.isfinite(r.ulp)]:
+    finite = [r.ulp for r in records if math.isfinite(r.ulp)]
+    if finite:
         yield f"up to {max(finite):.3g} ULP"
     kinds = Counter("it raises" if r.verdict == "crashed" else f"{_class_of(r.got)} instead of {_class_of(r.truth)}"
                     for r in records if not math.isfinite(r.ulp))
@@ -73,7 +75,11 @@ def _class_of(value: str | None) -> str:
     if value is None:
         return "nothing"
     x = float.fromhex(value)
-    return "NaN" if math.isnan(x) else "an infinity" if math.isinf(x) else "0" if x == 0 else "a number"
+    if math.isnan(x):
+        return "NaN"
+    if math.isinf(x):
+        return "an infinity"
+    return "0" if x == 0 else "a number"
 
 
 def defects(runs: Sequence[Digest], framework: str = "torch", count: int = 1) -> list[Defect]:
@@ -86,7 +92,8 @@ def _find_defect(waiver: Waiver, runs: Sequence[Digest], framework: str, count: 
     records: list[Record] = []
     versions: dict[str, None] = {}
     for run in runs:
-        if found := [r for r in run.records if r.waiver == waiver.name]:
+        found = [r for r in run.records if r.waiver == waiver.name]
+        if found:
             versions[str(run.head.get("versions", {}).get(framework, "unknown"))] = None
             records += found
     group = Group(waiver.name, tuple(records), waiver, waived=True)

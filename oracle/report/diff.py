@@ -58,7 +58,7 @@ class Difference:
     new: _Answer | None
 
     def lines(self, more: int = 0) -> tuple[str, ...]:
-        """What it was, what it is, how to look closer, and how many more there are."""
+        """What the output was, what it is, how to look closer, and how many more outputs there are like it."""
         assert self.old is not None
         assert self.new is not None
         first, second, third = three_lines(self.new.record)
@@ -69,9 +69,12 @@ class Difference:
 
 
 def _answers_by_case(records: Iterable[Record]) -> dict[tuple[str, str], dict[str, _Answer]]:
-    """By case and target: by output, or under "" where there is no output at all."""
-    return {(r.case, r.target): {name: _Answer(Verdict(v), u, s, r) for name, (v, u, s) in r.outputs.items()}
-            or {"": _Answer(Verdict(r.verdict), r.ulp, r.share, r)} for r in records}
+    """Answers by case and target, and by output; under "" where there is no output at all."""
+    found = {}
+    for r in records:
+        answers = {name: _Answer(Verdict(v), ulp, share, r) for name, (v, ulp, share) in r.outputs.items()}
+        found[r.case, r.target] = answers or {"": _Answer(Verdict(r.verdict), r.ulp, r.share, r)}
+    return found
 
 
 def changes(old: Iterable[Record], new: Iterable[Record]) -> list[Difference]:
@@ -83,21 +86,30 @@ def changes(old: Iterable[Record], new: Iterable[Record]) -> list[Difference]:
         # An implementation that crashes, or does not support a case, does so with every output.
         outputs = [name for name in dict.fromkeys((*now, *was)) if name] or [""]
         for output in outputs:
-            o, n = was.get(output, was.get("")), now.get(output, now.get(""))
-            record = (n or o).record  # type: ignore[union-attr]  # one of them is there
-            found.append(Difference(record.op, record.target, record.case, output, _compare_answers(o, n), o, n))
+            before_it, after_it = was.get(output, was.get("")), now.get(output, now.get(""))
+            record = (after_it or before_it).record  # type: ignore[union-attr]  # one of them is there
+            found.append(Difference(record.op, record.target, record.case, output,
+                                    change=_compare_answers(before_it, after_it), old=before_it, new=after_it))
     return found
 
 
 def _compare_answers(old: _Answer | None, new: _Answer | None) -> Change:
-    there = old is not None and old.verdict is not Verdict.UNSUPPORTED
-    here = new is not None and new.verdict is not Verdict.UNSUPPORTED
-    if not (old and new and there and here):
-        return Change.SAME if there == here else Change.NEW if here else Change.GONE
+    """What became of an output: what a user notices first comes first.
+
+    Whether there is an answer at all comes before whether it disagrees, and that before how good it is.
+    """
+    was_there = old is not None and old.verdict is not Verdict.UNSUPPORTED
+    is_there = new is not None and new.verdict is not Verdict.UNSUPPORTED
+    if was_there != is_there:
+        return Change.NEW if is_there else Change.GONE
+    if old is None or new is None or not is_there:
+        return Change.SAME
     if old.verdict.disagrees != new.verdict.disagrees:
         return Change.BROKEN if new.verdict.disagrees else Change.MENDED
-    was, now = ((_certainty(a.verdict), a.share, a.ulp) for a in (old, new))
-    return Change.SAME if was == now else Change.WORSE if now > was else Change.BETTER
+    was, now = ((_certainty(answer.verdict), answer.share, answer.ulp) for answer in (old, new))
+    if was == now:
+        return Change.SAME
+    return Change.WORSE if now > was else Change.BETTER
 
 
 def _certainty(verdict: Verdict) -> int:
@@ -110,11 +122,12 @@ class _Row:
     """What all outputs of one op on one target come to."""
 
     counts: dict[Change, int] = field(default_factory=lambda: dict.fromkeys(Change, 0))
-    old: tuple[float, float] | None = None  # share and ULP of what comes closest to its bound, of those within in both
+    #: Share and ULP of what comes closest to its bound in either run, of those within in both.
+    old: tuple[float, float] | None = None
     new: tuple[float, float] | None = None
 
     def add(self, d: Difference) -> None:
-        """Take one in."""
+        """Count a difference."""
         self.counts[d.change] += 1
         if d.old and d.new and max(d.old.verdict.rank, d.new.verdict.rank) <= Verdict.WITHIN.rank:
             self.old = max(self.old or (0.0, 0.0), (d.old.share, d.old.ulp))
@@ -143,8 +156,9 @@ def _describe_runs(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         was, now = old.get(key) or {}, new.get(key) or {}
         lines += [f"{name}: {was.get(name)} → {now.get(name)}" for name in dict.fromkeys((*was, *now))
                   if was.get(name) != now.get(name)]
-    return lines + ([f"device: {old.get('device')} → {new.get('device')}"]
-                    if old.get("device") != new.get("device") else [])
+    if old.get("device") != new.get("device"):
+        lines.append(f"device: {old.get('device')} → {new.get('device')}")
+    return lines
 
 
 def _summarize(differences: Sequence[Difference]) -> tuple[list[str], str]:
@@ -182,7 +196,7 @@ def show_diff(old: Mapping[str, Any], new: Mapping[str, Any], differences: Seque
 
 
 def markdown(old: Mapping[str, Any], new: Mapping[str, Any], differences: Sequence[Difference]) -> str:
-    """The same in Markdown, for an issue or the summary of a job."""
+    """The comparison in Markdown, for an issue or the summary of a job."""
     heads = [f"- {code(line)}" for line in _describe_runs(old, new)]
     rows = [f"| {' | '.join((code(op), code(target), *cells))} |" for op, target, *cells in _table_rows(differences)]
     table = [f"| {' | '.join(_COLUMNS)} |", f"|{' --- |' * len(_COLUMNS)}", *rows] if rows else []

@@ -1,4 +1,4 @@
-"""Plots as inline SVG: no script, no font, no colour of their own.
+"""Plots as inline SVG, without a script, a font or a colour of their own.
 
 Colours and fonts are the style sheet's: series have the classes ``s0``, ``s1``, …, axes ``axis``, grid lines
 ``grid``. Many points are one path of dots, about eight characters each.
@@ -16,6 +16,10 @@ __all__ = ["LogScale", "histogram", "lines", "scatter"]
 WIDTH, HEIGHT = 360, 210
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 8, 34
 _GAP = 20  #: pixels between the axis and the places of 0 and infinity
+
+_BINS = [2.0**e for e in range(-6, 15)]  #: ends of the bins of a histogram of errors, in ULP
+_BENT = (0, -3, 3, -10, 10, -30, 30, -100, 100, -300, 300)  #: decades that a bent axis marks where there is room
+_APART = 24  #: pixels between the marks of an axis
 
 Points = Sequence[tuple[float, float]]
 
@@ -67,10 +71,6 @@ class LogScale:
             if self.low <= e <= self.high and all(abs(place - other) > _APART for other in places.values()):
                 places[e] = place
         return [(place, _label_of_decade(e)) for e, place in places.items()]
-
-
-_BENT = (0, -3, 3, -10, 10, -30, 30, -100, 100, -300, 300)  #: decades that a bent axis marks where there is room
-_APART = 24  #: pixels between the marks of an axis
 
 
 def _label_of_decade(exponent: int) -> str:
@@ -128,10 +128,6 @@ def lines(series: Mapping[str, Points], label: str, x_label: str, y_label: str) 
         path = "L".join(f"{a:.0f} {b:.0f}" for a, b in places)
         parts += [f'<path class="line s{i}" d="M{path}"/>' if places else "", _draw_dots(places, f"s{i}")]
     return _draw_frame(label, x_label, y_label, parts)
-
-
-#: Ends of the bins of a histogram of errors, in ULP: powers of two.
-_BINS = [2.0**e for e in range(-6, 15)]
 
 
 def histogram(series: Mapping[str, Sequence[float]], label: str, x_label: str) -> str:

@@ -27,7 +27,7 @@ class _Row:
     share: tuple[float, str] = (0.0, "")
 
     def add(self, record: Record, tally: Tally) -> None:
-        """Take a part in."""
+        """Count what one part of a sweep found."""
         self.inputs += sum(tally.verdicts.values())
         self.verdicts.update(tally.verdicts)
         if tally.ulp > self.ulp[0]:

@@ -1,11 +1,13 @@
 r"""Is an initializer right that shares no stream with torch? What it draws, against what it claims.
 
-A :class:`Claim` says how weights have to be distributed. :func:`judge_draws` asks some statistics of them;
-each has a tail bound that is proven for every sample size, and is compared with the value at which the
-chance of a false alarm is its share of :data:`ALARM`, one in 2 billion for a call: a call asks fewer than 24
-statistics, each of at most two sides, and each side's bound is taken where it is ALARM / 24 / sides. By the
-union bound a run of k calls accuses a right initializer with a chance of at most k ALARM, which is below one
-in a million for fewer than 2,000 calls, however they depend on each other.
+A :class:`Claim` says how weights have to be distributed. :func:`judge_draws` asks some statistics of them:
+
+* each has a tail bound that is proven for every sample size;
+* it is compared with the value at which the chance of a false alarm is its share of :data:`ALARM`, which is one in
+  2 billion for a call;
+* a call asks fewer than 24 statistics, each of at most two sides, so that each side's share is ALARM / 24 / sides;
+* by the union bound a run of k calls accuses a right initializer with a chance of at most k ALARM. That is below one
+  in a million for fewer than 2,000 calls, however they depend on each other.
 
 ==============  =====================================================================================
 statistic       what bounds it
@@ -26,10 +28,16 @@ trace           Bernstein for its square, with the moments of the trace
 
 How rounding to the storage type may move a statistic is added to what chance allows.
 
-Sample sizes that see the fault in each of 20 seeds (tests plant them): a normal std 2 % off: 200,000
-numbers; a uniform bound 1 % off: 10,000; a truncated normal's std 2 % off: 1,000,000; no truncation: 2,000;
-swapped fans of 100 and 200, or a gain of √2 forgotten: 2,000; a correlation of 0.1: 20,000; signs of a QR
-routine, or a determinant that is always 1: 60 matrices of 20 by 20; zeros along the wrong axis: one matrix.
+Sample sizes that see the fault in each of 20 seeds (tests plant them):
+
+* a normal std 2 % off: 200,000 numbers;
+* a uniform bound 1 % off: 10,000;
+* a truncated normal's std 2 % off: 1,000,000;
+* no truncation: 2,000;
+* swapped fans of 100 and 200, or a gain of √2 forgotten: 2,000;
+* a correlation of 0.1: 20,000;
+* signs of a QR routine, or a determinant that is always 1: 60 matrices of 20 by 20;
+* zeros along the wrong axis: one matrix.
 
 >>> x = np.random.default_rng(0).normal(0.0, 0.1, (400, 500))
 >>> judge_draws([x], Claim.normal(0.1))
@@ -74,7 +82,21 @@ class Alarm:
         return f"{self.statistic}: {self.got:.6g}, chance allows {self.allowed:.6g} once in {1 / ALARM:.0e} calls"
 
 
-Statistic = tuple[str, float, float]
+Statistic = tuple[str, float, float]  #: its name, what was got, and what chance allows
+
+
+class _Storage:
+    """What a storage type does to numbers; bfloat16 is none of NumPy's."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        info = np.finfo(dtype) if dtype.kind == "f" else None
+        self.eps = float(info.eps) if info else 2.0**-7
+        self.largest = float(info.max) if info else 2.0**128 * (1 - 2.0**-8)
+        self.smallest = float(info.smallest_subnormal) if info else 2.0**-133
+
+    def moves(self, size: float) -> float:
+        """How far two roundings, of a number and of what it is computed from, may move numbers up to a size."""
+        return self.eps * size + self.smallest
 
 
 def claim_of(case: Case, claims: Claims) -> Claim:
@@ -108,21 +130,8 @@ def judge_draws(arrays: Sequence[Array], claim: Claim) -> list[Alarm]:
         return [Alarm("numbers that are NaN", unknown, 0.0)]
     stored = _Storage(arrays[0].dtype)
     with np.errstate(all="ignore"):
-        return [Alarm(*s) for s in _judge_all(wide, claim, stored) if not s[1] <= s[2]]
-
-
-class _Storage:
-    """What a storage type does to numbers; bfloat16 is none of NumPy's."""
-
-    def __init__(self, dtype: np.dtype[Any]) -> None:
-        info = np.finfo(dtype) if dtype.kind == "f" else None
-        self.eps = float(info.eps) if info else 2.0**-7
-        self.largest = float(info.max) if info else 2.0**128 * (1 - 2.0**-8)
-        self.smallest = float(info.smallest_subnormal) if info else 2.0**-133
-
-    def moves(self, size: float) -> float:
-        """How far two roundings, of a number and of what it is computed from, may move numbers up to a size."""
-        return self.eps * size + self.smallest
+        return [Alarm(name, got, allowed) for name, got, allowed in _judge_all(wide, claim, stored)
+                if not got <= allowed]  # NaN is not
 
 
 def _judge_all(arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
@@ -140,14 +149,13 @@ def _judge_all(arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[
         if claim.kind == "orthogonal" or not claim.low < stored.largest > -claim.high:
             return
         bounds = max(claim.low, -stored.largest), min(claim.high, stored.largest)
-        claim = (Claim.uniform(*bounds) if claim.kind == "uniform" else
-                 Claim.truncated(claim.mean, claim.std, *bounds))
+        claim = Claim.uniform(*bounds) if claim.kind == "uniform" else Claim.truncated(claim.mean, claim.std, *bounds)
     if x.size:
         yield from _judge_numbers(x, arrays, claim, stored)
 
 
 def _judge_infinite(infinite: Array, claim: Claim, stored: _Storage) -> Iterator[Statistic]:
-    """Their share, where numbers that are claimed are too large for the type."""
+    """The share of infinite numbers: that of the claimed numbers which are too large for the type."""
     law = law_of(claim) if claim.kind != "orthogonal" else 0.0
     beyond = 0.0
     if isinstance(law, Law):
@@ -202,6 +210,21 @@ def _judge_variance(y: Array, law: Law) -> tuple[float, float]:
     return abs(got), bernstein(n, scatter, law.reach**2 / law.variance)
 
 
+def _neighbours(a: Array, axis: int) -> tuple[Array, Array]:
+    lines = np.moveaxis(a, axis, 0) if a.ndim else a.reshape(1)
+    even = len(lines) // 2 * 2
+    return lines[0:even:2], lines[1:even:2]
+
+
+def _halves(a: Array) -> tuple[Array, Array]:
+    flat = a.reshape(-1)
+    return flat[: flat.size // 2], flat[flat.size - flat.size // 2:]
+
+
+_COUPLES: Mapping[str, Callable[[Array], tuple[Array, Array]]] = {
+    "last axis": lambda a: _neighbours(a, -1), "first axis": lambda a: _neighbours(a, 0), "halves": _halves}
+
+
 def _judge_pairs(arrays: list[Array], law: Law, moved: float, ties: float) -> Iterator[Statistic]:
     """Disjoint neighbours along the last axis and the first, and each half's numbers with the other's."""
     inner = law.below(np.array([law.centre - law.middle, law.centre + law.middle]))
@@ -224,21 +247,6 @@ def _judge_pairs(arrays: list[Array], law: Law, moved: float, ties: float) -> It
         yield f"pairs, {name}", got / n, allowed / n + moved
         fair = (np.abs(left) > law.middle) == (np.abs(right) > law.middle)
         yield f"magnitudes, {name}", abs(float(fair.mean()) - agree), hoeffding(n, 1.0) + blurred
-
-
-def _neighbours(a: Array, axis: int) -> tuple[Array, Array]:
-    lines = np.moveaxis(a, axis, 0) if a.ndim else a.reshape(1)
-    even = len(lines) // 2 * 2
-    return lines[0:even:2], lines[1:even:2]
-
-
-def _halves(a: Array) -> tuple[Array, Array]:
-    flat = a.reshape(-1)
-    return flat[: flat.size // 2], flat[flat.size - flat.size // 2:]
-
-
-_COUPLES: Mapping[str, Callable[[Array], tuple[Array, Array]]] = {
-    "last axis": lambda a: _neighbours(a, -1), "first axis": lambda a: _neighbours(a, 0), "halves": _halves}
 
 
 def _product_quantile(n: int, log: float) -> float:

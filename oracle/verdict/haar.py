@@ -73,7 +73,7 @@ def _choose_largest(axis: int) -> Callable[[Array], Array]:
 
 
 def _judge_signs(q: Array) -> Iterator[tuple[str, float, float]]:
-    """Several of a matrix are independent of each other where none shares its row, or none its column."""
+    """Signs of numbers of a matrix: they are independent of each other where no two share a row, or no two a column."""
     chosen: dict[str, Callable[[Array], Array]] = {"diagonal": lambda q: np.diagonal(q, axis1=1, axis2=2)}
     if q[0].size > 1:
         chosen |= {"first row": lambda q: q[:, 0], "last row": lambda q: q[:, -1],
@@ -124,7 +124,7 @@ def sphere_below(x: Array, m: int) -> Array:
 
 
 def _judge_fourth_powers(q: Array, rounding: float) -> Iterator[tuple[str, float, float]]:
-    """Of the first column, and of all on average, whose variance is not larger."""
+    """Fourth powers of the first column, and of all columns on average, whose variance is not larger."""
     n, m, _ = q.shape
     mean = 3 / (m + 2)
     variance = (105 + 9 * (m - 1)) / ((m + 2) * (m + 4) * (m + 6)) - mean**2

@@ -61,9 +61,11 @@ def load(path: Path | None = None, torch: str | None = None) -> list[Waiver]:
     waivers: list[Waiver] = []
     for entry in tomllib.loads(text).get("waiver", []):
         name = entry.get("name", "(no name)")
-        if missing := [key for key in _NEEDED if not str(entry.get(key, "")).strip()]:
+        missing = [key for key in _NEEDED if not str(entry.get(key, "")).strip()]
+        if missing:
             raise WaiverError(f"waiver {name!r} lacks {', '.join(missing)}")
-        if unknown := set(entry) - {*_NEEDED, "link", "dialect", "torch"}:
+        unknown = set(entry) - {*_NEEDED, "link", "dialect", "torch"}
+        if unknown:
             raise WaiverError(f"waiver {name!r} has unknown keys: {', '.join(sorted(unknown))}")
         if entry.get("dialect") and entry["dialect"] not in DIALECTS:
             raise WaiverError(f"waiver {name!r}: no dialect is called {entry['dialect']!r}")
@@ -101,15 +103,25 @@ def matching(waivers: Iterable[Waiver], case_id: str, target: str, output: str, 
 
 def stale(waivers: Iterable[Waiver], used: set[str], shipped: Sequence[str], ran: set[str],
           targets: Sequence[str], unasked: Sequence[str] = ()) -> list[Waiver]:
-    """Waivers that nothing needed, of those that have shipped cases and of which all of these and all targets did run.
+    """Waivers that nothing needed, though all that could need them did run.
 
-    What is shipped depends on the kind of the run: cases of the audit, or sweeps. All targets are those that a run
-    takes ``unasked``: a waiver may be for what one of them does alone.
+    Args:
+        waivers: those that there are.
+        used: names of the waivers that accepted something.
+        shipped: ids of the cases that there are in a run of this kind: cases of the audit, or sweeps.
+        ran: ids of the cases that did run.
+        targets: names of the targets that did run.
+        unasked: names of the targets that a run takes by itself: a waiver may be for what one of them does alone.
     """
-    def concerned(w: Waiver, names: Iterable[str]) -> bool:
-        return any(fnmatch.fnmatchcase(name, w.target) for name in names)
+    def concerns(waiver: Waiver, names: Iterable[str]) -> bool:
+        return any(fnmatch.fnmatchcase(name, waiver.target) for name in names)
 
-    unused = [w for w in waivers if w.name not in used and concerned(w, targets)
-              and not concerned(w, set(unasked).difference(targets))]
-    its_cases = ((w, fnmatch.filter(shipped, w.case)) for w in unused)
-    return [w for w, those in its_cases if those and ran.issuperset(those)]
+    absent = set(unasked).difference(targets)
+    found = []
+    for waiver in waivers:
+        if waiver.name in used or not concerns(waiver, targets) or concerns(waiver, absent):
+            continue
+        cases = fnmatch.filter(shipped, waiver.case)
+        if cases and ran.issuperset(cases):
+            found.append(waiver)
+    return found
