@@ -75,5 +75,5 @@ class User:
         raise Unsupported(f"no way to run a {type(spec).__name__}")
 
     def script(self, case: Case) -> str:
-        """None here: the report makes it, which knows what went wrong."""
+        """No script here: the report makes it, which knows what went wrong."""
         raise Unsupported("the report of oracle check has the script")

@@ -63,7 +63,9 @@ def _check_bytes(name: str, value: Any) -> None:
 def _check_dtypes(name: str, value: Any) -> None:
     if isinstance(value, str) or not isinstance(value, Iterable | None):
         raise TypeError(f"{name} needs a list of storage types, such as ['float32'], got {_describe(value)}")
-    if isinstance(value, Sequence) and (strange := [one for one in value if not isinstance(one, str)]):
+    # What can be gone through only once is looked at by whoever uses it.
+    strange = [one for one in value if not isinstance(one, str)] if isinstance(value, Sequence) else []
+    if strange:
         raise TypeError(f"{name} needs names of storage types, got {_describe(strange[0])}")
 
 

@@ -97,7 +97,7 @@ class Isolated:
         return True
 
     def script(self, case: Case) -> str:
-        """None: the target that could make it is in another process."""
+        """No script here: the target that could make it is in another process."""
         raise Unsupported("the target is in another process")
 
     def begin(self, case: Case) -> None:
@@ -146,7 +146,7 @@ class Isolated:
                 return answer
             self.close()
             self.changed.append(case.id)
-        raise self._died(f"it changes NumPy where it is imported, and the case is another one there: {answer.text}")
+        raise self._end_dead(f"it changes NumPy where it is imported, and the case is another one there: {answer.text}")
 
     def close(self) -> None:
         """End the process."""
@@ -174,31 +174,40 @@ class Isolated:
         return self._worker
 
     def _receive(self, deadline: float) -> Answer:
+        """The answer to the latest question.
+
+        Raises:
+            Died: there is none, or it is another one.
+        """
         worker = self._ready_worker()
         try:
             answer = self._next_answer(worker, deadline, self.memory)
         except EOFError:
-            raise self._died(f"the process ended: {worker.end()}") from None
+            raise self._end_dead(f"the process ended: {worker.end()}") from None
         except ValueError as error:
-            raise self._died(f"its process answered what is no answer: {error}") from None
+            raise self._end_dead(f"its process answered what is no answer: {error}") from None
         if answer is None:
-            raise self._died(f"no answer within {self.timeout:g} seconds" if time.monotonic() > deadline else
+            raise self._end_dead(f"no answer within {self.timeout:g} seconds" if time.monotonic() > deadline else
                              f"took more than {_in_gib(self.memory)}")
         if answer.number != self._number or answer.kind in ("ready", "broken"):
-            raise self._died(f"answered out of step: question {answer.number} ({answer.kind}) instead of "
+            raise self._end_dead(f"answered out of step: question {answer.number} ({answer.kind}) instead of "
                              f"{self._number}; it has forked, or writes to where answers go")
         return answer
 
     def _next_answer(self, worker: Worker, deadline: float, memory: int | None = None) -> Answer | None:
         """The next answer; None where none comes in time, or where more memory is taken than there may be."""
         largest = math.inf if self.memory is None else self.memory + _HEAD
-        while (packed := worker.receive(deadline, largest)) is None:
-            if time.monotonic() > deadline or (memory is not None
-                                               and _resident_bytes(worker.pid) - worker.resident > memory):
+        while True:
+            packed = worker.receive(deadline, largest)
+            if packed is not None:
+                return unpack(packed)
+            if time.monotonic() > deadline:
                 return None
-        return unpack(packed)
+            if memory is not None and _resident_bytes(worker.pid) - worker.resident > memory:
+                return None
 
-    def _died(self, why: str) -> Died:
+    def _end_dead(self, why: str) -> Died:
+        """End the process and count it; the exception says why."""
         self.close()
         self.deaths += 1
         return Died(why)

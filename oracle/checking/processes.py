@@ -55,7 +55,7 @@ _mine: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
 
 def send(there: socket.socket, data: bytes | bytearray) -> None:
-    """A message of some bytes, behind its length."""
+    """Send a message: its length, and then its bytes."""
     there.sendall(_LENGTH.pack(len(data)))
     there.sendall(data)
 
@@ -140,7 +140,7 @@ class Worker:
             self._end_watcher()
             _, _, status = self._said.partition(b" ")
             if status.endswith(b"\n"):
-                self._ending = _ending(int(status))
+                self._ending = _describe_status(int(status))
             else:
                 self._ending = "it ended the process that watches it"
                 for pid in (*_processes_with_mark(self._mark), *_processes_of_session(self.pid)):
@@ -150,7 +150,7 @@ class Worker:
         return self._ending or ""
 
     def _hear(self) -> bool:
-        """Take what the watcher says: the worker's id, and how it ended. Is there more to come?"""
+        """Take in what the watcher says: the worker's id, and how it ended. Is there more to come?"""
         try:
             said = self.control.recv(64)
         except OSError:
@@ -161,7 +161,7 @@ class Worker:
         return bool(said) and not self._said.endswith(b"\n")
 
     def _end_watcher(self) -> None:
-        """It has ended, or does not answer: wait for it, or kill it."""
+        """Wait for the watcher where it has said how the worker ended; else kill it."""
         deadline = time.monotonic() + (1.0 if self._said.endswith(b"\n") else 0.0)
         while not self._has_ended():
             if time.monotonic() > deadline:
@@ -170,6 +170,7 @@ class Worker:
             time.sleep(0.001)
 
     def _has_ended(self) -> bool:
+        """Has the watcher ended?"""
         if self._popen is not None:
             return self._popen.poll() is not None
         try:
@@ -178,7 +179,8 @@ class Worker:
             return True
 
 
-def _ending(status: int) -> str:
+def _describe_status(status: int) -> str:
+    """How a process ended, in words."""
     if status >= 0:
         return f"exit status {status}"
     known = {int(one): one.name for one in signal.Signals}
@@ -229,6 +231,7 @@ def main(watching: int, there: int, mark: str) -> None:
 
 
 def _serve_as_sent(data: socket.socket) -> None:
+    """Serve what the caller sends as what to make and how to serve it."""
     paths, work = read(data), read(data)
     if paths is not None and work is not None:
         sys.path[:] = pickle.loads(paths)
@@ -263,7 +266,7 @@ def _watch(control: socket.socket, data: socket.socket, mark: str, work: Callabl
 
 
 def _begin_worker(watcher: int, mark: str, handlers: Mapping[Any, Any]) -> None:
-    """A session of its own, the signals as they were, and an end with the watcher's."""
+    """Make this process a worker: it has a session of its own, signals as before, and ends with its watcher."""
     os.setsid()
     if _libc is not None:
         _libc.prctl(_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
@@ -297,9 +300,12 @@ def _end_worker_and_rest(worker: int, ended: int | None) -> int:
         for pid in _descendants(os.getpid()):
             _kill(pid)
         try:
-            while (found := os.waitpid(-1, os.WNOHANG))[0]:
-                if found[0] == worker:
-                    status = os.waitstatus_to_exitcode(found[1])
+            while True:
+                pid, raw = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    break
+                if pid == worker:
+                    status = os.waitstatus_to_exitcode(raw)
         except ChildProcessError:  # there is none any more
             break
         time.sleep(0.001)
@@ -320,6 +326,7 @@ def _processes() -> Iterator[tuple[int, int, int]]:
 
 
 def _descendants(root: int) -> list[int]:
+    """The processes that a process has started, and that these have."""
     children: dict[int, list[int]] = {}
     for pid, parent, _ in _processes():
         children.setdefault(parent, []).append(pid)
@@ -330,7 +337,9 @@ def _descendants(root: int) -> list[int]:
 
 
 def _processes_of_session(leader: int) -> list[int]:
-    return [pid for pid, _, session in _processes() if session == leader] if leader else []
+    if not leader:
+        return []
+    return [pid for pid, _, session in _processes() if session == leader]
 
 
 def _processes_with_mark(mark: str) -> list[int]:

@@ -28,7 +28,7 @@ ROWS = 8  #: elements of an output that are shown: those with the largest share 
 
 
 def explanation(case: Case, targets: Sequence[Target]) -> str:
-    """The whole text."""
+    """The text that explains a case, with the answers of some targets."""
     return "\n".join([*_explain_case(case), *shown_inputs(case), *_explain_bound(case), *_show_answers(case, targets),
                       *_show_verdicts(case, targets), *_show_scripts(case, targets)])
 
@@ -40,24 +40,32 @@ def _explain_case(case: Case) -> Iterator[str]:
 def shown_inputs(case: Case) -> Iterator[str]:
     """The inputs of a case in lines of text; of long arrays and trajectories the beginning and the end."""
     if isinstance(case.inputs, Trajectory):
-        for i, group in enumerate(case.inputs.groups):
-            yield f"  group {i} {dict(group.options) or ''}"
-            yield from (f"    param: {_show_value(p)}" for p in group.params)
-        yield f"  arguments: {dict(case.inputs.defaults)}"
-        for step, gradients in enumerate(case.inputs.gradients[:3]):
-            yield f"  gradients of step {step + 1}: {', '.join(map(_show_value, gradients))}"
-        if (more := len(case.inputs.gradients) - 3) > 0:
-            yield f"  and {more} more steps; the script below has all"
-        for value, slopes in case.inputs.objective.answers if case.inputs.objective is not None else ():
-            yield f"  an evaluation gives {_show_value(value)}, and gradients {', '.join(map(_show_value, slopes))}"
-        if case.inputs.objective is not None and case.inputs.objective.blocks:
-            yield f"  objective: g·θ + |Aθ - b|² / 2 + {case.inputs.objective.quartic} Σθ⁴ / 4, with"
-            yield from (f"    columns of A: {_show_value(block)}" for block in case.inputs.objective.blocks)
-            yield f"    b: {_show_value(case.inputs.objective.target)}"
+        yield from _show_trajectory(case.inputs)
     else:
         yield from (f"  {name} = {_show_value(value)}" for name, value in case.inputs.items())
     if isinstance(case.spec, LossSpec):
         yield f"  gradient from above = {_show_value(case.grad_output)}"
+
+
+def _show_trajectory(trajectory: Trajectory) -> Iterator[str]:
+    for i, group in enumerate(trajectory.groups):
+        yield f"  group {i} {dict(group.options) or ''}"
+        yield from (f"    param: {_show_value(p)}" for p in group.params)
+    yield f"  arguments: {dict(trajectory.defaults)}"
+    for step, gradients in enumerate(trajectory.gradients[:3]):
+        yield f"  gradients of step {step + 1}: {', '.join(map(_show_value, gradients))}"
+    more = len(trajectory.gradients) - 3
+    if more > 0:
+        yield f"  and {more} more steps; the script below has all"
+    objective = trajectory.objective
+    if objective is None:
+        return
+    for value, slopes in objective.answers:
+        yield f"  an evaluation gives {_show_value(value)}, and gradients {', '.join(map(_show_value, slopes))}"
+    if objective.blocks:
+        yield f"  objective: g·θ + |Aθ - b|² / 2 + {objective.quartic} Σθ⁴ / 4, with"
+        yield from (f"    columns of A: {_show_value(block)}" for block in objective.blocks)
+        yield f"    b: {_show_value(objective.target)}"
 
 
 def _show_value(value: Any) -> str:

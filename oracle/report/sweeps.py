@@ -63,7 +63,8 @@ def sweep_table(records: Sequence[Record]) -> Table:
 def show_sweeps(records: Sequence[Record], console: Console) -> None:
     """The table, waivers in use, one line for each op and target that disagrees with no waiver, and counts."""
     console.print(sweep_table(records))
-    if by_waiver := Counter(r.waiver for r in records if r.waiver):
+    by_waiver = Counter(r.waiver for r in records if r.waiver)
+    if by_waiver:
         console.print("waived: " + ", ".join(f"{n} × {name}" for name, n in by_waiver.items()), soft_wrap=True,
                       markup=False, highlight=False)
     failing: dict[tuple[str, str, str], list[Record]] = {}

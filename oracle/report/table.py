@@ -68,7 +68,8 @@ def show(records: Sequence[Record], console: Console) -> None:
     console.print(table(records))
     for text in disagreements(records):
         console.print(text, markup=False, highlight=False, soft_wrap=True)
-    if by_waiver := Counter(r.waiver for r in records if r.waiver):
+    by_waiver = Counter(r.waiver for r in records if r.waiver)
+    if by_waiver:
         console.print("waived: " + ", ".join(f"{n} × {name}" for name, n in by_waiver.items()), soft_wrap=True,
                       markup=False, highlight=False)
     unsure = {r.case: r for r in records if r.verdict in (Verdict.VACUOUS, Verdict.UNDECIDED)}
