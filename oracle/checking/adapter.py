@@ -39,7 +39,7 @@ from .call_initializer import run_initializer
 from .call_loss import run_loss
 from .call_optimizer import run_optimizer
 from .implementation import Implementation
-from .kit import kit
+from .kit import make_kit
 
 __all__ = ["User"]
 
@@ -49,7 +49,7 @@ class User:
 
     def __init__(self, implementation: Implementation, name: str = "user") -> None:
         self.name, self.asked = name, implementation
-        self.kit = kit(implementation.framework, implementation.device, implementation.stream)
+        self.kit = make_kit(implementation.framework, implementation.device, implementation.stream)
 
     def covers(self, spec: Spec) -> bool:
         """All ops: that the implementation is of the right one is for the caller to know."""

@@ -27,7 +27,7 @@ from .defaults import Defaults
 from .facts import facts_of
 from .implementation import implementation_of
 from .isolation import MEMORY, TIMEOUT
-from .notes import notes
+from .notes import notes_on
 
 __all__ = ["check"]
 
@@ -84,7 +84,7 @@ def check(op: str, implementation: Any, *, framework: str = "torch", dtypes: Seq
         for observation in checker.observe_with_replacements(cases):
             seen.append(observation)
             on_case(observation)
-        written, faults = _take_notes(notes(checker, seen))
+        written, faults = _take_notes(notes_on(checker, seen))
     facts = facts_of(op, asked) if any(one.record.fails for one in seen) else None
     defaults = Defaults() if facts is None else Defaults.of(op, asked, facts.differing, seen, **limits)
     return Report(op, checker.name, framework, checker.accuracy, observations=tuple(seen), shipped=len(cases),

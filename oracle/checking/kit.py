@@ -12,7 +12,7 @@ from reference.optim import SparseGrad
 
 from ..targets.loading import TargetError
 
-__all__ = ["KITS", "Kit", "kind_of", "kit"]
+__all__ = ["KITS", "Kit", "kind_of", "make_kit"]
 
 Array = np.ndarray[Any, Any]
 
@@ -52,7 +52,7 @@ class Kit(Protocol):
         """The next words of the generator and of the framework's own, where they are torch's."""
 
 
-def kit(framework: str, device: str = "cpu", stream: bool | None = None) -> Kit:
+def make_kit(framework: str, device: str = "cpu", stream: bool | None = None) -> Kit:
     """The arrays of a framework on a device; ``stream`` asks for torch's random numbers.
 
     Raises:

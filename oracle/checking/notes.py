@@ -12,10 +12,10 @@ from ..verdict.observation import Observation
 from ..verdict.plain import plain
 from .checker import DEATHS, Checker
 
-__all__ = ["notes"]
+__all__ = ["notes_on"]
 
 
-def notes(checker: Checker, seen: Sequence[Observation]) -> Iterator[str]:
+def notes_on(checker: Checker, seen: Sequence[Observation]) -> Iterator[str]:
     """A line for each thing: what happened in the process, what was not compared, what was not supported."""
     yield from _notes_on_process(checker)
     yield from checker.alignment.notes_on_outputs()

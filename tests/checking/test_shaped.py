@@ -14,9 +14,10 @@ import torch
 
 import oracle
 from oracle.cases.case import parse
-from oracle.checking import choice, kit
+from oracle.checking import choice
 from oracle.checking.checker import Checker
 from oracle.checking.implementation import implementation_of
+from oracle.checking.kit import make_kit
 
 JAX = f"{Path(__file__).parent / 'implementations_jax.py'}:"
 needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
@@ -33,7 +34,7 @@ def test_a_key_of_any_seed_is_a_key_and_each_call_has_its_own() -> None:
     """2⁶³ + 5 is no signed number of 64 bits."""
     import jax
 
-    jaxs = kit.kit("jax")
+    jaxs = make_kit("jax")
     for seed in (0, -7, 2**63 + 5, 2**64 - 1, -2**63):
         keys = jaxs.generators(jaxs.seeded(seed, 1))
         first, second = (jax.random.key_data(next(keys)).tolist() for _ in range(2))
