@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from html import escape
 
 from ..cases.spec import Spec
@@ -135,7 +134,7 @@ class _Tex:
         return f'<span class="fn">{escape(name)}</span>'
 
     def cases(self) -> str:
-        """The environment of that name: rows of a value and a condition."""
+        """The environment ``cases``: rows of a value and a condition."""
         self.raw()
         rows, cells = [], [""]
         while self.at < len(self.tokens):
@@ -197,15 +196,13 @@ def describe(spec: Spec) -> Description:
     """What an op's docstring says of it."""
     text = inspect.getdoc(spec.implementation) or ""
     paragraphs = text.split("\n\n")
-    formulas = [*map(partial(_set_block, tex), re.findall(r"^\.\. math::(.*?)(?=\n\S|\Z)", text, flags=re.S | re.M)),
-                *map(partial(_set_block, _set_plain), re.findall(r"::\n\n((?:[ ]{4}.*\n|\n)+)", text))]
+    in_tex = re.findall(r"^\.\. math::(.*?)(?=\n\S|\Z)", text, flags=re.S | re.M)
+    in_plain_text = re.findall(r"::\n\n((?:[ ]{4}.*\n|\n)+)", text)
+    blocks = [*map(tex, in_tex), *map(_set_plain, in_plain_text)]
+    formula = "".join(f'<div class="formula">{block}</div>' for block in blocks)
     source = next((p for p in paragraphs if p.startswith("Source:")), "").removeprefix("Source:")
-    return Description(inline(paragraphs[0].replace("\n", " ")), "".join(formulas),
-                       tuple(_describe_arguments(spec, text)), inline(" ".join(source.split())))
-
-
-def _set_block(render: Callable[[str], str], source: str) -> str:
-    return f'<div class="formula">{render(source)}</div>'
+    return Description(inline(paragraphs[0].replace("\n", " ")), formula, tuple(_describe_arguments(spec, text)),
+                       inline(" ".join(source.split())))
 
 
 def _set_plain(source: str) -> str:
