@@ -115,7 +115,7 @@ def _steps_of_pair(spec: OptimSpec, case: Case, asked: Implementation, kit: Kit)
     for now in trajectory.gradients:
         gradients = iter(now)
         for k, (_, update) in enumerate(pairs):
-            before = [_dense(next(gradients)) for _ in params[k]]
+            before = [_require_dense(next(gradients)) for _ in params[k]]
             passed = [kit.array(g) for g in before]
             updates, states[k] = update(passed, states[k], params[k])
             if any(kit.numpy(one).tobytes() != g.tobytes() for one, g in zip(passed, before, strict=True)):
@@ -140,7 +140,7 @@ def _make_pair(spec: OptimSpec, asked: Implementation,
     return made
 
 
-def _dense(gradient: Any) -> Array:
+def _require_dense(gradient: Any) -> Array:
     """A gradient that is an array.
 
     Raises:
@@ -163,7 +163,7 @@ def _name_states(asked: Implementation, kit: Kit, states: Sequence[Any], sizes: 
     outputs: dict[str, Array] = {}
     first = 0
     for state, size in zip(states, sizes, strict=True):
-        for name, value in _fields(state):
+        for name, value in _named_fields(state):
             if not isinstance(value, list | tuple) or len(value) != size:
                 continue
             for i, one in enumerate(value):
@@ -173,7 +173,7 @@ def _name_states(asked: Implementation, kit: Kit, states: Sequence[Any], sizes: 
     return outputs
 
 
-def _fields(state: Any) -> Iterator[tuple[str, Any]]:
+def _named_fields(state: Any) -> Iterator[tuple[str, Any]]:
     """Names and values of what a state holds, in named tuples, mappings and tuples of them."""
     if isinstance(state, Mapping):
         named = dict(state)
@@ -185,4 +185,4 @@ def _fields(state: Any) -> Iterator[tuple[str, Any]]:
     else:
         inner = state if isinstance(state, tuple | list) else ()
     for one in inner:
-        yield from _fields(one)
+        yield from _named_fields(one)

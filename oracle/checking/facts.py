@@ -48,7 +48,7 @@ def facts_of(op: str, asked: Implementation) -> Facts:
     spec = spec_of(op)
     if not isinstance(asked.code, Named):
         return Facts(Signature.of(asked.code), differing_defaults(asked.code, spec))
-    return _parse(_ask_process(op, asked.code.place), spec)
+    return _parse_facts(_ask_process(op, asked.code.place), spec)
 
 
 def _ask_process(op: str, place: str) -> Any:
@@ -70,7 +70,7 @@ def tell_facts(op: str, place: str) -> None:
     print("\n" + json.dumps({"signature": Signature.of(code).to_json(), "differing": differing}))
 
 
-def _parse(told: Any, spec: Spec) -> Facts:
+def _parse_facts(told: Any, spec: Spec) -> Facts:
     """The facts that another process told of, as far as they are any."""
     if not isinstance(told, dict):
         return Facts(None, {})

@@ -57,9 +57,9 @@ class _Twins:
     def __init__(self) -> None:
         self._reads, self._writes = os.pipe()
         self._forked = False
-        os.register_at_fork(after_in_parent=self._note)
+        os.register_at_fork(after_in_parent=self._note_fork)
 
-    def _note(self) -> None:
+    def _note_fork(self) -> None:
         self._forked = True
 
     def report(self) -> None:

@@ -42,7 +42,7 @@ def separate(failing: Sequence[Case], passing: Sequence[Case]) -> tuple[str, ...
     if not passing:
         return ("in every case that could tell",)
     rows = {c: (np.array([c.holds(case) for case in failing]), np.array([c.holds(case) for case in passing]))
-            for c in _candidates(failing, passing)}
+            for c in _candidate_conditions(failing, passing)}
     pure = []
     for chosen, of_failing in _pure_conjunctions(rows):
         if of_failing.all():
@@ -110,7 +110,7 @@ def _say_widest(pure: Sequence[tuple[tuple[_Condition, ...], Any]], n: int) -> I
         yield f"in {left.sum()} of {n} cases {rest}"
 
 
-def _candidates(failing: Sequence[Case], passing: Sequence[Case]) -> list[_Condition]:
+def _candidate_conditions(failing: Sequence[Case], passing: Sequence[Case]) -> list[_Condition]:
     """Values of axes, storage types and magnitudes, which some failing case has and some passing one has not."""
     seen = [*failing, *passing]
     found = []

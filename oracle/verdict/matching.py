@@ -60,7 +60,7 @@ def find_matches(failing: Sequence[Observation], passing: Sequence[Observation])
     if not failing or not all(seen.outputs for seen in failing):
         return []
     failing, passing = list(within_budget(failing)), list(within_budget(passing))
-    tried = (_match(dialect, failing, passing) for dialect in dialects_of(failing[0].case.spec.name))
+    tried = (_try_dialect(dialect, failing, passing) for dialect in dialects_of(failing[0].case.spec.name))
     found = [match for match in tried if match is not None]
     found = [match for match in found if match.explained] or found
     explained = {match.dialect.name: match.explained for match in found}
@@ -78,7 +78,7 @@ def within_budget(seen: Sequence[Observation]) -> Iterator[Observation]:
         left -= effort(one.case)
 
 
-def _match(dialect: Dialect, failing: Sequence[Observation], passing: Sequence[Observation]) -> Match | None:
+def _try_dialect(dialect: Dialect, failing: Sequence[Observation], passing: Sequence[Observation]) -> Match | None:
     """The dialect, if no case contradicts it and some failure follows it."""
     evidence, shares = [], []
     for seen in itertools.chain(failing, passing):

@@ -54,12 +54,12 @@ def test_a_signature_tells_what_may_be_passed_and_how_an_optimizer_is_called() -
 def test_what_is_no_signature_is_refused(told: Any) -> None:
     with pytest.raises(ValueError, match=r"."):
         Signature.from_json(told)
-    assert facts._parse({"signature": told, "differing": told}, SPEC).signature is None
+    assert facts._parse_facts({"signature": told, "differing": told}, SPEC).signature is None
 
 
 def test_defaults_are_told_of_arguments_that_there_are_and_as_text_alone() -> None:
     told = {"signature": WHOLE, "differing": {"reduction": "'sum'\x1b[31m", "weight": 3, "strange": "1"}}
-    found = facts._parse(told, SPEC)
+    found = facts._parse_facts(told, SPEC)
     assert found.signature == Signature.from_json(WHOLE)
     assert {name: (repr(own), torchs) for name, (own, torchs) in found.differing.items()} == {
         "reduction": ("'sum'\\x1b[31m", "mean")}

@@ -158,7 +158,7 @@ def test_a_leak_ends_in_a_verdict() -> None:
 
 def test_what_takes_memory_behind_the_limits_back_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system enforces nothing the process is watched."""
-    monkeypatch.setattr(serving, "_limit", lambda memory: None)
+    monkeypatch.setattr(serving, "_limit_memory", lambda memory: None)
 
     def slowly(input: Any, target: Any) -> Any:
         kept = []
