@@ -212,7 +212,7 @@ def isolation_user(place: str) -> User:
     return _made(load_named(place))
 
 
-isolation_user.__module__ = "tests.test_isolation"  # as a fresh interpreter finds it
+isolation_user.__module__ = "tests.checking.test_isolation"  # as a fresh interpreter finds it
 
 
 def test_without_a_name_and_without_forks_it_runs_here_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
