@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .auditing.run import audit
     from .cases.case import select
-    from .checking.check import Report, check
+    from .checking.check import check
+    from .checking.checked import Report
     from .checking.conformance import conformance
     from .report.explain import explain
     from .targets.loading import TargetError, Unsupported
@@ -43,7 +44,7 @@ __all__ = ["Claim", "Report", "TargetError", "Unsupported", "audit", "check", "c
 #: The module of each public name.
 _MODULES = {
     "Claim": "truth.claims",
-    "Report": "checking.check",
+    "Report": "checking.checked",
     "TargetError": "targets.loading",
     "Unsupported": "targets.loading",
     "audit": "auditing.run",

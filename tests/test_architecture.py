@@ -28,8 +28,8 @@ FLOORS = (
 #: The files that may import a framework, beside the one that has balls.
 FRAMEWORKS = {
     "flint": {"oracle.truth.ball"},
-    "torch": {"oracle.targets.pytorch", "oracle.targets.pytorch_calls", "oracle.checking.adapter_torch"},
-    "jax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses", "oracle.checking.adapter_jax"},
+    "torch": {"oracle.targets.pytorch", "oracle.targets.pytorch_calls", "oracle.checking.kit_torch"},
+    "jax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses", "oracle.checking.kit_jax"},
     "optax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses"},
     "keras": {"oracle.targets.keras3", "oracle.targets.keras_init", "oracle.targets.keras_losses"},
 }

@@ -5,8 +5,8 @@ In a test module::
     test_ce = oracle.conformance("cross_entropy", my_ce, framework="numpy")
     test_all = oracle.conformance({"mse_loss": my_mse, "Adam": {"implementation": MyAdam, "dtypes": ["float32"]}})
 
-Expected failures are a file with a case id or a pattern (of ``fnmatch``) a line, and a reason behind ``#``.
-They are strict: a case that passes nevertheless fails, and a pattern that no case has is an error.
+Expected failures are listed in a file: on each line a case id or a pattern (of ``fnmatch``), and a reason after ``#``.
+They are strict: a listed case that passes fails its test, and a pattern that matches no case is an error.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from typing import Any
 from ..auditing.words import three_lines
 from ..cases.case import Case, parse
 from ..targets.loading import TargetError
+from ..truth.proof import effort
 from ..verdict.faults import JudgeFault
-from .adapter import Implementation
 from .arguments import OPTIONS, check_op, check_options
-from .check import BUDGET, Checker, effort, implementation_of, in_order, replacements
-from .isolation import Named, load_named
+from .checker import Checker
+from .choice import budget, in_order, replacements
+from .implementation import Implementation, implementation_of
+from .places import Named, load_named
 
 __all__ = ["Suite", "conformance", "registry_at", "suites"]
 
@@ -40,7 +42,8 @@ class Suite:
 
     def __post_init__(self) -> None:
         check_op(self.op)
-        if unknown := set(self.options) - set(OPTIONS):
+        unknown = set(self.options) - set(OPTIONS)
+        if unknown:
             raise TypeError(f"unknown options {sorted(unknown)} for {self.op}; known are {', '.join(sorted(OPTIONS))}")
         try:
             check_options(self.options)
@@ -60,15 +63,15 @@ class Suite:
         return Checker(self.op, self.asked, **limits)
 
     def cases(self) -> Iterator[Case]:
-        """Those that tell most, or all; without what modes and the signature leave out."""
-        left = float("inf") if self.options.get("all_cases") else BUDGET
+        """The cases that tell most, or all; without what modes and the signature leave out."""
+        left = budget(bool(self.options.get("all_cases")))
         ordered = in_order(self.op, self.options.get("dtypes"))
         self.asked.check_modes(ordered[0].spec)
         if not isinstance(self.asked.code, Named):
-            out = [case for case in ordered if not self.asked.supports(case)]
-            instead = replacements(ordered, out, self.asked.supports)
-            gone = {case.id for case in out}
-            ordered = [case for case in [*ordered, *instead] if case.id not in gone]
+            unsupported = [case for case in ordered if not self.asked.supports(case)]
+            instead = replacements(ordered, unsupported, self.asked.supports)
+            left_out = {case.id for case in unsupported}
+            ordered = [case for case in [*ordered, *instead] if case.id not in left_out]
         for case in ordered:
             if effort(case) <= left:
                 left -= effort(case)
@@ -107,7 +110,7 @@ def parameters(chosen: Mapping[str, Suite], expected_failures: str | Path | None
     Raises:
         ValueError: a pattern that no case has.
     """
-    expected = _expected(Path(expected_failures)) if expected_failures else {}
+    expected = _read_expected(Path(expected_failures)) if expected_failures else {}
     ids = [case.id for suite in chosen.values() for case in suite.cases()]
     for pattern in expected:
         if not any(fnmatchcase(case_id, pattern) for case_id in ids):
@@ -116,7 +119,8 @@ def parameters(chosen: Mapping[str, Suite], expected_failures: str | Path | None
         yield case_id, next((why for pattern, why in expected.items() if fnmatchcase(case_id, pattern)), None)
 
 
-def _expected(path: Path) -> dict[str, str]:
+def _read_expected(path: Path) -> dict[str, str]:
+    """The reasons of a file of expected failures, by pattern."""
     lines = (line.partition("#") for line in path.read_text(encoding="utf-8").splitlines())
     return {pattern.strip(): reason.strip() for pattern, _, reason in lines if pattern.strip()}
 

@@ -32,7 +32,7 @@ Array = np.ndarray[Any, Any]
 #: What an answer may be: outputs; a reason why there are none; an error; that inputs came out as others.
 KINDS = ("ready", "broken", "outputs", "unsupported", "failed", "changed")
 
-_PLAIN = re.compile(r"[<>|][biufc]\d{1,2}")
+_DTYPE_OF_NUMBERS = re.compile(r"[<>|][biufc]\d{1,2}")
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,17 @@ def pack(answer: Answer) -> bytearray:
     arrays = {name: array if isinstance(array, np.ndarray) else np.asarray(array)
               for name, array in answer.arrays.items()}
     head = {"number": answer.number, "kind": answer.kind, "text": answer.text, "printed": answer.printed,
-            "arrays": [[name, _name(name, array), array.shape] for name, array in arrays.items()]}
+            "arrays": [[name, _dtype_name(name, array), array.shape] for name, array in arrays.items()]}
     packed = bytearray(json.dumps(head).encode() + b"\n")
     for array in arrays.values():
         packed += array.tobytes()
     return packed
 
 
-def _name(output: str, array: Array) -> str:
+def _dtype_name(output: str, array: Array) -> str:
     if array.dtype == numpy_dtype("bfloat16"):
         return "bfloat16"
-    if not _PLAIN.fullmatch(array.dtype.str):
+    if not _DTYPE_OF_NUMBERS.fullmatch(array.dtype.str):
         raise TypeError(f"gave {output} of dtype {array.dtype}, needed is an array of numbers")
     return str(array.dtype.str)
 
@@ -84,18 +84,18 @@ def unpack(packed: bytes | bytearray) -> Answer:
         number, kind, text, printed, listed = (head[part] for part in ("number", "kind", "text", "printed", "arrays"))
         if type(number) is not int or kind not in KINDS or not (isinstance(text, str) and isinstance(printed, str)):
             raise ValueError("its head has other types")
-        return Answer(number, kind, text, printed, _arrays(listed, body))
+        return Answer(number, kind, text, printed, _unpack_arrays(listed, body))
     except (TypeError, KeyError, OverflowError, RecursionError, UnicodeDecodeError) as error:
         raise ValueError(f"{type(error).__name__} in its head") from None
 
 
-def _arrays(listed: Any, body: bytes) -> dict[str, Array]:
+def _unpack_arrays(listed: Any, body: bytes) -> dict[str, Array]:
     found: dict[str, Array] = {}
     place = 0
     for name, kind, shape in listed:
         if not isinstance(name, str) or name in found:
             raise ValueError("outputs without names of their own")
-        if not (kind == "bfloat16" or (isinstance(kind, str) and _PLAIN.fullmatch(kind))):
+        if not (kind == "bfloat16" or (isinstance(kind, str) and _DTYPE_OF_NUMBERS.fullmatch(kind))):
             raise ValueError("an array that is not of numbers")
         if not (isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape)):
             raise ValueError("a shape that is none")
@@ -114,25 +114,25 @@ def _arrays(listed: Any, body: bytes) -> dict[str, Array]:
 def digest(*values: Any) -> str:
     """Of arrays, numbers and what holds them: the same in every process in which these are the same."""
     whole = hashlib.blake2b(digest_size=16)
-    for part in _parts(values):
+    for part in _bytes_of(values):
         whole.update(part + b"\0")
     return whole.hexdigest()
 
 
-def _parts(value: Any) -> Iterator[bytes]:
+def _bytes_of(value: Any) -> Iterator[bytes]:
     if isinstance(value, np.ndarray):
         yield f"{value.dtype.str}{value.shape}".encode()
         yield value.tobytes()
     elif isinstance(value, SparseGrad):
-        yield from _parts((value.indices, value.values, value.shape))
+        yield from _bytes_of((value.indices, value.values, value.shape))
     elif dataclasses.is_dataclass(value):
-        yield from _parts([getattr(value, one.name) for one in dataclasses.fields(value)])
+        yield from _bytes_of([getattr(value, one.name) for one in dataclasses.fields(value)])
     elif isinstance(value, Mapping):
-        yield from _parts(list(value.items()))
+        yield from _bytes_of(list(value.items()))
     elif isinstance(value, list | tuple):
         yield b"["
         for one in value:
-            yield from _parts(one)
+            yield from _bytes_of(one)
         yield b"]"
     else:
         yield (getattr(value, "__qualname__", None) or repr(value)).encode()

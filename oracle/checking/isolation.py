@@ -1,24 +1,25 @@
 """An implementation in a process of its own, so that nothing it does can end a run or spoil another case.
 
-It may hang, end the interpreter, take all memory, print, raise, fork, start daemons or change NumPy: each is the
-verdict on one case at most, after which a new process goes on (:mod:`oracle.checking.processes` says what of this is
-Linux's, and what a process of the same user can still do). What it answers crosses as bytes of arrays
-(:mod:`oracle.checking.crossing`), so that nothing it sends can run here. Each answer repeats the number of its
-question.
+* It may hang, end the interpreter, take all memory, print, raise, fork, start daemons or change NumPy. Each is the
+  verdict on one case at most, after which a new process goes on. (:mod:`oracle.checking.processes` says which of this
+  needs Linux, and what a process of the same user can still do.)
+* What it answers crosses as bytes of arrays (:mod:`oracle.checking.crossing`), so that nothing it sends can run here.
+  Each answer repeats the number of its question.
 
-What can be found by name (``pkg.module:attribute``, ``path/file.py:attribute``,
-or anything that pickles by name) is imported in a fresh interpreter where the framework cannot be forked;
-everything else lives in a fork of this process. Where there is neither (no fork on the system, or an object
-without a name for a framework that has started threads) it runs here, and :attr:`Isolated.alone` is false:
-then what raises is still a verdict, and what hangs, hangs. A module that was imported here before, since an object of
-it was handed in, has done here what it does when it is imported.
+Where an implementation runs:
+
+* in a fork of this process, where its framework survives a fork;
+* else in a fresh interpreter, if that can find it by its name: by a place such as ``pkg.module:attribute``, or as
+  pickle does;
+* else in this process, and :attr:`Isolated.alone` is false. Then what raises is still a verdict, and what hangs, hangs.
+
+Code that is given by its place is imported in its own process alone. An object that is handed in comes from a module
+that has been imported here, and has done here what it does on import.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
-import importlib.util
 import json
 import math
 import os
@@ -27,9 +28,7 @@ import sys
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ..cases.case import Case
@@ -41,7 +40,7 @@ from .crossing import Answer, unpack
 from .processes import Serve, Worker, fork, send, spawn
 from .serving import PRINTED, inputs_of, serve
 
-__all__ = ["MEMORY", "TIMEOUT", "Died", "Isolated", "Named", "Start", "load_named", "starter"]
+__all__ = ["MEMORY", "READY", "TIMEOUT", "Died", "Isolated", "Start", "starter"]
 
 #: Seconds for a case, and bytes beyond what the process has when it is ready.
 TIMEOUT, MEMORY = 30.0, 4 * 2**30
@@ -53,55 +52,6 @@ _HEAD = 2**20  #: bytes that an answer may have beside its arrays, which have to
 
 class Died(Exception):
     """The process did not survive a case; the message says how it ended."""
-
-
-@dataclass(frozen=True)
-class Named:
-    """An object by where it is: ``pkg.module:attribute`` or ``path/file.py:attribute``."""
-
-    place: str
-
-
-def load_named(place: str) -> Any:
-    """The object at a place.
-
-    Raises:
-        TargetError: there is none; the message says what is missing.
-    """
-    source, _, attribute = place.rpartition(":")
-    if not source or not attribute:
-        raise TargetError(f"{place!r} names no object; needed is pkg.module:attribute or path/file.py:attribute")
-    found: Any = _module(source)
-    for part in attribute.split("."):
-        if not hasattr(found, part):
-            raise TargetError(f"{source} has no {part!r}")
-        found = getattr(found, part)
-    return found
-
-
-def _module(source: str) -> ModuleType:
-    try:
-        if not source.endswith(".py"):
-            return importlib.import_module(source)
-        path = Path(source).resolve()
-        if not path.exists():
-            raise TargetError(f"there is no file {source}")
-        name = f"_target_{path.stem}"  # a file may be called as a module that others need
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.path.insert(0, str(path.parent))
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    except TargetError:
-        raise
-    except BaseException as error:  # a module may do anything when it is imported
-        raise TargetError(plain(f"{source} cannot be imported: {type(error).__name__}: {error}")) from None
-    return module
-
-
-# --- the process, from outside -------------------------------------------------------------------
 
 
 Start = Callable[[Callable[[], Target], "int | None", Serve], Worker]
@@ -131,37 +81,38 @@ class Isolated:
         self.changed: list[str] = []  #: cases before which it was seen that NumPy had been changed
         self._make, self._start, self._leaves_out = make, start, leaves_out
         self._worker: Worker | None = None
-        self._begun: tuple[str, float] | None = None
+        self._begun: tuple[str, float] | None = None  #: id of the case that is running, and since when
         self._number = 0  #: of the latest question
         self._target = make() if start is None else None
         if start is not None:
-            self._ready()
+            self._ready_worker()
 
     @property
     def alone(self) -> bool:
-        """Has it a process?"""
+        """Has the target a process of its own?"""
         return self._target is None
 
     def covers(self, spec: Spec) -> bool:
-        """Whatever it is handed."""
+        """All ops: whether the target does one of them is seen when it is asked."""
         return True
 
     def script(self, case: Case) -> str:
-        """That of the target itself, made here."""
+        """No script here: the target that could make it is in another process."""
         raise Unsupported("the target is in another process")
 
     def begin(self, case: Case) -> None:
         """Have a case run while the caller does something else; :meth:`run` takes its outputs."""
-        if self._target is None and self._leaves_out(case) is None:
-            if self._begun is not None:  # nobody has asked for that one's outputs
-                with contextlib.suppress(Died):
-                    self._receive(self._begun[1] + self.timeout)
-            worker = self._ready()
-            self._number += 1
-            question = json.dumps([self._number, case.id, inputs_of(case)]).encode()
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # seen by run
-                send(worker.data, question)
-            self._begun = case.id, time.monotonic()
+        if self._target is not None or self._leaves_out(case) is not None:
+            return
+        if self._begun is not None:  # nobody has asked for the outputs of the case before
+            with contextlib.suppress(Died):
+                self._receive(self._begun[1] + self.timeout)
+        worker = self._ready_worker()
+        self._number += 1
+        question = json.dumps([self._number, case.id, inputs_of(case)]).encode()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # seen by run
+            send(worker.data, question)
+        self._begun = case.id, time.monotonic()
 
     def run(self, case: Case) -> Outputs:
         """Outputs, or an exception that says what happened."""
@@ -169,7 +120,7 @@ class Isolated:
             raise Unsupported(reason)
         if self._target is not None:
             return self._target.run(case)
-        answer = self._answer(case)
+        answer = self._ask(case)
         if answer.printed:
             self.printed[case.id] = answer.printed[:PRINTED]
         if answer.kind == "unsupported":
@@ -178,12 +129,12 @@ class Isolated:
         if answer.kind == "failed":
             text = answer.text
             if text.startswith("MemoryError") or "allocate memory" in text:
-                text = f"{text}{': ' * (text == 'MemoryError')} (beyond the {_gib(self.memory)} that are allowed)"
+                text = f"{text}{': ' * (text == 'MemoryError')} (beyond the {_in_gib(self.memory)} that are allowed)"
                 self.deaths = deaths + 1
-            raise _raised(text)
+            raise _exception_of(text)
         return answer.arrays
 
-    def _answer(self, case: Case) -> Answer:
+    def _ask(self, case: Case) -> Answer:
         """What the process says; a new one is asked where another case had changed NumPy in it."""
         for _ in range(2):
             if self._begun is None or self._begun[0] != case.id:
@@ -195,7 +146,7 @@ class Isolated:
                 return answer
             self.close()
             self.changed.append(case.id)
-        raise self._died(f"it changes NumPy where it is imported, and the case is another one there: {answer.text}")
+        raise self._end_dead(f"it changes NumPy where it is imported, and the case is another one there: {answer.text}")
 
     def close(self) -> None:
         """End the process."""
@@ -203,7 +154,7 @@ class Isolated:
             self._worker.end()
             self._worker = None
 
-    def _ready(self) -> Worker:
+    def _ready_worker(self) -> Worker:
         """The process, a new one where there is none."""
         if self._worker is None:
             assert self._start is not None
@@ -211,7 +162,7 @@ class Isolated:
             weakref.finalize(self, worker.end)
             self._number = 0
             try:
-                answer = self._next(worker, time.monotonic() + READY)
+                answer = self._next_answer(worker, time.monotonic() + READY)
                 kind, reason = ("broken", "") if answer is None else (answer.kind, answer.text)
                 reason = reason or f"was not ready within {READY:g} seconds"
             except (EOFError, ValueError) as error:
@@ -219,41 +170,50 @@ class Isolated:
             if kind != "ready":
                 self.close()
                 raise TargetError(plain(reason))
-            worker.resident = _resident(worker.pid)
+            worker.resident = _resident_bytes(worker.pid)
         return self._worker
 
     def _receive(self, deadline: float) -> Answer:
-        worker = self._ready()
+        """The answer to the latest question.
+
+        Raises:
+            Died: there is none, or it is another one.
+        """
+        worker = self._ready_worker()
         try:
-            answer = self._next(worker, deadline, self.memory)
+            answer = self._next_answer(worker, deadline, self.memory)
         except EOFError:
-            raise self._died(f"the process ended: {worker.end()}") from None
+            raise self._end_dead(f"the process ended: {worker.end()}") from None
         except ValueError as error:
-            raise self._died(f"its process answered what is no answer: {error}") from None
+            raise self._end_dead(f"its process answered what is no answer: {error}") from None
         if answer is None:
-            raise self._died(f"no answer within {self.timeout:g} seconds" if time.monotonic() > deadline else
-                             f"took more than {_gib(self.memory)}")
+            raise self._end_dead(f"no answer within {self.timeout:g} seconds" if time.monotonic() > deadline else
+                             f"took more than {_in_gib(self.memory)}")
         if answer.number != self._number or answer.kind in ("ready", "broken"):
-            raise self._died(f"answered out of step: question {answer.number} ({answer.kind}) instead of "
+            raise self._end_dead(f"answered out of step: question {answer.number} ({answer.kind}) instead of "
                              f"{self._number}; it has forked, or writes to where answers go")
         return answer
 
-    def _next(self, worker: Worker, deadline: float, memory: int | None = None) -> Answer | None:
+    def _next_answer(self, worker: Worker, deadline: float, memory: int | None = None) -> Answer | None:
         """The next answer; None where none comes in time, or where more memory is taken than there may be."""
         largest = math.inf if self.memory is None else self.memory + _HEAD
-        while (packed := worker.receive(deadline, largest)) is None:
-            if time.monotonic() > deadline or (memory is not None
-                                               and _resident(worker.pid) - worker.resident > memory):
+        while True:
+            packed = worker.receive(deadline, largest)
+            if packed is not None:
+                return unpack(packed)
+            if time.monotonic() > deadline:
                 return None
-        return unpack(packed)
+            if memory is not None and _resident_bytes(worker.pid) - worker.resident > memory:
+                return None
 
-    def _died(self, why: str) -> Died:
+    def _end_dead(self, why: str) -> Died:
+        """End the process and count it; the exception says why."""
         self.close()
         self.deaths += 1
         return Died(why)
 
 
-def _raised(text: str) -> Exception:
+def _exception_of(text: str) -> Exception:
     """An exception of the name and message that a process told of."""
     kind, _, message = text.partition(": ")
     if not kind.isidentifier():
@@ -262,7 +222,7 @@ def _raised(text: str) -> Exception:
     return made
 
 
-def _resident(pid: int) -> int:
+def _resident_bytes(pid: int) -> int:
     """Bytes of a process in memory; 0 where the system does not tell."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -270,7 +230,7 @@ def _resident(pid: int) -> int:
         return 0
 
 
-def _gib(memory: int | None) -> str:
+def _in_gib(memory: int | None) -> str:
     return f"{(memory or 0) / 2**30:g} GiB"
 
 
@@ -282,13 +242,13 @@ def starter(make: Callable[[], Target], *, forks: bool) -> Start | None:
     """
     if not hasattr(os, "fork"):
         return None
-    by_name = _pickles(make)
+    by_name = _is_found_by_name(make)
     if forks and (sys.platform == "linux" or not by_name):
         return fork
     return spawn if by_name else None
 
 
-def _pickles(value: Any) -> bool:
+def _is_found_by_name(value: Any) -> bool:
     """Can a fresh interpreter find it by name?"""
     try:
         text = pickle.dumps(value)

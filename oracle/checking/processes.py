@@ -55,18 +55,18 @@ _mine: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
 
 def send(there: socket.socket, data: bytes | bytearray) -> None:
-    """A message of some bytes, behind its length."""
+    """Send a message: its length, and then its bytes."""
     there.sendall(_LENGTH.pack(len(data)))
     there.sendall(data)
 
 
 def read(there: socket.socket) -> bytes | None:
     """The next message, however long it takes; None at the end."""
-    head = _exactly(there, _LENGTH.size)
-    return None if head is None else _exactly(there, _LENGTH.unpack(head)[0])
+    head = _read_exactly(there, _LENGTH.size)
+    return None if head is None else _read_exactly(there, _LENGTH.unpack(head)[0])
 
 
-def _exactly(there: socket.socket, count: int) -> bytes | None:
+def _read_exactly(there: socket.socket, count: int) -> bytes | None:
     parts = []
     while count:
         part = there.recv(min(count, 2**20))
@@ -106,21 +106,21 @@ class Worker:
                 if len(self._waiting) == needed:
                     message, self._waiting = self._waiting[_LENGTH.size:], bytearray()
                     if not self.pid and wait([self.control], _GRACE):
-                        self._over = not self._hears()
+                        self._over = not self._hear()
                     return message
             now = time.monotonic()
             ready = wait([self.data] if self._over else [self.data, self.control],
                          0.0 if self._over else min(0.1, max(0.0, deadline - now)))
             if self.control in ready:
-                self._over = not self._hears()
+                self._over = not self._hear()
             if self.data in ready:
-                self._waiting += self._part(needed - len(self._waiting))
+                self._waiting += self._receive_part(needed - len(self._waiting))
             elif self._over and not ready:
                 raise EOFError
             if not ready or now > deadline:
                 return None
 
-    def _part(self, count: int) -> bytes:
+    def _receive_part(self, count: int) -> bytes:
         try:
             part = self.data.recv(min(count, 2**20))
         except ConnectionResetError:
@@ -135,22 +135,22 @@ class Worker:
             with contextlib.suppress(OSError):
                 self.control.shutdown(socket.SHUT_WR)
             deadline = time.monotonic() + _GRACE
-            while wait([self.control], max(0.0, deadline - time.monotonic())) and self._hears():
+            while wait([self.control], max(0.0, deadline - time.monotonic())) and self._hear():
                 pass
             self._end_watcher()
             _, _, status = self._said.partition(b" ")
             if status.endswith(b"\n"):
-                self._ending = _ending(int(status))
+                self._ending = _describe_status(int(status))
             else:
                 self._ending = "it ended the process that watches it"
-                for pid in (*_marked(self._mark), *_session(self.pid)):
+                for pid in (*_processes_with_mark(self._mark), *_processes_of_session(self.pid)):
                     _kill(pid)
             self.data.close()
             self.control.close()
         return self._ending or ""
 
-    def _hears(self) -> bool:
-        """Take what the watcher says: the worker's id, and how it ended. Is there more to come?"""
+    def _hear(self) -> bool:
+        """Take in what the watcher says: the worker's id, and how it ended. Is there more to come?"""
         try:
             said = self.control.recv(64)
         except OSError:
@@ -161,15 +161,16 @@ class Worker:
         return bool(said) and not self._said.endswith(b"\n")
 
     def _end_watcher(self) -> None:
-        """It has ended, or does not answer: wait for it, or kill it."""
+        """Wait for the watcher where it has said how the worker ended; else kill it."""
         deadline = time.monotonic() + (1.0 if self._said.endswith(b"\n") else 0.0)
-        while not self._gone():
+        while not self._has_ended():
             if time.monotonic() > deadline:
                 _kill(self._watcher)
                 deadline += _GRACE
             time.sleep(0.001)
 
-    def _gone(self) -> bool:
+    def _has_ended(self) -> bool:
+        """Has the watcher ended?"""
         if self._popen is not None:
             return self._popen.poll() is not None
         try:
@@ -178,7 +179,8 @@ class Worker:
             return True
 
 
-def _ending(status: int) -> str:
+def _describe_status(status: int) -> str:
+    """How a process ended, in words."""
     if status >= 0:
         return f"exit status {status}"
     known = {int(one): one.name for one in signal.Signals}
@@ -225,10 +227,11 @@ def spawn(make: Make, memory: int | None, serve: Serve) -> Worker:
 def main(watching: int, there: int, mark: str) -> None:
     """What a fresh interpreter does: it watches a fork of itself, which is sent what to do."""
     data = socket.socket(fileno=there)
-    _watch(socket.socket(fileno=watching), data, mark, partial(_as_sent, data))
+    _watch(socket.socket(fileno=watching), data, mark, partial(_serve_as_sent, data))
 
 
-def _as_sent(data: socket.socket) -> None:
+def _serve_as_sent(data: socket.socket) -> None:
+    """Serve what the caller sends as what to make and how to serve it."""
     paths, work = read(data), read(data)
     if paths is not None and work is not None:
         sys.path[:] = pickle.loads(paths)
@@ -250,20 +253,20 @@ def _watch(control: socket.socket, data: socket.socket, mark: str, work: Callabl
     if worker == 0:
         try:
             control.close()
-            _begin(watcher, mark, before)
+            _begin_worker(watcher, mark, before)
             work()
         finally:
             os._exit(0)
     data.close()
     try:
         control.sendall(f"{worker} ".encode())
-        control.sendall(f"{_end_all(worker, _until_one_ends(control, worker))}\n".encode())
+        control.sendall(f"{_end_worker_and_rest(worker, _until_one_ends(control, worker))}\n".encode())
     finally:
         os._exit(0)
 
 
-def _begin(watcher: int, mark: str, handlers: Mapping[Any, Any]) -> None:
-    """A session of its own, the signals as they were, and an end with the watcher's."""
+def _begin_worker(watcher: int, mark: str, handlers: Mapping[Any, Any]) -> None:
+    """Make this process a worker: it has a session of its own, signals as before, and ends with its watcher."""
     os.setsid()
     if _libc is not None:
         _libc.prctl(_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
@@ -288,7 +291,7 @@ def _until_one_ends(control: socket.socket, worker: int) -> int | None:
     return os.waitstatus_to_exitcode(raw) if pid else None
 
 
-def _end_all(worker: int, ended: int | None) -> int:
+def _end_worker_and_rest(worker: int, ended: int | None) -> int:
     """Kill a worker and what is left of it; the status by which it had ended, or ends now."""
     status, deadline = ended or 0, time.monotonic() + _GRACE / 2
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -297,9 +300,12 @@ def _end_all(worker: int, ended: int | None) -> int:
         for pid in _descendants(os.getpid()):
             _kill(pid)
         try:
-            while (found := os.waitpid(-1, os.WNOHANG))[0]:
-                if found[0] == worker:
-                    status = os.waitstatus_to_exitcode(found[1])
+            while True:
+                pid, raw = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    break
+                if pid == worker:
+                    status = os.waitstatus_to_exitcode(raw)
         except ChildProcessError:  # there is none any more
             break
         time.sleep(0.001)
@@ -320,6 +326,7 @@ def _processes() -> Iterator[tuple[int, int, int]]:
 
 
 def _descendants(root: int) -> list[int]:
+    """The processes that a process has started, and that these have."""
     children: dict[int, list[int]] = {}
     for pid, parent, _ in _processes():
         children.setdefault(parent, []).append(pid)
@@ -329,11 +336,13 @@ def _descendants(root: int) -> list[int]:
     return found
 
 
-def _session(leader: int) -> list[int]:
-    return [pid for pid, _, session in _processes() if session == leader] if leader else []
+def _processes_of_session(leader: int) -> list[int]:
+    if not leader:
+        return []
+    return [pid for pid, _, session in _processes() if session == leader]
 
 
-def _marked(mark: str) -> list[int]:
+def _processes_with_mark(mark: str) -> list[int]:
     """Processes that have a mark in their environment."""
     wanted, found = f"{_MARK}={mark}".encode(), []
     for path in Path("/proc").glob("[0-9]*/environ"):

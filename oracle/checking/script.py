@@ -17,17 +17,14 @@ from ..truth.evaluate import empty_tensor, take_seeds
 from ..verdict.distribution import CLAIMS
 from ..verdict.plain import plain
 from ..verdict.record import Record
-from .adapter import Implementation, accepts, split_arguments, takes_params
-from .isolation import Named
+from .implementation import Implementation
+from .places import Named
 from .shaped import form_of, takes_dtype
+from .signature import Signature, split_arguments
 
 __all__ = ["user_script"]
 
-_PARAMETER = {
-    "torch": "torch.nn.Parameter",
-    "numpy": "Parameter",
-}
-
+#: What an optimizer in NumPy is handed.
 _PARAMETER_CLASS = '''
 class Parameter:
     def __init__(self, data):
@@ -37,24 +34,24 @@ class Parameter:
 '''
 
 
-def user_script(case: Case, asked: Implementation, record: Record, code: Any) -> str:
+def user_script(case: Case, asked: Implementation, record: Record, signature: Signature) -> str:
     """Source that computes ``got`` and prints what the record says of it.
 
     Args:
-        code: the implementation itself, which ``asked`` may have by its name.
+        signature: of the implementation's code, which need not be loaded.
 
     Raises:
         Unsupported: a case that NumPy and the framework alone cannot make.
     """
     title = f"{case.id}: what {record.target} gives, called as {case.spec.torch_names[0]}"
     device = asked.device if asked.framework == "torch" else ""
-    return (head(title, asked.framework, device) + _imported("implementation", asked.code)
-            + _body(case.spec, case, asked, code) + _tail(record))
+    return (head(title, asked.framework, device) + _write_import("implementation", asked.code)
+            + _write_body(case.spec, case, asked, signature) + _write_print(record))
 
 
-def _imported(name: str, code: Any) -> str:
+def _write_import(name: str, code: Any) -> str:
     """Lines that bind a name to what was handed in, or say what to put there."""
-    place = code.place if isinstance(code, Named) else _place(code)
+    place = code.place if isinstance(code, Named) else _place_of(code)
     if place is None:
         return f"{name} = ...  # put {plain(getattr(code, '__qualname__', type(code).__qualname__))} here\n\n"
     source, _, attribute = place.rpartition(":")
@@ -64,13 +61,15 @@ def _imported(name: str, code: Any) -> str:
     return f"from {source} import {outer}\n\n{name} = {outer}{'.' + inner if inner else ''}\n\n"
 
 
-def _place(code: Any) -> str | None:
+def _place_of(code: Any) -> str | None:
+    """Where an object can be imported from; None of what has no name of its own in a module."""
     module, name = getattr(code, "__module__", None), getattr(code, "__qualname__", "<")
     found = module not in (None, "__main__") and all(part.isidentifier() for part in name.split("."))
     return f"{module}:{name}" if found else None
 
 
-def _tail(record: Record) -> str:
+def _write_print(record: Record) -> str:
+    """Lines that print ``got``: of the element that decided, what was given and what is exact."""
     if record.index is None or record.truth is None:
         return f"\nprint(got)  # {record.verdict}: {record.note}\n" if record.note else "\nprint(got)\n"
     return (f"\n# exact value (rounded to double), and the largest error that a sound evaluation may have\n"
@@ -80,21 +79,23 @@ def _tail(record: Record) -> str:
             'error {abs(value - truth):.3g}, bound {bound:.3g}")\n')
 
 
-def _call(positional: list[str], keywords: list[str], values: str = "arguments") -> str:
-    return ", ".join([f"{values}[{k!r}]" for k in positional] + [f"{k}={values}[{k!r}]" for k in keywords])
+def _write_call(positional: list[str], keywords: list[str]) -> str:
+    """What stands between the parentheses of a call."""
+    return ", ".join([f"arguments[{k!r}]" for k in positional] + [f"{k}=arguments[{k!r}]" for k in keywords])
 
 
 @singledispatch
-def _body(spec: Spec, case: Case, asked: Implementation, code: Any) -> str:
+def _write_body(spec: Spec, case: Case, asked: Implementation, signature: Signature) -> str:
+    """Lines that compute ``got``."""
     raise Unsupported(f"no script for a {type(spec).__name__}")
 
 
-@_body.register
-def _(spec: LossSpec, case: Case, asked: Implementation, code: Any) -> str:
+@_write_body.register
+def _(spec: LossSpec, case: Case, asked: Implementation, signature: Signature) -> str:
     if any(callable(value) for value in case.inputs.values()):
         raise Unsupported("the script cannot hold a function that the case has as an argument")
-    positional, keywords = split_arguments(code, spec, case.inputs)
-    call = f"implementation({_call(positional, keywords)})"
+    positional, keywords = split_arguments(signature, spec, case.inputs)
+    call = f"implementation({_write_call(positional, keywords)})"
     used = {k: v for k, v in case.inputs.items() if k in {*positional, *keywords}}
     upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
     paths = [path for path in case.differentiated if path in used and asked.asks_for(path)]
@@ -104,8 +105,8 @@ def _(spec: LossSpec, case: Case, asked: Implementation, code: Any) -> str:
                '{"output": result} if not isinstance(result, tuple) else '
                '{f"output[{i}]": one for i, one in enumerate(result)}\n')
     if callable(asked.backward) or isinstance(asked.backward, Named):
-        return (text + _imported("backward", asked.backward) + f"result = {call}\n{results}"
-                f"gradients = backward(upstream[0], {_call(positional, keywords)})\n"
+        return (text + _write_import("backward", asked.backward) + f"result = {call}\n{results}"
+                f"gradients = backward(upstream[0], {_write_call(positional, keywords)})\n"
                 f"got |= {{f'grad.{{k}}': g for k, g in zip({spec.arrays!r}, gradients)}}\n")
     if asked.backward is None and asked.framework == "torch":
         return (text + f"for name in {paths!r}:\n    arguments[name].requires_grad_()\n"
@@ -122,26 +123,28 @@ def _(spec: LossSpec, case: Case, asked: Implementation, code: Any) -> str:
     return text + f"result = {call}\n{results}"
 
 
-@_body.register
-def _(spec: OptimSpec, case: Case, asked: Implementation, code: Any) -> str:
+@_write_body.register
+def _(spec: OptimSpec, case: Case, asked: Implementation, signature: Signature) -> str:
     trajectory = case.inputs
     flat = [g for step in trajectory.gradients for g in step]
     if asked.framework != "torch" and any(isinstance(g, SparseGrad) for g in flat):
         raise Unsupported("the script has no sparse gradients")
-    _, keywords = split_arguments(code, spec, trajectory.defaults, skip=1)
+    _, keywords = split_arguments(signature, spec, trajectory.defaults, skip=1)
     gradients = "".join(f"    [{', '.join(_literal(g) for g in step)}],\n" for step in trajectory.gradients)
     params = "".join(f"    [{', '.join(_literal(p) for p in group.params)}],\n" for group in trajectory.groups)
     options = {k: trajectory.defaults[k] for k in keywords}
     text = f"params = [\n{params}]\ngradients = [\n{gradients}]\n"
-    if not takes_params(code):
-        return text + _pair(options, [dict(group.options) for group in trajectory.groups])
-    wrapped = _PARAMETER[asked.framework]
-    plain = len(trajectory.groups) == 1
-    own = [dict(group.options) for group in trajectory.groups]
-    groups = f"[{{'params': ps, **options}} for ps, options in zip(params, {own!r})]"
-    return ((_PARAMETER_CLASS if wrapped == "Parameter" else "") + text
-            + f"params = [[{wrapped}(p) for p in group] for group in params]\n"
-            f"optimizer = implementation({'params[0]' if plain else groups}, **{options!r})\n"
+    if not signature.takes_params:
+        return text + _write_pair(options, [dict(group.options) for group in trajectory.groups])
+    wrapper = "torch.nn.Parameter" if asked.framework == "torch" else "Parameter"
+    if len(trajectory.groups) == 1:
+        groups = "params[0]"
+    else:
+        own = [dict(group.options) for group in trajectory.groups]
+        groups = f"[{{'params': ps, **options}} for ps, options in zip(params, {own!r})]"
+    return ((_PARAMETER_CLASS if wrapper == "Parameter" else "") + text
+            + f"params = [[{wrapper}(p) for p in group] for group in params]\n"
+            f"optimizer = implementation({groups}, **{options!r})\n"
             "params = [p for group in params for p in group]\n"
             f"{_closure(trajectory.objective, asked.device)}"
             "history = {}\nfor step in gradients:\n    for p, g in zip(params, step):\n        p.grad = g\n"
@@ -156,7 +159,8 @@ def _(spec: OptimSpec, case: Case, asked: Implementation, code: Any) -> str:
             "got = {name: np.stack(values) for name, values in history.items()}\n")
 
 
-def _pair(options: Mapping[str, Any], groups: list[dict[str, Any]]) -> str:
+def _write_pair(options: Mapping[str, Any], groups: list[dict[str, Any]]) -> str:
+    """Lines that step a pair of functions for each group."""
     return (f"made = [implementation if hasattr(implementation, 'init') or isinstance(implementation, tuple)\n"
             f"        else implementation(**{{**{dict(options)!r}, **group}}) for group in {groups!r}]\n"
             "pairs = [pair if isinstance(pair, tuple) else (pair.init, pair.update) for pair in made]\n"
@@ -170,7 +174,7 @@ def _pair(options: Mapping[str, Any], groups: list[dict[str, Any]]) -> str:
             "got = {name: np.stack(values) for name, values in history.items()}\n")
 
 
-#: What is handed to each call, as :meth:`oracle.checking.adapter.Kit.generators` gives it.
+#: What is handed to each call, as :meth:`oracle.checking.kit.Kit.generators` gives it.
 _KEYS = {
     "numpy": "keys = itertools.repeat(np.random.default_rng({} % 2**64))",
     "torch": "keys = itertools.repeat(torch.Generator().manual_seed({}))",
@@ -179,30 +183,29 @@ _KEYS = {
 }
 
 
-def _dtype(code: Any, case: Case) -> str:
-    return f", dtype=tensor([], (0,), {case.dtype!r}).dtype" if takes_dtype(code) else ""
-
-
-@_body.register
-def _(spec: InitSpec, case: Case, asked: Implementation, code: Any) -> str:
+@_write_body.register
+def _(spec: InitSpec, case: Case, asked: Implementation, signature: Signature) -> str:
     arguments = dict(case.inputs)
     seeds = take_seeds(arguments)
     empty = empty_tensor(arguments, case.dtype)
-    _, keywords = split_arguments(code, spec, arguments, skip=1)
+    _, keywords = split_arguments(signature, spec, arguments, skip=1)
     passed = "".join(f", {k}={_literal(arguments[k])}" for k in keywords)
     if spec.name in CLAIMS and asked.stream is not False and asked.framework == "torch":
         given = ", generator=given" if seeds.argument(spec, None) else ""
         return (f"given, default = torch.Generator().manual_seed({seeds.given}), torch.manual_seed({seeds.default})\n"
                 f"first, second = (implementation({_literal(empty)}{passed}{given}) for _ in range(2))\n"
                 'got = {"tensor": first, "again": second}\n')
-    form = form_of(code, spec)
-    passed += ", generator=next(keys)" if form == "fills" and accepts(code, "generator") else ""
-    calls = {"fills": f"implementation({_literal(empty)}{passed})",
-             "shape": f"implementation(next(keys), {empty.shape!r}{_dtype(code, case)}{passed})",
-             "factory": f"implementation({passed[2:]})(next(keys), {empty.shape!r}, dtype=tensor([], (0,), "
-                        f"{case.dtype!r}).dtype)"}
+    form = form_of(signature, spec)
+    dtype = f", dtype=tensor([], (0,), {case.dtype!r}).dtype"
+    if form == "fills":
+        generator = ", generator=next(keys)" if signature.accepts("generator") else ""
+        call = f"implementation({_literal(empty)}{passed}{generator})"
+    elif form == "shape":
+        call = f"implementation(next(keys), {empty.shape!r}{dtype if takes_dtype(signature) else ''}{passed})"
+    else:
+        call = f"implementation({passed[2:]})(next(keys), {empty.shape!r}{dtype})"
     return (f"import itertools\n\n{_KEYS[asked.framework].format(seeds.given)}\n"
-            f"draws = [{calls[form]} for _ in range(100)]\n"
+            f"draws = [{call} for _ in range(100)]\n"
             "x = np.stack([np.array(d.float() if hasattr(d, 'float') else d, float) for d in draws])\n"
             'print(f"mean {x.mean()}, standard deviation {x.std()}, from {x.min()} to {x.max()}")\n'
             'got = {"tensor": draws[0], "again": draws[-1]}\n')

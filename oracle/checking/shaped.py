@@ -1,17 +1,17 @@
 """Initializers that are called as ``init(key, shape, dtype)``, and give an array instead of filling one.
 
-So JAX and Flax write them, and NumPy code with a generator for a key. They are told by their signature: the first
-parameter is called ``key`` or ``rng``, and the second ``shape``. A function of an op's hyperparameters that gives such
-an initializer is told by having no other parameters.
+JAX and Flax write initializers so, and so does NumPy code with a generator for a key. Their signature tells them: the
+first parameter is called ``key`` or ``rng``, and the second ``shape``. A function of an op's hyperparameters alone is
+taken for one that gives such an initializer.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from ..cases.spec import Spec
+from .signature import Signature
 
 __all__ = ["form_of", "shaped", "takes_dtype"]
 
@@ -25,44 +25,42 @@ def shaped(code: Callable[..., Any], spec: Spec, chosen: Mapping[str, Any]) -> C
     >>> init(np.random.default_rng(0), (2,), None).shape
     (2,)
     """
-    form = form_of(code, spec)
-    if form != "factory":
-        return _call(code, chosen) if form == "shape" else None
+    form = form_of(Signature.of(code), spec)
+    if form == "fills":
+        return None
+    if form == "shape":
+        return _pass_dtype(code, chosen)
     made = code(**chosen)
-    if not _is_one(made):
+    if not _takes_shape(Signature.of(made)):
         raise TypeError(f"needed is a function of key, shape and dtype, or one that fills an array: got {made!r}")
-    return _call(made, {})
+    return _pass_dtype(made, {})
 
 
-def form_of(code: Callable[..., Any], spec: Spec) -> Literal["fills", "shape", "factory"]:
-    """Does it fill an array, is it called with a shape, or does it give what is?"""
-    if _is_one(code):
+def form_of(signature: Signature, spec: Spec) -> Literal["fills", "shape", "factory"]:
+    """Does an initializer fill an array, is it called with a shape, or does it give one that is?"""
+    if _takes_shape(signature):
         return "shape"
-    known, hyperparameters = _parameters(code), {*spec.parameters[1:]} - {"generator"}
-    return "factory" if known is not None and set(known) <= hyperparameters else "fills"
+    hyperparameters = {*spec.parameters[1:]} - {"generator"}
+    if signature.parameters is not None and set(signature.parameters) <= hyperparameters:
+        return "factory"
+    return "fills"
 
 
-def takes_dtype(code: Callable[..., Any]) -> bool:
-    """Is it told the dtype too?"""
-    return "dtype" in (_parameters(code) or ())
+def takes_dtype(signature: Signature) -> bool:
+    """Is a dtype passed to an initializer that is called with a shape?"""
+    return "dtype" in (signature.parameters or ())
 
 
-def _call(code: Callable[..., Any], chosen: Mapping[str, Any]) -> Callable[[Any, Any, Any], Any]:
-    told = takes_dtype(code)
-
-    def init(key: Any, shape: Any, dtype: Any) -> Any:
-        return code(key, shape, **chosen, **({"dtype": dtype} if told else {}))
-
-    return init
-
-
-def _is_one(code: Any) -> bool:
-    first, second, *_ = [*list(_parameters(code) or {}), "", ""]
+def _takes_shape(signature: Signature) -> bool:
+    first, second, *_ = [*(signature.parameters or ()), "", ""]
     return first in ("key", "rng") and second == "shape"
 
 
-def _parameters(code: Any) -> Mapping[str, inspect.Parameter] | None:
-    try:
-        return inspect.signature(code).parameters
-    except (TypeError, ValueError):  # built in, or nothing to call
-        return None
+def _pass_dtype(code: Callable[..., Any], chosen: Mapping[str, Any]) -> Callable[[Any, Any, Any], Any]:
+    """A function of key, shape and dtype that passes the dtype on where the code takes one."""
+    passes = takes_dtype(Signature.of(code))
+
+    def init(key: Any, shape: Any, dtype: Any) -> Any:
+        return code(key, shape, **chosen, **({"dtype": dtype} if passes else {}))
+
+    return init

@@ -16,7 +16,7 @@ from .files import refuse_file, writing
 from .screen import counting
 
 if TYPE_CHECKING:
-    from ..checking.check import Report
+    from ..checking.checked import Report
 
 __all__ = ["check"]
 

@@ -33,11 +33,11 @@ from ..auditing.records import versions
 from ..cases import registry
 from ..cases.case import BadCaseError, Case, chosen_specs, parse, select
 from ..cases.spec import LossSpec, OptimSpec, Spec
-from ..checking.check import effort, in_order
+from ..checking.choice import in_order
 from ..dialects.table import dialects_of
 from ..truth import kept_truths, proof
 from ..truth.evaluate import FLOATS, Outputs, evaluate
-from ..truth.proof import Truth
+from ..truth.proof import Truth, effort
 from ..verdict import waivers
 from ..verdict.record import Record
 from . import shared_code

@@ -12,14 +12,16 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..auditing.judge import answer
-from ..checking.check import BUDGET, effort
+from ..checking.choice import BUDGET
 from ..dialects.table import Dialect, dialects_of
 from ..targets.loading import Target
 from ..truth.ball import Undecided
 from ..truth.evaluate import Outputs
+from ..truth.proof import effort
 from ..verdict.compare import Verdict
-from ..verdict.diagnosis import Observation, depends, diagnose
+from ..verdict.diagnosis import depends, diagnose
 from ..verdict.follows import follows
+from ..verdict.observation import Observation
 from ..verdict.record import Record
 from .digest import number
 from .examples import element, rebuilt
@@ -32,7 +34,7 @@ SECONDS = 5.0  #: after which a target is run on no further cases of a group
 
 
 class Cause(NamedTuple):
-    """A start of a sentence, and its end."""
+    """A sentence: its start, and its end."""
 
     what: str
     text: str
@@ -43,39 +45,50 @@ def causes(failing: Sequence[Record], passing: Sequence[Record], target: Target)
 
     Args:
         failing: disagreements of one op and target.
-        passing: records of the same that agree.
-        target: what gave them.
+        passing: records of the same op and target that agree.
+        target: what gave all of these answers.
     """
     deadline = time.monotonic() + SECONDS
-    wrong = list(_observed(sorted(failing, key=lambda r: len(r.case)), FAILING, target, deadline))
+    wrong = list(_observe_again(sorted(failing, key=lambda r: len(r.case)), FAILING, target, deadline))
     if not wrong:
         return [Cause("Not seen again:", "here the target gives something else on these cases, or they are too large")]
-    right = list(_observed(_spread(passing, 4 * PASSING), PASSING, target, deadline))
-    if matches := diagnose(wrong, right).matches:
-        return [Cause("Follows the rule of" if match.explained else "May follow the rule of", _said(match.dialect))
-                for match in matches]
-    if rules := [dialect for dialect in dialects_of(wrong[0].record.op) if _overflows(dialect, wrong, right)]:
-        return [Cause("May follow the rule of", _said(rule)) for rule in rules]
+    right = list(_observe_again(_spread_evenly(passing, 4 * PASSING), PASSING, target, deadline))
+    matches = diagnose(wrong, right).matches
+    if matches:
+        return [Cause("Follows the rule of" if match.explained else "May follow the rule of",
+                      _describe_rule(match.dialect)) for match in matches]
+    rules = [dialect for dialect in dialects_of(wrong[0].record.op) if _overflows(dialect, wrong, right)]
+    if rules:
+        return [Cause("May follow the rule of", _describe_rule(rule)) for rule in rules]
     if not right:
         return []
-    right = list(_observed(_spread(passing, COMPARED), COMPARED, target, deadline, math.inf))  # nothing is proven
-    every = [Observation(case, {}, r) for r in _spread(failing, COMPARED) if (case := rebuilt(r.case)) is not None]
+    # For conditions nothing is proven, so that cases may be as dear as they are.
+    right = list(_observe_again(_spread_evenly(passing, COMPARED), COMPARED, target, deadline, math.inf))
+    every = list(_observe_without_outputs(_spread_evenly(failing, COMPARED)))
     return [Cause("Fails", f"{'; '.join(depends(every, right))} ({len(every)} cases that fail beside {len(right)} that "
                            "pass)")]
 
 
-def _said(dialect: Dialect) -> str:
+def _describe_rule(dialect: Dialect) -> str:
     return f"{dialect.name}: {dialect.difference} ({dialect.used_by})"
 
 
-def _spread(records: Sequence[Record], most: int) -> Sequence[Record]:
+def _spread_evenly(records: Sequence[Record], most: int) -> Sequence[Record]:
     """About so many of them, evenly."""
     return records[::max(1, len(records) // most)]
 
 
-def _observed(records: Sequence[Record], most: int, target: Target, deadline: float,
+def _observe_again(records: Sequence[Record], most: int, target: Target, deadline: float,
               budget: float = BUDGET // 2) -> Iterator[Observation]:
-    """What the target gives again, on at most so many cases that are not too dear to prove."""
+    """What the target gives where it gives the same as then, on at most so many cases.
+
+    Args:
+        records: what it gave then.
+        most: cases at most.
+        target: what is run again.
+        deadline: after which it is run no more.
+        budget: elements times steps of all cases together; dearer ones are left out.
+    """
     for record in records:
         case = rebuilt(record.case)
         if case is None or effort(case) > budget:
@@ -83,20 +96,32 @@ def _observed(records: Sequence[Record], most: int, target: Target, deadline: fl
         if most == 0 or time.monotonic() > deadline:
             return
         outputs, failure = answer(case, target)
-        verdict = failure.verdict if failure else None
-        if (verdict is Verdict.CRASHED) if record.verdict == Verdict.CRASHED else (
-                verdict is None and _is_that_of(record, outputs)):
+        if record.verdict == Verdict.CRASHED:
+            is_seen_again = failure is not None and failure.verdict is Verdict.CRASHED
+        else:
+            is_seen_again = failure is None and _is_same_element(record, outputs)
+        if is_seen_again:
             budget -= effort(case)
             most -= 1
             yield Observation(case, outputs, record)
 
 
-def _is_that_of(record: Record, outputs: Outputs) -> bool:
-    """Is the element that decided what it was?"""
+def _observe_without_outputs(records: Sequence[Record]) -> Iterator[Observation]:
+    """What records say, for cases that this version knows."""
+    for record in records:
+        case = rebuilt(record.case)
+        if case is not None:
+            yield Observation(case, {}, record)
+
+
+def _is_same_element(record: Record, outputs: Outputs) -> bool:
+    """Has the element that decided the value that it had then?"""
     if record.index is None:
         return True
     now, then = element(outputs, record), number(record.got)
-    return now == then or (now is not None and then is not None and now != now and then != then)
+    if now is None or then is None:
+        return now is then
+    return now == then or (math.isnan(now) and math.isnan(then))
 
 
 def _overflows(dialect: Dialect, failing: Sequence[Observation], passing: Sequence[Observation]) -> bool:

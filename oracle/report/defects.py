@@ -1,7 +1,8 @@
 """Defects of a framework: what the audit found, what is known of it, and how to see it.
 
-A waiver for a framework's targets alone says what that framework does wrong: that is a defect. One for every target
-(a state kept in float16 loses small squares, whoever keeps it) is a limit of the storage type, and is left out.
+A waiver (the record of a known disagreement) for a framework's targets alone says what that framework does wrong: that
+is a defect. A waiver for every target is a limit of the storage type, and is left out: a state kept in float16 loses
+small squares, whoever keeps it.
 """
 
 from __future__ import annotations
@@ -56,37 +57,43 @@ class Defect:
     @property
     def size(self) -> str:
         """The largest finite error, and how often it is infinite or there is no answer at all."""
-        return "; ".join(_sizes(self.group.records))
+        return "; ".join(_describe_sizes(self.group.records))
 
 
-def _sizes(records: Iterable[Record]) -> Iterator[str]:
+def _describe_sizes(records: Iterable[Record]) -> Iterator[str]:
     records = list(records)
-    if finite := [r.ulp for r in records if math.isfinite(r.ulp)]:
+    finite = [r.ulp for r in records if math.isfinite(r.ulp)]
+    if finite:
         yield f"up to {max(finite):.3g} ULP"
-    kinds = Counter("it raises" if r.verdict == "crashed" else f"{_class(r.got)} instead of {_class(r.truth)}"
+    kinds = Counter("it raises" if r.verdict == "crashed" else f"{_class_of(r.got)} instead of {_class_of(r.truth)}"
                     for r in records if not math.isfinite(r.ulp))
     for kind, n in kinds.most_common(3):
         yield f"{kind} in {n:,} verdict{'s' if n > 1 else ''}"
 
 
-def _class(value: str | None) -> str:
+def _class_of(value: str | None) -> str:
     if value is None:
         return "nothing"
     x = float.fromhex(value)
-    return "NaN" if math.isnan(x) else "an infinity" if math.isinf(x) else "0" if x == 0 else "a number"
+    if math.isnan(x):
+        return "NaN"
+    if math.isinf(x):
+        return "an infinity"
+    return "0" if x == 0 else "a number"
 
 
 def defects(runs: Sequence[Digest], framework: str = "torch", count: int = 1) -> list[Defect]:
     """Every known defect of a framework, with what some runs show of it, in the order of the waivers."""
-    return [_defect(waiver, runs, framework, count) for waiver in load()
+    return [_find_defect(waiver, runs, framework, count) for waiver in load()
             if waiver.target.partition(":")[0] == framework]
 
 
-def _defect(waiver: Waiver, runs: Sequence[Digest], framework: str, count: int) -> Defect:
+def _find_defect(waiver: Waiver, runs: Sequence[Digest], framework: str, count: int) -> Defect:
     records: list[Record] = []
     versions: dict[str, None] = {}
     for run in runs:
-        if found := [r for r in run.records if r.waiver == waiver.name]:
+        found = [r for r in run.records if r.waiver == waiver.name]
+        if found:
             versions[str(run.head.get("versions", {}).get(framework, "unknown"))] = None
             records += found
     group = Group(waiver.name, tuple(records), waiver, waived=True)

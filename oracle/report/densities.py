@@ -2,7 +2,7 @@
 
     python -m oracle.report.densities FILE.svg
 
-The picture is one SVG without anything outside it. Lines and letters take the colour of the text around it, and
+The picture is one SVG that needs nothing else. Lines and letters take the colour of the text around it, and
 the bars ``--accent`` where a page defines it, so that it can stand on light and on dark pages alike.
 """
 
@@ -46,11 +46,11 @@ class Panel:
 
     @property
     def claim(self) -> Claim:
-        """What it claims."""
+        """What the initializer claims of its numbers."""
         return CLAIMS[self.op](self.shape, **self.arguments)
 
     def drawn(self) -> Array:
-        """Its numbers, from seed 0; zeros that it places are left out."""
+        """The numbers that it draws from seed 0; zeros that it places are left out."""
         generator = random.Generator().manual_seed(0)
         before = random.default_generator.get_state()
         random.manual_seed(0)  # the rows of sparse_ come from the default generator
@@ -94,7 +94,8 @@ def density(claim: Claim, x: Array, rows: int = 0) -> Array:
         return np.where(inside, 1 / (claim.high - claim.low), 0.0)
     law = law_of(claim)
     assert isinstance(law, Law), f"a constant has no density: {claim}"
-    z, nearest = ((place - claim.mean) / claim.std for place in (x, min(max(claim.mean, claim.low), claim.high)))
+    highest_at = min(max(claim.mean, claim.low), claim.high)
+    z, nearest = (x - claim.mean) / claim.std, (highest_at - claim.mean) / claim.std
     peak = (1 - float(claim.zeros)) * law.peak / law.unit
     return np.where(inside, peak * np.exp((nearest - z) * (nearest + z) / 2), 0.0)
 
@@ -110,10 +111,10 @@ def histogram(panel: Panel) -> tuple[Array, Array]:
 
 
 def svg(panels: Sequence[Panel] = PANELS) -> str:
-    """The picture: a panel for each, three in a row."""
+    """The picture: one panel for each initializer, three in a row."""
     rows = math.ceil(len(panels) / _COLUMNS)
     width, height = min(len(panels), _COLUMNS) * _WIDTH, rows * _HEIGHT
-    parts = [_panel(panel, i % _COLUMNS * _WIDTH, i // _COLUMNS * _HEIGHT) for i, panel in enumerate(panels)]
+    parts = [_draw_panel(panel, i % _COLUMNS * _WIDTH, i // _COLUMNS * _HEIGHT) for i, panel in enumerate(panels)]
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
         'fill="none" stroke="currentColor" font-family="sans-serif" font-size="11">',
@@ -121,7 +122,7 @@ def svg(panels: Sequence[Panel] = PANELS) -> str:
         *parts, "</svg>", ""])
 
 
-def _panel(panel: Panel, left: float, top: float) -> str:
+def _draw_panel(panel: Panel, left: float, top: float) -> str:
     heights, edges = histogram(panel)
     x = np.linspace(edges[0], edges[-1], 241)
     curve = density(panel.claim, x, panel.shape[0])

@@ -117,16 +117,16 @@ class Digest:
     @cached_property
     def cells(self) -> dict[tuple[str, str, str], Cell]:
         """A cell for each op, target and storage type that was run."""
-        return _cells(self.records, lambda r: r.dtype)
+        return _make_cells(self.records, lambda r: r.dtype)
 
     @cached_property
     def totals(self) -> dict[tuple[str, str], Cell]:
         """A cell for each op and target, of all storage types."""
-        return {(op, target): cell for (op, target, _), cell in _cells(self.records, lambda _: "").items()}
+        return {(op, target): cell for (op, target, _), cell in _make_cells(self.records, lambda _: "").items()}
 
     @cached_property
     def counts(self) -> Counter[str]:
-        """How often each verdict was given; ``waived`` counts apart what a waiver accepts."""
+        """How often each verdict was given; what a waiver accepts counts as ``waived``, whatever its verdict."""
         tally = Counter("waived" if r.waiver else r.verdict for r in self.records)
         return Counter({name: tally[name] for name in (*Verdict, "waived")})
 
@@ -175,12 +175,13 @@ class Digest:
 
     @property
     def _result(self) -> str:
+        """How many disagreements there are that no waiver accepts; of none, how many are accepted."""
         wrong = sum(len(group.records) for group in self.failures)
         verdicts = f"{len(self.records):,} verdicts on {self.cases:,} cases"
         if wrong:
             return f"{wrong:,} disagreement{'s' if wrong > 1 else ''} that no waiver accepts, in {verdicts}"
-        known = f"; {n:,} are known, and explained" if (n := self.counts["waived"]) else ""
-        return f"No unexplained disagreement in {verdicts}{known}"
+        known = self.counts["waived"]
+        return f"No unexplained disagreement in {verdicts}" + (f"; {known:,} are known, and explained" if known else "")
 
     @property
     def subject(self) -> str:
@@ -190,13 +191,16 @@ class Digest:
         return ", ".join(f"{name} {versions.get(name, '')}".strip() for name in frameworks) or "the reference itself"
 
 
-def _cells(records: Iterable[Record], dtype: Callable[[Record], str]) -> dict[tuple[str, str, str], Cell]:
+def _make_cells(records: Iterable[Record], dtype: Callable[[Record], str]) -> dict[tuple[str, str, str], Cell]:
+    """A cell for each op, target and what ``dtype`` says of a record."""
     piles: dict[tuple[str, str, str], list[Record]] = {}
     for r in records:
         piles.setdefault((r.op, r.target, dtype(r)), []).append(r)
-    return {key: Cell(*key, Counter(r.verdict for r in pile if not r.waiver), sum(bool(r.waiver) for r in pile),
-                      closest(pile))
-            for key, pile in piles.items()}
+    cells = {}
+    for key, pile in piles.items():
+        counts = Counter(r.verdict for r in pile if not r.waiver)
+        cells[key] = Cell(*key, counts, waived=sum(bool(r.waiver) for r in pile), worst=closest(pile))
+    return cells
 
 
 def read(path: Path) -> Digest:

@@ -68,8 +68,10 @@ def table(found: Mapping[str, Mapping[str, list[float] | None]]) -> str:
     lines = [f"| ULP after {', '.join(f'{n:,}' for n in AFTER)} steps | {' | '.join(TARGETS)} |",
              f"|{' --- |' * (1 + len(TARGETS))}"]
     for name, by_target in found.items():
-        cells = [", ".join(map(figure, errors)) if (errors := by_target.get(target)) is not None else "-"
-                 for target in TARGETS]
+        cells = []
+        for target in TARGETS:
+            errors = by_target.get(target)
+            cells.append("-" if errors is None else ", ".join(map(figure, errors)))
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -94,12 +96,13 @@ def main(argv: Sequence[str] | None = None) -> int:
              track(specs, "optimizers", console=Console(stderr=True), transient=True)}
     if options.file is None:
         print(table(found))
-    elif missing := [spec.name for spec in registry.specs().values()
-                     if isinstance(spec, OptimSpec) and spec.name not in found]:
+        return 0
+    optimizers = [spec.name for spec in registry.specs().values() if isinstance(spec, OptimSpec)]
+    missing = [name for name in optimizers if name not in found]
+    if missing:
         parser.error(f"a file gets the whole table; --ops leaves out {', '.join(missing)}")
-    else:
-        text = options.file.read_text(encoding="utf-8")
-        options.file.write_text(replace(text, table(found), START, END), encoding="utf-8")
+    text = options.file.read_text(encoding="utf-8")
+    options.file.write_text(replace(text, table(found), START, END), encoding="utf-8")
     return 0
 
 

@@ -16,7 +16,7 @@ from ..cases.case import Case, parse
 from ..targets.loading import Target, TargetError, Unsupported, load
 from ..targets.script import compared
 from ..truth.evaluate import Outputs
-from ..verdict.diagnosis import floats
+from ..verdict.magnitudes import floats
 from ..verdict.record import Record
 from .digest import Group, number
 from .explain import shown_inputs
@@ -48,7 +48,7 @@ class Example:
 
     @property
     def command(self) -> str:
-        """What shows more of it."""
+        """The command that shows more of the disagreement."""
         return f"oracle explain '{self.record.case}' --target {self.record.target}"
 
 
@@ -68,7 +68,7 @@ def examples(group: Group, count: int, device: str) -> list[Example]:
     piles: dict[str, list[Record]] = {}
     for r in sorted(group.records, key=lambda r: len(r.case)):
         piles.setdefault(r.op, []).append(r)
-    smallest = sorted((min(pile[:_CANDIDATES], key=_size) for pile in piles.values()), key=_size)
+    smallest = sorted((min(pile[:_CANDIDATES], key=_size_of_case) for pile in piles.values()), key=_size_of_case)
     return [example(r, device) for r in smallest[:count]]
 
 
@@ -76,16 +76,17 @@ def example(record: Record, device: str) -> Example:
     """All that can be said of a record."""
     case = rebuilt(record.case)
     if case is None:
-        return Example(record, "", number(record.got), None, number(record.truth), number(record.bound), "",
-                       "this version does not know the case")
+        return Example(record, "", number(record.got), reference=None, truth=number(record.truth),
+                       bound=number(record.bound), script="", no_script="this version does not know the case")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is deprecated is no news here
-        script, why = _script(record, case, device)
-        return Example(record, dedent("\n".join(shown_inputs(case))), number(record.got), _reference(record, case),
-                       number(record.truth), number(record.bound), script, why)
+        script, why = _script_or_reason(record, case, device)
+        inputs = dedent("\n".join(shown_inputs(case)))
+        return Example(record, inputs, number(record.got), reference=_reference_value(record, case),
+                       truth=number(record.truth), bound=number(record.bound), script=script, no_script=why)
 
 
-def _size(record: Record) -> tuple[float, int]:
+def _size_of_case(record: Record) -> tuple[float, int]:
     case = rebuilt(record.case)
     return (math.inf if case is None else sum(a.size for a in floats(case.inputs)), len(record.case))
 
@@ -109,7 +110,7 @@ def target_of(name: str, device: str) -> Target:
     return load([name], device)[0]
 
 
-def _reference(record: Record, case: Case) -> float | None:
+def _reference_value(record: Record, case: Case) -> float | None:
     """What the reference gives for the element that decided."""
     return element(answer(case, target_of("reference", "cpu"))[0], record)
 
@@ -122,8 +123,8 @@ def element(outputs: Outputs, record: Record) -> float | None:
         return None
 
 
-def _script(record: Record, case: Case, device: str) -> tuple[str, str]:
-    """The script, or why there is none."""
+def _script_or_reason(record: Record, case: Case, device: str) -> tuple[str, str]:
+    """The script and an empty text; or an empty text, and why there is no script."""
     try:
         source = target_of(record.target, device).script(case)
     except (TargetError, Unsupported) as error:

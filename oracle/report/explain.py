@@ -49,39 +49,47 @@ def explain(case_id: str, targets: Sequence[str] = (), *, device: str = "cpu") -
 
 
 def explanation(case: Case, targets: Sequence[Target]) -> str:
-    """The whole text."""
-    return "\n".join([*_title(case), *shown_inputs(case), *_bound(case), *_answers(case, targets),
-                      *_verdicts(case, targets), *_scripts(case, targets)])
+    """The text that explains a case, with the answers of some targets."""
+    return "\n".join([*_explain_case(case), *shown_inputs(case), *_explain_bound(case), *_show_answers(case, targets),
+                      *_show_verdicts(case, targets), *_show_scripts(case, targets)])
 
 
-def _title(case: Case) -> Iterator[str]:
+def _explain_case(case: Case) -> Iterator[str]:
     yield f"{case.id}\n{'=' * len(case.id)}\n{case.spec.torch_names[0]} in {case.dtype}\n\nInputs"
 
 
 def shown_inputs(case: Case) -> Iterator[str]:
     """The inputs of a case in lines of text; of long arrays and trajectories the beginning and the end."""
     if isinstance(case.inputs, Trajectory):
-        for i, group in enumerate(case.inputs.groups):
-            yield f"  group {i} {dict(group.options) or ''}"
-            yield from (f"    param: {_show(p)}" for p in group.params)
-        yield f"  arguments: {dict(case.inputs.defaults)}"
-        for step, gradients in enumerate(case.inputs.gradients[:3]):
-            yield f"  gradients of step {step + 1}: {', '.join(map(_show, gradients))}"
-        if (more := len(case.inputs.gradients) - 3) > 0:
-            yield f"  and {more} more steps; the script below has all"
-        for value, slopes in case.inputs.objective.answers if case.inputs.objective is not None else ():
-            yield f"  an evaluation gives {_show(value)}, and gradients {', '.join(map(_show, slopes))}"
-        if case.inputs.objective is not None and case.inputs.objective.blocks:
-            yield f"  objective: g·θ + |Aθ - b|² / 2 + {case.inputs.objective.quartic} Σθ⁴ / 4, with"
-            yield from (f"    columns of A: {_show(block)}" for block in case.inputs.objective.blocks)
-            yield f"    b: {_show(case.inputs.objective.target)}"
+        yield from _show_trajectory(case.inputs)
     else:
-        yield from (f"  {name} = {_show(value)}" for name, value in case.inputs.items())
+        yield from (f"  {name} = {_show_value(value)}" for name, value in case.inputs.items())
     if isinstance(case.spec, LossSpec):
-        yield f"  gradient from above = {_show(case.grad_output)}"
+        yield f"  gradient from above = {_show_value(case.grad_output)}"
 
 
-def _show(value: Any) -> str:
+def _show_trajectory(trajectory: Trajectory) -> Iterator[str]:
+    for i, group in enumerate(trajectory.groups):
+        yield f"  group {i} {dict(group.options) or ''}"
+        yield from (f"    param: {_show_value(p)}" for p in group.params)
+    yield f"  arguments: {dict(trajectory.defaults)}"
+    for step, gradients in enumerate(trajectory.gradients[:3]):
+        yield f"  gradients of step {step + 1}: {', '.join(map(_show_value, gradients))}"
+    more = len(trajectory.gradients) - 3
+    if more > 0:
+        yield f"  and {more} more steps; the script below has all"
+    objective = trajectory.objective
+    if objective is None:
+        return
+    for value, slopes in objective.answers:
+        yield f"  an evaluation gives {_show_value(value)}, and gradients {', '.join(map(_show_value, slopes))}"
+    if objective.blocks:
+        yield f"  objective: g·θ + |Aθ - b|² / 2 + {objective.quartic} Σθ⁴ / 4, with"
+        yield from (f"    columns of A: {_show_value(block)}" for block in objective.blocks)
+        yield f"    b: {_show_value(objective.target)}"
+
+
+def _show_value(value: Any) -> str:
     if not isinstance(value, np.ndarray):
         return repr(value)
     numbers = np.array2string(value.astype(np.float64) if value.dtype.kind == "V" else value, separator=", ",
@@ -89,7 +97,7 @@ def _show(value: Any) -> str:
     return f"{value.dtype.name}{value.shape} {numbers}".replace("\n", "\n      ")
 
 
-def _bound(case: Case) -> Iterator[str]:
+def _explain_bound(case: Case) -> Iterator[str]:
     bits = FORMATS[case.dtype].bits
     charge = "one unit" if bits >= 24 else "half a unit"
     yield f"""
@@ -97,15 +105,15 @@ Where the bound comes from
   The reference is run on balls, and each operation is charged with {charge} in the last place
   of {case.dtype} ({bits} bits; scalar arguments: 53, additions within a sum: {max(bits, 24)}). In the end each
   ball holds whatever a straightforward evaluation of this very case can give. The bound is the
-  distance from the truth to its far end, and half a unit for the final rounding{_times(SLACK)}.
+  distance from the truth to its far end, and half a unit for the final rounding{_say_factor(SLACK)}.
   The truth is the same run at 200 bits or more with nothing charged."""
 
 
-def _times(factor: float) -> str:
+def _say_factor(factor: float) -> str:
     return "" if factor == 1 else f", times {factor:g}"
 
 
-def _answers(case: Case, targets: Sequence[Target]) -> Iterator[str]:
+def _show_answers(case: Case, targets: Sequence[Target]) -> Iterator[str]:
     truths = truth_of(case)
     answers: dict[str, Mapping[str, Array]] = {}
     for target in targets:
@@ -119,10 +127,10 @@ def _answers(case: Case, targets: Sequence[Target]) -> Iterator[str]:
             yield f"  has to equal {truth.hi.tolist()}; " + "; ".join(
                 f"{who} {got[name].tolist()}" for who, got in answers.items() if name in got)
             continue
-        yield from _elements(name, truth, answers)
+        yield from _show_elements(name, truth, answers)
 
 
-def _elements(name: str, truth: Truth, answers: Mapping[str, Mapping[str, Array]]) -> Iterator[str]:
+def _show_elements(name: str, truth: Truth, answers: Mapping[str, Mapping[str, Array]]) -> Iterator[str]:
     if truth.hi.size == 0:
         yield "  empty"
         return
@@ -147,7 +155,7 @@ def _elements(name: str, truth: Truth, answers: Mapping[str, Mapping[str, Array]
         yield f"\n({ROWS} of {truth.hi.size} elements, those with the largest shares of the bound)"
 
 
-def _verdicts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
+def _show_verdicts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
     yield "\nVerdicts"
     waivers = waiver_records.load()
     for target in targets:
@@ -162,7 +170,7 @@ def _verdicts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
             yield f"  waived as {waiver.name}: {waiver.reason} {waiver.link}"
 
 
-def _scripts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
+def _show_scripts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
     truths = truth_of(case)
     for target in targets:
         try:

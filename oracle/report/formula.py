@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from html import escape
 
 from ..cases.spec import Spec
@@ -135,7 +134,7 @@ class _Tex:
         return f'<span class="fn">{escape(name)}</span>'
 
     def cases(self) -> str:
-        """The environment of that name: rows of a value and a condition."""
+        """The environment ``cases``: rows of a value and a condition."""
         self.raw()
         rows, cells = [], [""]
         while self.at < len(self.tokens):
@@ -172,10 +171,10 @@ def inline(text: str) -> str:
     'at least <code>0</code>, see <code>Adam</code> &amp; <i>x</i><sub><i>i</i></sub>'
     """
     parts = re.split(r"(:math:`[^`]*`|:\w+:`[^`]*`|``[^`]*``)", text)
-    return "".join(map(_part, parts))
+    return "".join(map(_set_part, parts))
 
 
-def _part(text: str) -> str:
+def _set_part(text: str) -> str:
     if text.startswith(":math:"):
         return _Tex(text[7:-1]).until("")
     if text.startswith((":", "``")) and text.endswith("`"):
@@ -197,23 +196,21 @@ def describe(spec: Spec) -> Description:
     """What an op's docstring says of it."""
     text = inspect.getdoc(spec.implementation) or ""
     paragraphs = text.split("\n\n")
-    formulas = [*map(partial(_block, tex), re.findall(r"^\.\. math::(.*?)(?=\n\S|\Z)", text, flags=re.S | re.M)),
-                *map(partial(_block, _plain), re.findall(r"::\n\n((?:[ ]{4}.*\n|\n)+)", text))]
-    source = next((p for p in paragraphs if p.startswith("Source:")), "")
-    return Description(inline(paragraphs[0].replace("\n", " ")), "".join(formulas), tuple(_arguments(spec, text)),
-                       inline(" ".join(source.removeprefix("Source:").split())))
+    in_tex = re.findall(r"^\.\. math::(.*?)(?=\n\S|\Z)", text, flags=re.S | re.M)
+    in_plain_text = re.findall(r"::\n\n((?:[ ]{4}.*\n|\n)+)", text)
+    blocks = [*map(tex, in_tex), *map(_set_plain, in_plain_text)]
+    formula = "".join(f'<div class="formula">{block}</div>' for block in blocks)
+    source = next((p for p in paragraphs if p.startswith("Source:")), "").removeprefix("Source:")
+    return Description(inline(paragraphs[0].replace("\n", " ")), formula, tuple(_describe_arguments(spec, text)),
+                       inline(" ".join(source.split())))
 
 
-def _block(render: Callable[[str], str], source: str) -> str:
-    return f'<div class="formula">{render(source)}</div>'
-
-
-def _plain(source: str) -> str:
+def _set_plain(source: str) -> str:
     text = inspect.cleandoc(source).replace("``", "")
     return f"<pre>{escape(text)}</pre>"
 
 
-def _arguments(spec: Spec, text: str) -> Iterator[tuple[str, str]]:
+def _describe_arguments(spec: Spec, text: str) -> Iterator[tuple[str, str]]:
     """Each argument of the signature, with its entry under ``Args:``."""
     found = re.search(r"^Args:\n(.*?)(?=\n\n|\Z)", text, flags=re.S | re.M)
     entries = re.findall(r"^ {4}(\w[\w, *]*): (.*(?:\n {5,}.*)*)", found[1] if found else "", flags=re.M)

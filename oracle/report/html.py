@@ -76,22 +76,23 @@ def render(digest: Digest, timings: Timings | None = None, on_op: Callable[[], N
     """The page of a run, with benchmarks where there are some; ``on_op`` is told of each op done."""
     ops = []
     for number, op in enumerate(digest.specs):
-        ops.append(_op(digest, op, f"op-{number}", timings))
+        ops.append(_view_op(digest, op, f"op-{number}", timings))
         on_op()
     device = str(digest.head.get("device", "cpu"))
     budget = LISTED
     failures, waived = [], []
     for number, group in enumerate(digest.failures):
-        shown, why = (examples(group, 2, device), _causes(digest, group, device)) if number < DETAILED else ([], [])
-        failures.append(_group(group, why, shown, budget))
+        shown = examples(group, 2, device) if number < DETAILED else []
+        why = _find_causes(digest, group, device) if number < DETAILED else []
+        failures.append(_view_group(group, why, shown, budget))
         budget -= len(failures[-1].lines)
     for group in digest.waived:
-        waived.append(_group(group, (), examples(group, 2, device), budget))
+        waived.append(_view_group(group, (), examples(group, 2, device), budget))
         budget -= len(waived[-1].lines)
     here = {digest.kind(op) for op in digest.specs}
-    return _page("report.html", digest=digest, ops=ops, failures=failures, waived=waived,
-                 kinds={kind: title for kind, title in KINDS.items() if kind in here}, data=_data(digest),
-                 speed=speed(digest, timings), unsupported=_unsupported(digest), verdicts=[*Verdict, "waived"],
+    return _render_page("report.html", digest=digest, ops=ops, failures=failures, waived=waived,
+                 kinds={kind: title for kind, title in KINDS.items() if kind in here}, data=_data_for_script(digest),
+                 speed=speed(digest, timings), unsupported=_count_unsupported(digest), verdicts=[*Verdict, "waived"],
                  command=shlex.join(map(str, digest.head.get("command", []))),
                  keys={"op": attrgetter("op"), "dtype": attrgetter("dtype"), "target": attrgetter("target"),
                        "verdict": attrgetter("verdict")})
@@ -99,56 +100,57 @@ def render(digest: Digest, timings: Timings | None = None, on_op: Callable[[], N
 
 def defects_page(defects: Sequence[Defect], framework: str) -> str:
     """The list of a framework's defects as a page."""
-    return _page("defects.html", defects=defects, framework=framework,
+    return _render_page("defects.html", defects=defects, framework=framework,
                  versions=sorted({version for defect in defects for version in defect.versions}))
 
 
-def _page(template: str, **values: Any) -> str:
+def _render_page(template: str, **values: Any) -> str:
     environment = _environment()
-    script = _text("report.js")
+    script = _read_template("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
-    return environment.get_template(template).render(policy=policy, style=Markup(_text("report.css")),
+    return environment.get_template(template).render(policy=policy, style=Markup(_read_template("report.css")),
                                                      script=Markup(script), **values)
 
 
-def _text(name: str) -> str:
+def _read_template(name: str) -> str:
     return (resources.files(__package__) / "templates" / name).read_text(encoding="utf-8")
 
 
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(loader=jinja2.FunctionLoader(_text), autoescape=True, trim_blocks=True,
+    environment = jinja2.Environment(loader=jinja2.FunctionLoader(_read_template), autoescape=True, trim_blocks=True,
                                      lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters.update(figure=figure, value=_value, share=_share, safe_html=Markup, where=where,
+    environment.filters.update(figure=figure, value=_format_value, share=_format_share, safe_html=Markup, where=where,
                                track=place, thousands="{:,}".format)
     return environment
 
 
-def _value(x: float | None) -> str:
+def _format_value(x: float | None) -> str:
     return "–" if x is None else f"{x:.9g}"
 
 
-def _share(cell: Cell) -> str:
-    """The share of the bound for a style sheet."""
+def _format_share(cell: Cell) -> str:
+    """The largest share of the bound in a cell, at most 1, for a style sheet."""
     return "0" if cell.worst is None else f"{min(cell.worst.share, 1.0):.2f}"
 
 
 # --- ops ------------------------------------------------------------------------------------------
 
 
-def _op(digest: Digest, op: str, anchor: str, timings: Timings | None) -> OpView:
+def _view_op(digest: Digest, op: str, anchor: str, timings: Timings | None) -> OpView:
     spec, records = digest.specs[op], digest.by_op[op]
     targets = [t for t in digest.targets if (op, t) in digest.totals]
     cells = {d: {t: digest.cells[op, t, d] for t in targets if (op, t, d) in digest.cells} for d in digest.dtypes}
     by_target = {t: [r for r in records if r.target == t and r.verdict != Verdict.UNSUPPORTED] for t in targets}
-    drawn = [_density(op), _scatter(by_target), _histogram(by_target), _drift(by_target)]
-    return OpView(op, digest.kind(op), anchor, spec.torch_names if spec else (), describe(spec) if spec else None,
-                  {d: row for d, row in cells.items() if row}, targets, [f for f in drawn if f],
-                  any(Verdict(r.verdict).disagrees for r in records), of_op(timings, op))
+    drawn = [_plot_density(op), _plot_scatter(by_target), _plot_histogram(by_target), _plot_drift(by_target)]
+    return OpView(op, digest.kind(op), anchor, torch_names=spec.torch_names if spec else (),
+                  description=describe(spec) if spec else None, cells={d: row for d, row in cells.items() if row},
+                  targets=targets, figures=[figure for figure in drawn if figure],
+                  disagrees=any(Verdict(r.verdict).disagrees for r in records), speed=of_op(timings, op))
 
 
-def _density(op: str) -> Figure | None:
+def _plot_density(op: str) -> Figure | None:
     """What a random initializer draws."""
     panels = [panel for panel in densities.PANELS if panel.op == op]
     if not panels:
@@ -157,7 +159,7 @@ def _density(op: str) -> Figure | None:
             Markup(densities.svg(panels)))
 
 
-def _scatter(by_target: Mapping[str, Sequence[Record]]) -> Figure | None:
+def _plot_scatter(by_target: Mapping[str, Sequence[Record]]) -> Figure | None:
     """Error against the largest input, of some cases: every n-th, and those with the worst records of each target.
 
     None where no input is an array of floats: initializers have none.
@@ -169,7 +171,8 @@ def _scatter(by_target: Mapping[str, Sequence[Record]]) -> Figure | None:
     stride = max(1, len(every) // POINTS)
     magnitudes = {}
     for case_id in dict.fromkeys([*cases, *every[::stride]]):
-        if (case := rebuilt(case_id)) is not None:
+        case = rebuilt(case_id)
+        if case is not None:
             magnitudes[case_id] = magnitude(case)
     if not any(magnitudes.values()):
         return None
@@ -183,21 +186,21 @@ def _scatter(by_target: Mapping[str, Sequence[Record]]) -> Figure | None:
             Markup(svg))
 
 
-def _histogram(by_target: Mapping[str, Sequence[Record]]) -> Figure:
+def _plot_histogram(by_target: Mapping[str, Sequence[Record]]) -> Figure:
     series = {target: [r.ulp for r in records] for target, records in by_target.items()}
     return "How often which error", Markup(figures.histogram(series, "distribution of errors", "error in ULP, up to"))
 
 
-def _drift(by_target: Mapping[str, Sequence[Record]]) -> Figure | None:
+def _plot_drift(by_target: Mapping[str, Sequence[Record]]) -> Figure | None:
     """The parameters' error against the number of steps, where an op's cases have steps."""
     series: dict[str, list[tuple[float, float]]] = {}
     for target, records in by_target.items():
         errors: dict[float, list[float]] = {}
         for r in records:
-            case = _options(r.case)
+            options = _options_of(r.case)
             found = [ulp for name, (_, ulp, _) in r.outputs.items() if name.startswith("param[") and ulp < math.inf]
-            if "steps" in case and r.sound and found:
-                errors.setdefault(float(case["steps"]), []).append(max(found))
+            if "steps" in options and r.sound and found:
+                errors.setdefault(float(options["steps"]), []).append(max(found))
         series[target] = [(steps, median(found)) for steps, found in sorted(errors.items())]
     if not any(series.values()):
         return None
@@ -206,7 +209,8 @@ def _drift(by_target: Mapping[str, Sequence[Record]]) -> Figure | None:
 
 
 @cache
-def _options(case_id: str) -> Mapping[str, Any]:
+def _options_of(case_id: str) -> Mapping[str, Any]:
+    """The options of a case; none where this version does not know it."""
     from ..cases.case import parse
 
     try:
@@ -218,7 +222,7 @@ def _options(case_id: str) -> Mapping[str, Any]:
 # --- disagreements --------------------------------------------------------------------------------
 
 
-def _causes(digest: Digest, group: Group, device: str) -> list[Cause]:
+def _find_causes(digest: Digest, group: Group, device: str) -> list[Cause]:
     """Why the disagreements of a group happen, beside what agrees of the same op and target."""
     op, name = group.records[0].op, group.records[0].target
     try:
@@ -228,13 +232,13 @@ def _causes(digest: Digest, group: Group, device: str) -> list[Cause]:
     return causes(group.records, [r for r in digest.by_op[op] if r.target == name and r.sound], target)
 
 
-def _group(group: Group, why: Sequence[Cause], shown: Sequence[Example], budget: int) -> GroupView:
+def _view_group(group: Group, why: Sequence[Cause], shown: Sequence[Example], budget: int) -> GroupView:
     listed = group.records[:max(0, budget)]
     lines = [f"{r.target}  {r.case}  {where(r)}  {figure(r.ulp)} ulp" for r in listed]
     return GroupView(group, why, shown, lines, len(group.records) - len(listed))
 
 
-def _unsupported(digest: Digest) -> list[tuple[str, str, int]]:
+def _count_unsupported(digest: Digest) -> list[tuple[str, str, int]]:
     """Target, reason and number of what targets did not do."""
     found = Counter((r.target, r.note) for r in digest.records if r.verdict == Verdict.UNSUPPORTED)
     return [(target, note, n) for (target, note), n in found.most_common(40)]
@@ -243,13 +247,13 @@ def _unsupported(digest: Digest) -> list[tuple[str, str, int]]:
 # --- data for the script --------------------------------------------------------------------------
 
 
-def _data(digest: Digest) -> Markup:
+def _data_for_script(digest: Digest) -> Markup:
     """Figures of each cell by op, target and storage type, as JSON that cannot end its script element."""
     cells: dict[str, dict[str, dict[str, Any]]] = {}
     for (op, target, dtype), cell in digest.cells.items():
         worst = cell.worst
+        counts = {verdict: n for verdict, n in {**cell.counts, "waived": cell.waived}.items() if n}
         cells.setdefault(op, {}).setdefault(target, {})[dtype] = [
-            None if worst is None else [figure(worst.ulp), round(worst.share, 4)],
-            {**{v: n for v, n in cell.counts.items() if n}, **({"waived": cell.waived} if cell.waived else {})}]
+            None if worst is None else [figure(worst.ulp), round(worst.share, 4)], counts]
     text = json.dumps(cells, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

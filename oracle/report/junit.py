@@ -26,39 +26,46 @@ def render(digest: Digest) -> str:
     suites: dict[tuple[str, str], list[Record]] = {}
     for r in digest.records:
         suites.setdefault((r.op, r.target), []).append(r)
-    root = Element("testsuites", {"name": "torch-oracle", **_counts(digest.records, bool(digest.incomplete))})
+    root = Element("testsuites", {"name": "torch-oracle", **_count_tags(digest.records, bool(digest.incomplete))})
     if digest.incomplete:
-        suite = SubElement(root, "testsuite", {"name": "the run", **_counts((), True)})
+        suite = SubElement(root, "testsuite", {"name": "the run", **_count_tags((), True)})
         test = SubElement(suite, "testcase", classname="run", name="complete")
         SubElement(test, "error", message=digest.incomplete, type="incomplete")
     for (op, target), records in suites.items():
-        suite = SubElement(root, "testsuite", {"name": _text(f"{op} {target}"), **_counts(records)})
+        suite = SubElement(root, "testsuite", {"name": _allowed(f"{op} {target}"), **_count_tags(records)})
         for r in records:
-            test = SubElement(suite, "testcase", classname=_text(f"{op}.{target}"), name=_text(r.case))
-            if (tag := _tag(r)) is not None:
-                result = SubElement(test, tag, message=_text(_reason(r)))
+            test = SubElement(suite, "testcase", classname=_allowed(f"{op}.{target}"), name=_allowed(r.case))
+            tag = _tag_of(r)
+            if tag is not None:
+                result = SubElement(test, tag, message=_allowed(_reason_of(r)))
                 if tag != "skipped":
                     result.set("type", r.verdict)
-                    result.text = _text("\n".join(three_lines(r)))
+                    result.text = _allowed("\n".join(three_lines(r)))
     indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
 
-def _tag(r: Record) -> str | None:
+def _tag_of(r: Record) -> str | None:
+    """The element that says how a test ended; None of one that passed."""
     if r.waiver or r.verdict in _SKIPPED:
         return "skipped"
-    return ("error" if r.verdict == Verdict.CRASHED else "failure") if r.fails else None
+    if not r.fails:
+        return None
+    return "error" if r.verdict == Verdict.CRASHED else "failure"
 
 
-def _counts(records: Iterable[Record], incomplete: bool = False) -> dict[str, str]:
-    tags = [*map(_tag, records), *["error"] * incomplete]
+def _count_tags(records: Iterable[Record], incomplete: bool = False) -> dict[str, str]:
+    tags = [*map(_tag_of, records), *["error"] * incomplete]
     return {"tests": str(len(tags)), "failures": str(tags.count("failure")), "errors": str(tags.count("error")),
             "skipped": str(tags.count("skipped"))}
 
 
-def _reason(r: Record) -> str:
-    return f"waived: {r.waiver}" if r.waiver else f"{r.verdict}: {r.note}" if r.note else r.verdict
+def _reason_of(r: Record) -> str:
+    if r.waiver:
+        return f"waived: {r.waiver}"
+    return f"{r.verdict}: {r.note}" if r.note else r.verdict
 
 
-def _text(text: str) -> str:
+def _allowed(text: str) -> str:
+    """The text, with a mark in the place of each character that XML refuses."""
     return _REFUSED.sub("\ufffd", text)

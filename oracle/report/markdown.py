@@ -24,8 +24,9 @@ _LONGEST_SCRIPT = LIMIT // 8
 
 def render(digest: Digest) -> str:
     """The page of a run."""
-    return _limited([*_head(digest), _limited(_failures(digest), LIMIT // 2), _table(digest), _waived(digest.waived),
-                     _run(digest)], LIMIT)
+    failures = _cut_to_limit(_write_failures(digest), LIMIT // 2)
+    return _cut_to_limit([*_write_head(digest), failures, _write_table(digest), _write_waived(digest.waived),
+                          _write_run(digest)], LIMIT)
 
 
 def defects_page(defects: Sequence[Defect], framework: str) -> str:
@@ -35,12 +36,12 @@ def defects_page(defects: Sequence[Defect], framework: str) -> str:
     lines = [f"# Defects of {framework}", "", f"{len(defects)} known{seen if versions else ''}.", "",
              "| defect | op | condition | size of the error | versions | on the matter |", f"|{' --- |' * 6}"]
     for d in defects:
-        lines.append(_row([code(d.waiver.name), ", ".join(map(code, d.ops)), code(d.waiver.case),
-                           d.size or "not in these runs", ", ".join(d.versions), _links(d.links)]))
+        lines.append(_format_row([code(d.waiver.name), ", ".join(map(code, d.ops)), code(d.waiver.case),
+                                  d.size or "not in these runs", ", ".join(d.versions), _format_links(d.links)]))
     for d in defects:
-        lines += ["", f"## {code(d.waiver.name)}", "", _prose(d.waiver.reason), ""]
-        lines += [f"It computes: {_prose(d.rule)}. Known from {d.since}.", ""] if d.rule else []
-        lines += map(_example, d.examples)
+        lines += ["", f"## {code(d.waiver.name)}", "", _escape_prose(d.waiver.reason), ""]
+        lines += [f"It computes: {_escape_prose(d.rule)}. Known from {d.since}.", ""] if d.rule else []
+        lines += map(_write_example, d.examples)
     return "\n".join(lines) + "\n"
 
 
@@ -62,35 +63,35 @@ def block(text: str, language: str = "") -> str:
     return f"{fence}{language}\n{body}\n{fence}"
 
 
-def _prose(text: str) -> str:
+def _escape_prose(text: str) -> str:
     """Text of ours, in which signs that Markdown reads are to be read as they stand."""
     return re.sub(r"([*_<|\[\]])", r"\\\1", text)
 
 
-def _row(cells: Iterable[str]) -> str:
+def _format_row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _links(links: Iterable[str]) -> str:
+def _format_links(links: Iterable[str]) -> str:
     return " ".join(f"<{link}>" for link in links)
 
 
-def _head(digest: Digest) -> Iterator[str]:
+def _write_head(digest: Digest) -> Iterator[str]:
     yield f"# Audit of {code(digest.subject)}\n\n**{digest.headline}.**\n"
     yield ", ".join(f"{n:,} {name}" for name, n in digest.counts.items() if n)
 
 
-def _failures(digest: Digest) -> Iterator[str]:
+def _write_failures(digest: Digest) -> Iterator[str]:
     if not digest.failures:
         return
     yield "\n## Disagreements that no waiver accepts\n"
     device = str(digest.head.get("device", "cpu"))
     for group in digest.failures:
-        shown = "\n".join(map(_example, examples(group, 1, device)))
+        shown = "\n".join(map(_write_example, examples(group, 1, device)))
         yield f"### {code(group.name)}: {len(group.records):,}\n\n{shown}"
 
 
-def _example(e: Example) -> str:
+def _write_example(e: Example) -> str:
     parts = [block("\n".join(three_lines(e.record)))]
     if e.reference is not None and e.truth is not None:
         parts.append(f"The reference gives {code(f'{e.reference:.9g}')}, exact is {code(f'{e.truth:.9g}')}.")
@@ -101,16 +102,17 @@ def _example(e: Example) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _table(digest: Digest) -> str:
+def _write_table(digest: Digest) -> str:
     lines = ["\n## Closest to the bound, op by op\n",
              "Of the answers that the bound accepts: the error in ULP, and as a share of it.\n",
-             _row(["op", *map(code, digest.targets)]), f"|{' --- |' * (1 + len(digest.targets))}"]
+             _format_row(["op", *map(code, digest.targets)]), f"|{' --- |' * (1 + len(digest.targets))}"]
     for op in digest.specs:
-        lines.append(_row([code(op), *(_cell(digest.totals.get((op, target))) for target in digest.targets)]))
+        cells = [_format_cell(digest.totals.get((op, target))) for target in digest.targets]
+        lines.append(_format_row([code(op), *cells]))
     return "\n".join(lines)
 
 
-def _cell(cell: Cell | None) -> str:
+def _format_cell(cell: Cell | None) -> str:
     if cell is None:
         return ""
     worst = f"{figure(cell.worst.ulp)}, {figure(cell.worst.share)}" if cell.worst else "–"
@@ -118,18 +120,18 @@ def _cell(cell: Cell | None) -> str:
     return worst + wrong + (f" ({cell.waived} waived)" if cell.waived else "")
 
 
-def _waived(groups: Sequence[Group]) -> str:
+def _write_waived(groups: Sequence[Group]) -> str:
     if not groups:
         return ""
     lines = ["\n## Known disagreements\n", "| waiver | how many | why | on the matter |", f"|{' --- |' * 4}"]
     for group in groups:
-        reason = _prose(group.waiver.reason) if group.waiver else "This version has no waiver of this name."
+        reason = _escape_prose(group.waiver.reason) if group.waiver else "This version has no waiver of this name."
         links = group.waiver.link.split() if group.waiver else ()
-        lines.append(_row([code(group.name), f"{len(group.records):,}", reason, _links(links)]))
+        lines.append(_format_row([code(group.name), f"{len(group.records):,}", reason, _format_links(links)]))
     return "\n".join(lines)
 
 
-def _run(digest: Digest) -> str:
+def _write_run(digest: Digest) -> str:
     head = digest.head
     facts = {"device": head.get("device", ""), **head.get("machine", {}), **head.get("versions", {})}
     unsure = f"Not decided, or within a bound too wide to say anything: {len(digest.unsure):,}.\n\n"
@@ -138,7 +140,7 @@ def _run(digest: Digest) -> str:
             + ", ".join(f"{name} {code(str(value))}" for name, value in facts.items()))
 
 
-def _limited(parts: Iterable[str], limit: int) -> str:
+def _cut_to_limit(parts: Iterable[str], limit: int) -> str:
     """The parts, one a line, as far as there is room for them."""
     kept: list[str] = []
     room = limit

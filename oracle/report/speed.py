@@ -44,29 +44,31 @@ def speed(digest: Digest, timings: Timings | None) -> Speed | None:
     if not timings or not single:
         return None
     kinds = sorted({row.kind for row in single}, key=lambda kind: [*KINDS, kind].index(kind))
-    return Speed(Line("All", "", {column.n: {ALL: ratio} for column, ratio in means(single.values()).items()},
-                      _mean(single.values())),
-                 [_kind(digest, kind, {row: columns for row, columns in single.items() if row.kind == kind})
-                  for kind in kinds],
-                 sorted({column.n for columns in single.values() for column in columns}),
-                 list(dict.fromkeys(row.target for row in single)),
-                 _measured(timings.machine), _versions(digest, timings))
+    marks = {column.n: {ALL: ratio} for column, ratio in means(single.values()).items()}
+    by_kind = {kind: {row: columns for row, columns in single.items() if row.kind == kind} for kind in kinds}
+    return Speed(every=Line("All", "", marks, _mean_of_sizes(single.values())),
+                 kinds=[_lines_of_kind(digest, kind, rows) for kind, rows in by_kind.items()],
+                 sizes=sorted({column.n for columns in single.values() for column in columns}),
+                 targets=list(dict.fromkeys(row.target for row in single)),
+                 measured=_describe_machine(timings.machine), versions=_say_other_version(digest, timings))
 
 
-def _kind(digest: Digest, kind: str, rows: Ratios) -> tuple[Line, list[Line]]:
+def _lines_of_kind(digest: Digest, kind: str, rows: Ratios) -> tuple[Line, list[Line]]:
     """The mean of a kind, and its ops in the order of the run; draws of the generator are of a kind of their own."""
     order = list(digest.specs) if kind in KINDS else []
-    ops = dict.fromkeys([*order, *(row.op for row in rows)])
-    lines = [Line(op, op if op in order else "", _marks(mine), _mean(mine.values())) for op in ops
-             if (mine := {row: columns for row, columns in rows.items() if row.op == op})]
-    return Line(KINDS.get(kind, f"{kind}s".capitalize()), "", _marks(rows), _mean(rows.values())), lines
+    lines = []
+    for op in dict.fromkeys([*order, *(row.op for row in rows)]):
+        own = {row: columns for row, columns in rows.items() if row.op == op}
+        if own:
+            lines.append(Line(op, op if op in order else "", _marks_of(own), _mean_of_sizes(own.values())))
+    return Line(KINDS.get(kind, f"{kind}s".capitalize()), "", _marks_of(rows), _mean_of_sizes(rows.values())), lines
 
 
 def of_op(timings: Timings | None, op: str) -> dict[str, float]:
     """The geometric mean of each target over parts and sizes, with one thread."""
     single = _one_thread(timings.ratios) if timings else {}
     rows = {row: columns for row, columns in single.items() if row.op == op and row.kind in KINDS}
-    return {target: _mean(columns for row, columns in rows.items() if row.target == target)
+    return {target: _mean_of_sizes(columns for row, columns in rows.items() if row.target == target)
             for target in dict.fromkeys(row.target for row in rows)}
 
 
@@ -80,16 +82,22 @@ def place(ratio: float) -> str:
 
 
 def _one_thread(ratios: Ratios) -> dict[Row, dict[Column, float]]:
-    return {row: kept for row, columns in ratios.items()
-            if (kept := {c: ratio for c, ratio in columns.items() if c.threads == 1 and not math.isnan(ratio)})}
+    """The ratios with one thread that are numbers; rows that have none are left out."""
+    found = {}
+    for row, columns in ratios.items():
+        single = {column: ratio for column, ratio in columns.items() if column.threads == 1 and not math.isnan(ratio)}
+        if single:
+            found[row] = single
+    return found
 
 
-def _mean(rows: Iterable[Mapping[Column, float]]) -> float:
-    """The geometric mean of those of the sizes: that of the benchmarks' own table."""
+def _mean_of_sizes(rows: Iterable[Mapping[Column, float]]) -> float:
+    """The geometric mean over sizes of their geometric means, as the benchmarks' own table has it."""
     return geometric_mean(means(rows).values())
 
 
-def _marks(rows: Ratios) -> dict[int, dict[str, float]]:
+def _marks_of(rows: Ratios) -> dict[int, dict[str, float]]:
+    """By size and target, the mean of the rows."""
     marks: dict[int, dict[str, float]] = {}
     for target in dict.fromkeys(row.target for row in rows):
         for column, ratio in means(columns for row, columns in rows.items() if row.target == target).items():
@@ -97,13 +105,15 @@ def _marks(rows: Ratios) -> dict[int, dict[str, float]]:
     return marks
 
 
-def _measured(machine: Mapping[str, Any]) -> str:
-    torch, numpy = (f"{name} {machine[key]}" if key in machine else "" for name, key in (
-        ("torch", "torch"), ("NumPy", "numpy")))
+def _describe_machine(machine: Mapping[str, Any]) -> str:
+    torch = f"torch {machine['torch']}" if "torch" in machine else ""
+    numpy = f"NumPy {machine['numpy']}" if "numpy" in machine else ""
     return ", ".join(filter(None, (torch, machine.get("torch_cpu", ""), numpy,
                                    machine.get("cpu", {}).get("brand_raw", ""))))
 
 
-def _versions(digest: Digest, timings: Timings) -> str:
+def _say_other_version(digest: Digest, timings: Timings) -> str:
     ours, theirs = digest.head.get("versions", {}).get("torch"), timings.machine.get("torch")
-    return f"The run is one of torch {ours}." if None not in (ours, theirs) and ours != theirs else ""
+    if ours is None or theirs is None or ours == theirs:
+        return ""
+    return f"The run is one of torch {ours}."

@@ -27,16 +27,16 @@ class _Row:
     share: tuple[float, str] = (0.0, "")
 
     def add(self, record: Record, tally: Tally) -> None:
-        """Take a part in."""
+        """Count what one part of a sweep found."""
         self.inputs += sum(tally.verdicts.values())
         self.verdicts.update(tally.verdicts)
         if tally.ulp > self.ulp[0]:
-            self.ulp = tally.ulp, _place(record, tally.ulp_at)
+            self.ulp = tally.ulp, _describe_place(record, tally.ulp_at)
         if tally.share > self.share[0]:
-            self.share = tally.share, _place(record, tally.share_at)
+            self.share = tally.share, _describe_place(record, tally.share_at)
 
 
-def _place(record: Record, index: tuple[int, ...] | None) -> str:
+def _describe_place(record: Record, index: tuple[int, ...] | None) -> str:
     """The number at an index of a case, and what it went together with."""
     case = parse(record.case)
     first = case.inputs[case.spec.arrays[0]]  # type: ignore[attr-defined]  # only losses are swept
@@ -63,7 +63,8 @@ def sweep_table(records: Sequence[Record]) -> Table:
 def show_sweeps(records: Sequence[Record], console: Console) -> None:
     """The table, waivers in use, one line for each op and target that disagrees with no waiver, and counts."""
     console.print(sweep_table(records))
-    if by_waiver := Counter(r.waiver for r in records if r.waiver):
+    by_waiver = Counter(r.waiver for r in records if r.waiver)
+    if by_waiver:
         console.print("waived: " + ", ".join(f"{n} × {name}" for name, n in by_waiver.items()), soft_wrap=True,
                       markup=False, highlight=False)
     failing: dict[tuple[str, str, str], list[Record]] = {}

@@ -16,15 +16,21 @@ from ..verdict.record import Record, closest
 __all__ = ["cell", "disagreements", "show", "table"]
 
 
+_WIDE = 16  #: characters of a target's name above which its column has it in two lines
+_FEW = 10  #: cases that nothing decides are named where they are no more
+
+
 def cell(records: Sequence[Record]) -> Text:
     """Of the answers that the bound accepts the one closest to it, in ULP and as a share; the others are counted."""
     if not records:
         return Text("")
     worst = closest(records)
     text = Text(f"{figure(worst.ulp)} ulp, {figure(worst.share)}" if worst else "-")
-    if failing := sum(r.fails for r in records):
+    failing = sum(r.fails for r in records)
+    if failing:
         text.append(f"\n{failing} wrong", style="bold red")
-    if waived := sum(r.waiver is not None for r in records):
+    waived = sum(r.waiver is not None for r in records)
+    if waived:
         text.append(f"\n{waived} waived", style="yellow")
     return text
 
@@ -52,12 +58,9 @@ def table(records: Iterable[Record]) -> Table:
 def disagreements(records: Iterable[Record], *, waived: bool = False) -> Iterable[str]:
     """Three lines for each unwaived (or each waived) disagreement."""
     for r in records:
-        if r.fails if not waived else r.waiver is not None:
+        is_asked_for = r.waiver is not None if waived else r.fails
+        if is_asked_for:
             yield "\n".join(three_lines(r))
-
-
-_WIDE = 16  #: characters of a target's name above which its column has it in two lines
-_FEW = 10  #: cases that nothing decides are named where they are no more
 
 
 def show(records: Sequence[Record], console: Console) -> None:
@@ -65,7 +68,8 @@ def show(records: Sequence[Record], console: Console) -> None:
     console.print(table(records))
     for text in disagreements(records):
         console.print(text, markup=False, highlight=False, soft_wrap=True)
-    if by_waiver := Counter(r.waiver for r in records if r.waiver):
+    by_waiver = Counter(r.waiver for r in records if r.waiver)
+    if by_waiver:
         console.print("waived: " + ", ".join(f"{n} × {name}" for name, n in by_waiver.items()), soft_wrap=True,
                       markup=False, highlight=False)
     unsure = {r.case: r for r in records if r.verdict in (Verdict.VACUOUS, Verdict.UNDECIDED)}

@@ -1,11 +1,13 @@
 r"""Is an initializer right that shares no stream with torch? What it draws, against what it claims.
 
-A :class:`Claim` says how weights have to be distributed. :func:`judge_draws` asks some statistics of them;
-each has a tail bound that is proven for every sample size, and is compared with the value at which the
-chance of a false alarm is its share of :data:`ALARM`, one in 2 billion for a call: a call asks fewer than 24
-statistics, each of at most two sides, and each side's bound is taken where it is ALARM / 24 / sides. By the
-union bound a run of k calls accuses a right initializer with a chance of at most k ALARM, which is below one
-in a million for fewer than 2,000 calls, however they depend on each other.
+A :class:`Claim` says how weights have to be distributed. :func:`judge_draws` asks some statistics of them:
+
+* each has a tail bound that is proven for every sample size;
+* it is compared with the value at which the chance of a false alarm is its share of :data:`ALARM`, which is one in
+  2 billion for a call;
+* a call asks fewer than 24 statistics, each of at most two sides, so that each side's share is ALARM / 24 / sides;
+* by the union bound a run of k calls accuses a right initializer with a chance of at most k ALARM. That is below one
+  in a million for fewer than 2,000 calls, however they depend on each other.
 
 ==============  =====================================================================================
 statistic       what bounds it
@@ -26,10 +28,16 @@ trace           Bernstein for its square, with the moments of the trace
 
 How rounding to the storage type may move a statistic is added to what chance allows.
 
-Sample sizes that see the fault in each of 20 seeds (tests plant them): a normal std 2 % off: 200,000
-numbers; a uniform bound 1 % off: 10,000; a truncated normal's std 2 % off: 1,000,000; no truncation: 2,000;
-swapped fans of 100 and 200, or a gain of √2 forgotten: 2,000; a correlation of 0.1: 20,000; signs of a QR
-routine, or a determinant that is always 1: 60 matrices of 20 by 20; zeros along the wrong axis: one matrix.
+Sample sizes that see the fault in each of 20 seeds (tests plant them):
+
+* a normal std 2 % off: 200,000 numbers;
+* a uniform bound 1 % off: 10,000;
+* a truncated normal's std 2 % off: 1,000,000;
+* no truncation: 2,000;
+* swapped fans of 100 and 200, or a gain of √2 forgotten: 2,000;
+* a correlation of 0.1: 20,000;
+* signs of a QR routine, or a determinant that is always 1: 60 matrices of 20 by 20;
+* zeros along the wrong axis: one matrix.
 
 >>> x = np.random.default_rng(0).normal(0.0, 0.1, (400, 500))
 >>> judge_draws([x], Claim.normal(0.1))
@@ -74,7 +82,21 @@ class Alarm:
         return f"{self.statistic}: {self.got:.6g}, chance allows {self.allowed:.6g} once in {1 / ALARM:.0e} calls"
 
 
-Statistic = tuple[str, float, float]
+Statistic = tuple[str, float, float]  #: its name, what was got, and what chance allows
+
+
+class _Storage:
+    """What a storage type does to numbers; bfloat16 is none of NumPy's."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        info = np.finfo(dtype) if dtype.kind == "f" else None
+        self.eps = float(info.eps) if info else 2.0**-7
+        self.largest = float(info.max) if info else 2.0**128 * (1 - 2.0**-8)
+        self.smallest = float(info.smallest_subnormal) if info else 2.0**-133
+
+    def moves(self, size: float) -> float:
+        """How far two roundings, of a number and of what it is computed from, may move numbers up to a size."""
+        return self.eps * size + self.smallest
 
 
 def claim_of(case: Case, claims: Claims) -> Claim:
@@ -108,46 +130,32 @@ def judge_draws(arrays: Sequence[Array], claim: Claim) -> list[Alarm]:
         return [Alarm("numbers that are NaN", unknown, 0.0)]
     stored = _Storage(arrays[0].dtype)
     with np.errstate(all="ignore"):
-        return [Alarm(*s) for s in _statistics(wide, claim, stored) if not s[1] <= s[2]]
+        return [Alarm(name, got, allowed) for name, got, allowed in _judge_all(wide, claim, stored)
+                if not got <= allowed]  # NaN is not
 
 
-class _Storage:
-    """What a storage type does to numbers; bfloat16 is none of NumPy's."""
-
-    def __init__(self, dtype: np.dtype[Any]) -> None:
-        info = np.finfo(dtype) if dtype.kind == "f" else None
-        self.eps = float(info.eps) if info else 2.0**-7
-        self.largest = float(info.max) if info else 2.0**128 * (1 - 2.0**-8)
-        self.smallest = float(info.smallest_subnormal) if info else 2.0**-133
-
-    def moves(self, size: float) -> float:
-        """How far two roundings, of a number and of what it is computed from, may move numbers up to a size."""
-        return self.eps * size + self.smallest
-
-
-def _statistics(arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
+def _judge_all(arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
     if claim.kind == "orthogonal" and claim.std and not any(np.isinf(a).any() for a in arrays):
         yield from judged_matrices(arrays, claim.std, stored.eps, reflected=claim.reflected)
         return
     if claim.zeros:
-        yield from _zeros(arrays, claim, stored)
+        yield from _judge_zeros(arrays, claim, stored)
     x = np.concatenate([a.reshape(-1) for a in arrays])
     x = x[x != 0] if claim.zeros else x
     infinite = np.isinf(x)
     if infinite.any():
-        yield from _infinite(infinite, claim, stored)
+        yield from _judge_infinite(infinite, claim, stored)
         arrays, x = [x[~infinite]], x[~infinite]  # which are distributed as those within the type's range
         if claim.kind == "orthogonal" or not claim.low < stored.largest > -claim.high:
             return
         bounds = max(claim.low, -stored.largest), min(claim.high, stored.largest)
-        claim = (Claim.uniform(*bounds) if claim.kind == "uniform" else
-                 Claim.truncated(claim.mean, claim.std, *bounds))
+        claim = Claim.uniform(*bounds) if claim.kind == "uniform" else Claim.truncated(claim.mean, claim.std, *bounds)
     if x.size:
-        yield from _numbers(x, arrays, claim, stored)
+        yield from _judge_numbers(x, arrays, claim, stored)
 
 
-def _infinite(infinite: Array, claim: Claim, stored: _Storage) -> Iterator[Statistic]:
-    """Their share, where numbers that are claimed are too large for the type."""
+def _judge_infinite(infinite: Array, claim: Claim, stored: _Storage) -> Iterator[Statistic]:
+    """The share of infinite numbers: that of the claimed numbers which are too large for the type."""
     law = law_of(claim) if claim.kind != "orthogonal" else 0.0
     beyond = 0.0
     if isinstance(law, Law):
@@ -161,7 +169,7 @@ def _infinite(infinite: Array, claim: Claim, stored: _Storage) -> Iterator[Stati
 # --- independent numbers -------------------------------------------------------------------------
 
 
-def _numbers(x: Array, arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
+def _judge_numbers(x: Array, arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
     bounded, law = claim.kind != "normal", law_of(claim)
     if isinstance(law, float | int):
         yield "distance from the only number", float(np.abs(x - law).max()), stored.moves(abs(law))
@@ -180,7 +188,7 @@ def _numbers(x: Array, arrays: list[Array], claim: Claim, stored: _Storage) -> I
         yield "support, edges", float(max(y.min(), 1 - y.max())), exponent(2) / n + slack
     spread = math.sqrt(2 * exponent() / n) * (0.5 if bounded else 1.0)
     yield "mean", abs(float(y.mean()) - law.centre), spread + slack + law.error
-    got, allowed = _variance(y, law)
+    got, allowed = _judge_variance(y, law)
     # each number is moved by up to the slack, and the mean of their magnitudes is at most the root of their mean square
     grid = 2 * law.error * law.reach**2 if law.error else 0.0
     moved = 2 * slack * math.sqrt((1 + allowed) / law.variance) + (slack**2 + grid) / law.variance
@@ -190,10 +198,10 @@ def _numbers(x: Array, arrays: list[Array], claim: Claim, stored: _Storage) -> I
     ties = law.peak * slack + law.error
     yield "density", float(distance), dkw(n) + ties
     if not claim.zeros:
-        yield from _pairs([law.placed(a) for a in arrays], law, moved, ties)
+        yield from _judge_pairs([law.placed(a) for a in arrays], law, moved, ties)
 
 
-def _variance(y: Array, law: Law) -> tuple[float, float]:
+def _judge_variance(y: Array, law: Law) -> tuple[float, float]:
     n, log = y.size, exponent()
     got = float(((y - law.centre) ** 2).mean() / law.variance - 1)
     if math.isinf(law.reach):
@@ -202,7 +210,22 @@ def _variance(y: Array, law: Law) -> tuple[float, float]:
     return abs(got), bernstein(n, scatter, law.reach**2 / law.variance)
 
 
-def _pairs(arrays: list[Array], law: Law, moved: float, ties: float) -> Iterator[Statistic]:
+def _neighbours(a: Array, axis: int) -> tuple[Array, Array]:
+    lines = np.moveaxis(a, axis, 0) if a.ndim else a.reshape(1)
+    even = len(lines) // 2 * 2
+    return lines[0:even:2], lines[1:even:2]
+
+
+def _halves(a: Array) -> tuple[Array, Array]:
+    flat = a.reshape(-1)
+    return flat[: flat.size // 2], flat[flat.size - flat.size // 2:]
+
+
+_COUPLES: Mapping[str, Callable[[Array], tuple[Array, Array]]] = {
+    "last axis": lambda a: _neighbours(a, -1), "first axis": lambda a: _neighbours(a, 0), "halves": _halves}
+
+
+def _judge_pairs(arrays: list[Array], law: Law, moved: float, ties: float) -> Iterator[Statistic]:
     """Disjoint neighbours along the last axis and the first, and each half's numbers with the other's."""
     inner = law.below(np.array([law.centre - law.middle, law.centre + law.middle]))
     above = float(1 - (inner[1] - inner[0]))
@@ -226,21 +249,6 @@ def _pairs(arrays: list[Array], law: Law, moved: float, ties: float) -> Iterator
         yield f"magnitudes, {name}", abs(float(fair.mean()) - agree), hoeffding(n, 1.0) + blurred
 
 
-def _neighbours(a: Array, axis: int) -> tuple[Array, Array]:
-    lines = np.moveaxis(a, axis, 0) if a.ndim else a.reshape(1)
-    even = len(lines) // 2 * 2
-    return lines[0:even:2], lines[1:even:2]
-
-
-def _halves(a: Array) -> tuple[Array, Array]:
-    flat = a.reshape(-1)
-    return flat[: flat.size // 2], flat[flat.size - flat.size // 2:]
-
-
-_COUPLES: Mapping[str, Callable[[Array], tuple[Array, Array]]] = {
-    "last axis": lambda a: _neighbours(a, -1), "first axis": lambda a: _neighbours(a, 0), "halves": _halves}
-
-
 def _product_quantile(n: int, log: float) -> float:
     """The sum of n products of two standard normal numbers that Chernoff's bound gives e^-log to exceed."""
 
@@ -255,7 +263,7 @@ def _product_quantile(n: int, log: float) -> float:
     return high
 
 
-def _zeros(arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
+def _judge_zeros(arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
     """Zeros that are placed; a few more are numbers that are rounded to 0, or are it."""
     line, other = ("row", "column") if claim.rows else ("column", "row")
     zeros = [(a == 0).T if claim.rows else a == 0 for a in arrays]

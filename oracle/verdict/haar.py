@@ -57,28 +57,28 @@ def judged_matrices(arrays: Sequence[Array], gain: float, unit: float, *,
         wrong = q[:, 0, 0] < 0 if rows == 1 else q[:, 0, 0] > 0
         yield "signs, first number", float(wrong.mean()), 0.0
         q = q * np.random.default_rng(0).choice([-1.0, 1.0], (len(q), 1, columns))
-    yield from _signs(q)
+    yield from _judge_signs(q)
     if rows > 1:
-        yield from _numbers(q, rounding)
-        yield from _fourth_powers(q, rounding)
+        yield from _judge_numbers(q, rounding)
+        yield from _judge_fourth_powers(q, rounding)
     if rows == columns > 1:
         squares = np.trace(q, axis1=1, axis2=2) ** 2
         allowed = bernstein(len(q), 2.0, columns**2 - 1)
         yield "squares of the trace", abs(float(squares.mean()) - 1), allowed + 2 * columns**2 * rounding
 
 
-def _largest(axis: int) -> Callable[[Array], Array]:
+def _choose_largest(axis: int) -> Callable[[Array], Array]:
     """Of each column (1) or row (2) the number that is furthest from 0."""
     return lambda q: np.take_along_axis(q, np.abs(q).argmax(axis, keepdims=True), axis)
 
 
-def _signs(q: Array) -> Iterator[tuple[str, float, float]]:
-    """Several of a matrix are independent of each other where none shares its row, or none its column."""
+def _judge_signs(q: Array) -> Iterator[tuple[str, float, float]]:
+    """Signs of numbers of a matrix: they are independent of each other where no two share a row, or no two a column."""
     chosen: dict[str, Callable[[Array], Array]] = {"diagonal": lambda q: np.diagonal(q, axis1=1, axis2=2)}
     if q[0].size > 1:
         chosen |= {"first row": lambda q: q[:, 0], "last row": lambda q: q[:, -1],
                    "first column": lambda q: q[:, :, 0], "last column": lambda q: q[:, :, -1],
-                   "largest in columns": _largest(1), "largest in rows": _largest(2)}
+                   "largest in columns": _choose_largest(1), "largest in rows": _choose_largest(2)}
     if q.shape[1] == q.shape[2] > 1:
         chosen |= {"determinant": lambda q: np.linalg.slogdet(q)[0], "trace": lambda q: np.trace(q, axis1=1, axis2=2)}
     for name, choose in chosen.items():
@@ -90,9 +90,9 @@ def _signs(q: Array) -> Iterator[tuple[str, float, float]]:
         yield "signs, one matrix and the next", abs(float(fair.mean())), hoeffding(fair.size, 2.0)
 
 
-def _numbers(q: Array, rounding: float) -> Iterator[tuple[str, float, float]]:
+def _judge_numbers(q: Array, rounding: float) -> Iterator[tuple[str, float, float]]:
     n, rows, columns = q.shape
-    a, b = _direction(rows), _direction(columns)
+    a, b = _unit_vector(rows), _unit_vector(columns)
     inside = 1 - min(rounding, 1.0)
     steepest = sphere_below(np.array([inside, (1 - inside) / 2]), rows)
     ties = max(1 - float(steepest[0]), 2 * float(steepest[1]) - 1)  # the density is largest in the middle or at an end
@@ -102,7 +102,7 @@ def _numbers(q: Array, rounding: float) -> Iterator[tuple[str, float, float]]:
         yield f"density, {name} number", float(distance), dkw(n) + ties
 
 
-def _direction(n: int) -> Array:
+def _unit_vector(n: int) -> Array:
     """A unit vector in which every number counts: any that is fixed does."""
     v = 1 + np.cos(math.sqrt(2) * np.arange(1, n + 1)) / 2
     return np.asarray(v / np.linalg.norm(v))
@@ -123,8 +123,8 @@ def sphere_below(x: Array, m: int) -> Array:
     return np.asarray(np.clip(part / whole, 0.0, 1.0))
 
 
-def _fourth_powers(q: Array, rounding: float) -> Iterator[tuple[str, float, float]]:
-    """Of the first column, and of all on average, whose variance is not larger."""
+def _judge_fourth_powers(q: Array, rounding: float) -> Iterator[tuple[str, float, float]]:
+    """Fourth powers of the first column, and of all columns on average, whose variance is not larger."""
     n, m, _ = q.shape
     mean = 3 / (m + 2)
     variance = (105 + 9 * (m - 1)) / ((m + 2) * (m + 4) * (m + 6)) - mean**2

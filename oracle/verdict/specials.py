@@ -28,7 +28,7 @@ def flushes(case: Case, outputs: Mapping[str, Any], wrong: Iterable[str]) -> boo
 
 
 def _is_within(got: Any, truth: Truth) -> bool:
-    """Is each element within the bound, though this be as wide as the truth is large?"""
+    """Is each element within the bound, even one that is as wide as the truth is large?"""
     if got.shape != truth.hi.shape or truth.discrete:
         return False
     value = got.astype(np.float64)
@@ -40,7 +40,8 @@ def _is_within(got: Any, truth: Truth) -> bool:
 def has_nan_derivative(case: Case, outputs: Mapping[str, Any], wrong: Iterable[str]) -> bool:
     """Are gradients alone wrong, and only where they are NaN and have a finite truth?
 
-    So ends the derivative of a branch that ``where`` leaves out, and that of a root at 0: it is multiplied by 0.
+    So it is where an infinite derivative is multiplied by 0: that of a branch which ``where`` leaves out, or of a root
+    at 0.
     """
     truths = truth_of(case)
     for name in wrong:
@@ -55,7 +56,7 @@ def has_nan_derivative(case: Case, outputs: Mapping[str, Any], wrong: Iterable[s
     return True
 
 
-#: What is said of each, behind "fails".
+#: What is said of a cause, after "fails" -> whether a case has it.
 SPECIALS = {
     "by taking subnormal numbers for 0, as XLA and flush-to-zero modes do": flushes,
     "by gradients of NaN beside right values: 0 times the infinite derivative of a branch that where() leaves out, or "

@@ -56,14 +56,16 @@ def load(path: Path | None = None, torch: str | None = None) -> list[Waiver]:
     Raises:
         WaiverError: an unknown or missing key, an empty reason, a name given twice.
     """
-    torch = _installed() if torch is None else torch
+    torch = _installed_torch() if torch is None else torch
     text = (path or resources.files(__package__) / "waivers.toml").read_text(encoding="utf-8")
     waivers: list[Waiver] = []
     for entry in tomllib.loads(text).get("waiver", []):
         name = entry.get("name", "(no name)")
-        if missing := [key for key in _NEEDED if not str(entry.get(key, "")).strip()]:
+        missing = [key for key in _NEEDED if not str(entry.get(key, "")).strip()]
+        if missing:
             raise WaiverError(f"waiver {name!r} lacks {', '.join(missing)}")
-        if unknown := set(entry) - {*_NEEDED, "link", "dialect", "torch"}:
+        unknown = set(entry) - {*_NEEDED, "link", "dialect", "torch"}
+        if unknown:
             raise WaiverError(f"waiver {name!r} has unknown keys: {', '.join(sorted(unknown))}")
         if entry.get("dialect") and entry["dialect"] not in DIALECTS:
             raise WaiverError(f"waiver {name!r}: no dialect is called {entry['dialect']!r}")
@@ -73,17 +75,17 @@ def load(path: Path | None = None, torch: str | None = None) -> list[Waiver]:
         if name in {w.name for w in waivers}:
             raise WaiverError(f"two waivers are called {name!r}")
         waivers.append(Waiver(**entry))
-    return [w for w in waivers if _is_for(w.torch, torch)]
+    return [w for w in waivers if _is_for_version(w.torch, torch)]
 
 
-def _installed() -> str:
+def _installed_torch() -> str:
     try:
         return metadata.version("torch")
     except metadata.PackageNotFoundError:
         return ""
 
 
-def _is_for(versions: str, torch: str) -> bool:
+def _is_for_version(versions: str, torch: str) -> bool:
     """Is a version of torch among these? Without torch nothing is."""
     if not versions:
         return True
@@ -101,15 +103,25 @@ def matching(waivers: Iterable[Waiver], case_id: str, target: str, output: str, 
 
 def stale(waivers: Iterable[Waiver], used: set[str], shipped: Sequence[str], ran: set[str],
           targets: Sequence[str], unasked: Sequence[str] = ()) -> list[Waiver]:
-    """Waivers that nothing needed, of those that have shipped cases and of which all of these and all targets did run.
+    """Waivers that nothing needed, though all that could need them did run.
 
-    What is shipped depends on the kind of the run: cases of the audit, or sweeps. All targets are those that a run
-    takes ``unasked``: a waiver may be for what one of them does alone.
+    Args:
+        waivers: those that there are.
+        used: names of the waivers that accepted something.
+        shipped: ids of the cases that there are in a run of this kind: cases of the audit, or sweeps.
+        ran: ids of the cases that did run.
+        targets: names of the targets that did run.
+        unasked: names of the targets that a run takes by itself: a waiver may be for what one of them does alone.
     """
-    def concerned(w: Waiver, names: Iterable[str]) -> bool:
-        return any(fnmatch.fnmatchcase(name, w.target) for name in names)
+    def concerns(waiver: Waiver, names: Iterable[str]) -> bool:
+        return any(fnmatch.fnmatchcase(name, waiver.target) for name in names)
 
-    unused = [w for w in waivers if w.name not in used and concerned(w, targets)
-              and not concerned(w, set(unasked).difference(targets))]
-    its_cases = ((w, fnmatch.filter(shipped, w.case)) for w in unused)
-    return [w for w, those in its_cases if those and ran.issuperset(those)]
+    absent = set(unasked).difference(targets)
+    found = []
+    for waiver in waivers:
+        if waiver.name in used or not concerns(waiver, targets) or concerns(waiver, absent):
+            continue
+        cases = fnmatch.filter(shipped, waiver.case)
+        if cases and ran.issuperset(cases):
+            found.append(waiver)
+    return found

@@ -37,6 +37,11 @@ def _reduced(elements: Any, reduction: str) -> Any:
 # --- losses --------------------------------------------------------------------------------------
 
 
+def mse(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """In any framework."""
+    return _reduced((input - target) ** 2, reduction)
+
+
 def mse_in_double(input: Array, target: Array, reduction: str = "mean") -> Array:
     squares = (input.astype(np.float64) - target) ** 2
     return np.asarray(_reduced(squares, reduction)).astype(input.dtype)

@@ -19,7 +19,7 @@ import pytest
 
 import oracle
 from oracle.checking import crossing, processes
-from oracle.checking.check import Report
+from oracle.checking.checked import Report
 from oracle.checking.crossing import Answer, pack, unpack
 
 MODES = {"target": ["same"], "shape": ["3x4"], "regime": ["moderate"], "reduction": ["mean"], "weight": ["none"]}
@@ -164,6 +164,34 @@ def test_a_module_that_changes_numpy_as_it_is_imported_is_told_so(tmp_path: Path
     assert report.failures
     assert all(failure.note.startswith(started) for failure in report.failures)
     assert np.random.Generator is generator, "of the judge"
+
+
+@pytest.mark.parametrize("place", ["{folder}/intruder.py:mse", "intruder:mse"])
+def test_what_is_given_by_its_place_never_comes_into_the_judges_process(
+        place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither to judge it nor to tell its defaults nor to write its script."""
+    (tmp_path / "intruder.py").write_text(
+        "import os, pathlib\n"
+        "with pathlib.Path(__file__).with_name('pids').open('a') as file:\n    print(os.getpid(), file=file)\n"
+        "def mse(input, target, reduction='sum'):\n    return 2 * ((input - target) ** 2).mean()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    report = oracle.check("mse_loss", place.format(folder=tmp_path), framework="numpy", modes=MODES)
+    assert report.failures
+    assert "runpy.run_path" in str(report) or "from intruder import mse" in str(report)
+    assert "reduction is 'sum', torch's is 'mean'" not in str(report), "for it heals nothing"
+    pids = (tmp_path / "pids").read_text().split()
+    assert len(pids) >= 2, "one judges it, and one tells of it"
+    assert str(os.getpid()) not in pids
+    assert not any(str(tmp_path) in str(getattr(module, "__file__", "")) for module in [*sys.modules.values()])
+
+
+def test_what_no_process_can_tell_is_said_in_the_place_of_the_script(tmp_path: Path) -> None:
+    (tmp_path / "noisy.py").write_text(
+        "import atexit\natexit.register(print, '{\"signature\": {\"parameters\": 3}}')\n"
+        "def mse(input, target):\n    return 2 * ((input - target) ** 2).mean()\n")
+    report = oracle.check("mse_loss", f"{tmp_path / 'noisy.py'}:mse", framework="numpy", modes=MODES)
+    assert report.failures
+    assert report.script() == f"# no process could tell the signature of {tmp_path / 'noisy.py'}:mse"
 
 
 # --- what is sent to the judge -------------------------------------------------------------------

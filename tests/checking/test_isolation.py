@@ -18,9 +18,11 @@ import torch
 
 import oracle
 from oracle.cases.case import parse
-from oracle.checking import check, processes, serving
-from oracle.checking.adapter import Implementation, User
-from oracle.checking.isolation import Died, Isolated, Named, load_named, starter
+from oracle.checking import checker, processes, serving
+from oracle.checking.adapter import User
+from oracle.checking.implementation import Implementation
+from oracle.checking.isolation import Died, Isolated, starter
+from oracle.checking.places import Named, load_named
 from oracle.targets.loading import TargetError, Unsupported
 
 CASE = parse("mse_loss/float32/default")
@@ -110,7 +112,7 @@ def test_each_is_a_verdict_and_other_cases_stand(name: str) -> None:
 
 def test_all_four_in_one_run_that_finishes(monkeypatch: pytest.MonkeyPatch) -> None:
     """By its input's shape one implementation exits, sleeps, takes 40 GB, gives a string; in float64 it is right."""
-    monkeypatch.setattr(check, "DEATHS", 100)
+    monkeypatch.setattr(checker, "DEATHS", 100)
     acts = {(): _exits, (3, 4): _sleeps, (2, 1, 3): _takes_40_gb, (0,): VERDICTS["a string"][0],
             (2, 3, 4): _exits}
 
@@ -143,7 +145,7 @@ def test_a_run_is_given_up_where_nothing_survives() -> None:
     began = time.monotonic()
     report = oracle.check("mse_loss", _sleeps, framework="numpy", timeout=0.5)
     assert time.monotonic() - began < 60
-    assert sum(record.note.startswith("Died") for record in report.records) == check.DEATHS
+    assert sum(record.note.startswith("Died") for record in report.records) == checker.DEATHS
     assert any("given up" in note for note in report.notes)
     assert not report.passed
 
@@ -156,7 +158,7 @@ def test_a_leak_ends_in_a_verdict() -> None:
 
 def test_what_takes_memory_behind_the_limits_back_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system enforces nothing the process is watched."""
-    monkeypatch.setattr(serving, "_limit", lambda memory: None)
+    monkeypatch.setattr(serving, "_limit_memory", lambda memory: None)
 
     def slowly(input: Any, target: Any) -> Any:
         kept = []
@@ -210,12 +212,12 @@ def isolation_user(place: str) -> User:
     return _made(load_named(place))
 
 
-isolation_user.__module__ = "tests.test_isolation"  # as a fresh interpreter finds it
+isolation_user.__module__ = "tests.checking.test_isolation"  # as a fresh interpreter finds it
 
 
 def test_without_a_name_and_without_forks_it_runs_here_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert starter(lambda: _made(_mse), forks=False) is None
-    monkeypatch.setattr(check, "_forks", lambda asked: False)
+    monkeypatch.setattr(checker, "_survives_fork", lambda asked: False)
     report = oracle.check("mse_loss", lambda input, target: _mse(input, target), framework="numpy",
                           dtypes=["float32"], modes=MODES)
     assert report.passed

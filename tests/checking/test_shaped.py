@@ -14,7 +14,10 @@ import torch
 
 import oracle
 from oracle.cases.case import parse
-from oracle.checking import adapter, check
+from oracle.checking import choice
+from oracle.checking.checker import Checker
+from oracle.checking.implementation import implementation_of
+from oracle.checking.kit import make_kit
 
 JAX = f"{Path(__file__).parent / 'implementations_jax.py'}:"
 needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
@@ -23,7 +26,7 @@ Init = Callable[..., Any]
 
 @pytest.fixture(autouse=True)
 def _few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "BUDGET", 1200)
+    monkeypatch.setattr(choice, "BUDGET", 1200)
 
 
 @needs_jax
@@ -31,21 +34,21 @@ def test_a_key_of_any_seed_is_a_key_and_each_call_has_its_own() -> None:
     """2⁶³ + 5 is no signed number of 64 bits."""
     import jax
 
-    kit = adapter.kit("jax")
+    jaxs = make_kit("jax")
     for seed in (0, -7, 2**63 + 5, 2**64 - 1, -2**63):
-        keys = kit.generators(kit.seeded(seed, 1))
+        keys = jaxs.generators(jaxs.seeded(seed, 1))
         first, second = (jax.random.key_data(next(keys)).tolist() for _ in range(2))
         assert first != second
-        again = kit.generators(kit.seeded(seed, 2))
+        again = jaxs.generators(jaxs.seeded(seed, 2))
         assert first == jax.random.key_data(next(again)).tolist(), "the same seed, the same keys"
-    assert all(seed_a != seed_b for seed_a, seed_b in [(kit.seeded(-1, 0), kit.seeded(5, 0))])
+    assert all(seed_a != seed_b for seed_a, seed_b in [(jaxs.seeded(-1, 0), jaxs.seeded(5, 0))])
 
 
 def _report(code: str, *case_ids: str) -> oracle.Report:
     """What :func:`oracle.check` says of some cases alone: each takes JAX seconds."""
     op = case_ids[0].partition("/")[0]
-    asked = check.implementation_of(JAX + code, framework="jax")
-    with contextlib.closing(check.Checker(op, asked)) as checker:
+    asked = implementation_of(JAX + code, framework="jax")
+    with contextlib.closing(Checker(op, asked)) as checker:
         seen = tuple(checker.observe(map(parse, case_ids)))
         return oracle.Report(op, checker.name, "jax", checker.accuracy, seen, len(seen), asked)
 

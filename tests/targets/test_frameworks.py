@@ -24,7 +24,8 @@ from oracle.targets import loading
 from oracle.targets.loading import TargetError, Unsupported
 from oracle.truth.evaluate import Outputs
 from oracle.verdict import waivers
-from oracle.verdict.diagnosis import Observation, diagnose
+from oracle.verdict.diagnosis import diagnose
+from oracle.verdict.observation import Observation
 from oracle.verdict.record import Record
 from oracle.verdict.waivers import Waiver
 

@@ -7,7 +7,7 @@ import pytest
 
 import oracle
 from oracle.cases.case import select
-from oracle.checking import check
+from oracle.checking import choice
 from oracle.dialects.table import DIALECTS, dialects_of
 from oracle.verdict.distribution import CLAIMS, claim_of
 from tests.verdict.plain_init import PLAIN
@@ -32,7 +32,7 @@ def test_what_differs_in_the_stream_alone_has_the_distribution_of_torchs(name: s
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_dialect_with_a_stream_of_its_own_is_told_by_its_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "BUDGET", 2000)
+    monkeypatch.setattr(choice, "BUDGET", 2000)
     report = oracle.check(DIALECTS[name].op, PLAIN[name], framework="numpy", stream=False, dtypes=["float32"])
     assert report.failures
     assert not [r for r in report.records if r.verdict == "crashed"], str(report)

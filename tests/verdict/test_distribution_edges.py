@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from oracle.cases.case import select
-from oracle.checking import check
+from oracle.checking import choice
+from oracle.checking.check import check
 from oracle.truth.claims import CLAIMS, Claim
 from oracle.truth.laws import Law, law_of
 from oracle.verdict.distribution import claim_of, judge_draws
@@ -144,8 +145,8 @@ def test_half_types_far_from_zero_are_not_accused() -> None:
 @pytest.mark.parametrize("op", CLAIMS)
 def test_torch_passes(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The truncated law in every shipped case, the far tail among them."""
-    monkeypatch.setattr(check, "BUDGET", 1000)
-    report = check.check(op, f"torch.nn.init:{op}", stream=False, all_cases=op == "trunc_normal_",
-                            dtypes=["float32"])
+    monkeypatch.setattr(choice, "BUDGET", 1000)
+    report = check(op, f"torch.nn.init:{op}", stream=False, all_cases=op == "trunc_normal_",
+                   dtypes=["float32"])
     assert report.passed, str(report)
     assert not any(record.verdict == "unsupported" for record in report.records)

@@ -15,7 +15,7 @@ import oracle
 from oracle.auditing import judge
 from oracle.auditing.records import read_records
 from oracle.cases.case import select
-from oracle.checking import check, conformance
+from oracle.checking import checked, checker, conformance, notes
 from oracle.cli import list_ops
 from oracle.cli.app import main
 from oracle.truth import kept_truths
@@ -58,7 +58,7 @@ def _exit(monkeypatch: pytest.MonkeyPatch, *args: str) -> Any:
 def planted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """A judge that fails on all that is float64, by how it fails."""
     if request.param == "compare":
-        monkeypatch.setattr(check, "compare", _faulty(check.compare, _in_float64))
+        monkeypatch.setattr(checker, "compare", _faulty(checker.compare, _in_float64))
     elif request.param == "proof":
         monkeypatch.setattr(kept_truths, "truth_of",
                             _faulty(kept_truths.truth_of, lambda case, *_: case.dtype == "float64"))
@@ -98,8 +98,8 @@ def test_the_command_ends_with_status_2_and_a_line(
 
 
 def test_a_distribution_that_cannot_be_judged_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = check.judge_draws
-    monkeypatch.setattr(check, "judge_draws", _faulty(right, lambda draws, claim: claim.std == 1))
+    right = checker.judge_draws
+    monkeypatch.setattr(checker, "judge_draws", _faulty(right, lambda draws, claim: claim.std == 1))
     report = oracle.check("normal_", "torch.nn.init:normal_", stream=False, dtypes=["float32"])
     assert report.faults
     assert not report.failures
@@ -108,7 +108,7 @@ def test_a_distribution_that_cannot_be_judged_is_no_verdict(monkeypatch: pytest.
 
 def test_a_diagnosis_that_fails_leaves_the_verdicts(
         mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(check, "diagnose", _faulty(check.diagnose, lambda *_: True))
+    monkeypatch.setattr(checked, "diagnose", _faulty(checked.diagnose, lambda *_: True))
     mine.write_text(MINE.format("2 * "))
     assert _exit(monkeypatch, "check", f"{mine}:mse", "--as", "mse_loss", "--framework", "numpy", "--dtype",
                  "float32") == 2
@@ -118,7 +118,7 @@ def test_a_diagnosis_that_fails_leaves_the_verdicts(
 
 
 def test_notes_that_fail_are_a_fault(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "_worst", _faulty(check._worst, lambda *_: True))
+    monkeypatch.setattr(notes, "_judge_by_storage", _faulty(notes._judge_by_storage, lambda *_: True))
     mine.write_text(MINE.format("2 * "))
     report = oracle.check("mse_loss", f"{mine}:mse", framework="numpy", dtypes=["bfloat16"])
     assert report.failures
@@ -162,7 +162,7 @@ def test_vectors_that_cannot_be_judged_end_with_status_2(
 
 def test_a_suite_neither_passes_nor_skips_nor_expects_it(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (made,) = conformance.suites({"mse_loss": f"{mine}:mse"}, framework="numpy").values()
-    monkeypatch.setattr(check, "compare", _faulty(check.compare, _in_float64))
+    monkeypatch.setattr(checker, "compare", _faulty(checker.compare, _in_float64))
     made.run("mse_loss/float32/default")
     with pytest.raises(JudgeFault, match=LINE):
         made.run("mse_loss/float64/default")
@@ -201,7 +201,7 @@ def test_ctrl_c_in_a_judge_is_no_fault(mine: Path, monkeypatch: pytest.MonkeyPat
     def interrupted(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(check, "compare", interrupted)
+    monkeypatch.setattr(checker, "compare", interrupted)
     with pytest.raises(KeyboardInterrupt):
         oracle.check("mse_loss", f"{mine}:mse", framework="numpy")
 

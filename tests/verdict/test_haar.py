@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from oracle.cases.case import select
-from oracle.checking.adapter import CALLS, DRAWS
+from oracle.checking.call_initializer import CALLS, DRAWS
 from oracle.verdict.distribution import Claim, judge_draws
 from oracle.verdict.haar import sphere_below
 

@@ -17,7 +17,7 @@ from oracle.auditing import run, workers
 from oracle.auditing.records import header, read_records
 from oracle.auditing.words import three_lines
 from oracle.cases import case
-from oracle.checking.check import Report
+from oracle.checking.checked import Report
 from oracle.cli import app
 from oracle.report import digest, html, junit, markdown
 from oracle.verdict.compare import Finding, Verdict

@@ -10,7 +10,7 @@ import torch
 
 import oracle
 from oracle.cases.case import parse
-from oracle.checking import check
+from oracle.checking import choice
 from oracle.formats import FORMATS
 from oracle.truth.ball import Arithmetic, arithmetic, balls, flushed_balls, split
 from oracle.truth.kept_truths import truth_of
@@ -20,7 +20,7 @@ FLUSHED, NAN = "by taking subnormal numbers for 0", "by gradients of NaN beside 
 
 @pytest.fixture(autouse=True)
 def _few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "BUDGET", 2000)
+    monkeypatch.setattr(choice, "BUDGET", 2000)
 
 
 def _flushed(x: Any) -> Any:

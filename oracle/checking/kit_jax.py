@@ -14,7 +14,7 @@ from reference.optim import SparseGrad
 
 from ..cases.case import leaf, leaves, with_leaf
 from ..targets.loading import TargetError, Unsupported
-from .adapter import Kit
+from .kit import Kit
 
 __all__ = ["make"]
 

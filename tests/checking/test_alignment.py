@@ -1,4 +1,4 @@
-"""Right code is not accused for its bookkeeping; what is not there, and another default, is said."""
+"""States need not be there at torch's steps, nor gradients that are not asked for; what is compared is said."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ import pytest
 import torch
 
 import oracle
-from oracle.checking import check
 from oracle.verdict.compare import Verdict
+from tests.checking.implementations import mse
 
-
-@pytest.fixture(autouse=True)
-def _few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "BUDGET", 2000)
+pytestmark = pytest.mark.usefixtures("few_cases")
 
 
 # --- states at other steps than torch's ----------------------------------------------------------
@@ -97,6 +94,19 @@ def test_a_state_that_comes_late_is_compared_from_then_on() -> None:
     assert any(record.output.startswith("sum[") and record.verdict == "exceeds" for record in report.failures)
 
 
+class _AdagradInside(_Adagrad):
+    """Another rule, and a state that comes late."""
+
+    def divisor(self, s: torch.Tensor, eps: float) -> torch.Tensor:
+        return (s + eps).sqrt()
+
+
+def test_a_rule_is_named_though_its_state_comes_late() -> None:
+    report = oracle.check("Adagrad", _AdagradInside, dtypes=["float32"])
+    assert any("later in" in note for note in report.notes)
+    assert [match.dialect.name for match in report.diagnosis.matches] == ["adagrad-eps-inside"]
+
+
 # --- gradients that are not there ----------------------------------------------------------------
 
 
@@ -155,44 +165,56 @@ def test_what_is_wrong_besides_is_still_told() -> None:
     assert "`mse_loss` with a half" in said
 
 
-# --- defaults ------------------------------------------------------------------------------------
+def test_without_a_gradient_torch_code_fails_unless_values_alone_are_asked_for() -> None:
+    detached = lambda input, target: mse(input, target).detach()  # noqa: E731
+    report = oracle.check("mse_loss", detached, dtypes=["float32"])
+    assert any("backward=False" in note for note in report.notes)
+    report = oracle.check("mse_loss", detached, dtypes=["float32"], backward=False)
+    assert report.passed
+    assert any("grad.input" in note for note in report.notes)
 
 
-class _AdamW(torch.optim.AdamW):
-    def __init__(self, params: Any, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-                 weight_decay: float = 0.0, amsgrad: bool = False, maximize: bool = False) -> None:
-        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad,
-                         maximize=maximize)
+def test_a_gradient_of_the_first_argument_is_not_optional() -> None:
+    class NoInput(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, t: Any) -> Any:
+            ctx.save_for_backward(x, t)
+            return (x - t) ** 2
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:  # type: ignore[override]
+            x, t = ctx.saved_tensors
+            return None, 2 * g * (t - x)
+
+    report = oracle.check("mse_loss", lambda input, target: NoInput.apply(input, target).mean(), dtypes=["float32"],
+                          modes={"target": ["same"], "regime": ["moderate"]})
+    assert any(record.note == "this output is missing" for record in report.failures)
 
 
-def test_another_default_is_said_first_and_explains_what_it_touches() -> None:
-    report = oracle.check("AdamW", _AdamW, dtypes=["float32"])
-    assert not report.passed
-    lines = str(report.diagnosis).splitlines()
-    assert lines[0].startswith("has another default: weight_decay is 0.0, torch's is 0.01: of the ")
-    assert lines[1].startswith("smallest failing case: "), "and nothing else is wrong"
-    assert oracle.check("AdamW", _AdamW, dtypes=["float32"], modes={"weight_decay": ["0.5"]}).passed
+# --- states of other names -----------------------------------------------------------------------
 
 
-class _AdagradInside(_Adagrad):
-    """Another rule, and a state that comes late."""
+class _SGD(torch.optim.Optimizer):
+    """Right parameters, and a momentum buffer under another name that is off by a factor."""
 
-    def divisor(self, s: torch.Tensor, eps: float) -> torch.Tensor:
-        return (s + eps).sqrt()
+    def __init__(self, params: Any, lr: float = 1e-3, momentum: float = 0.0) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None and not p.grad.is_sparse:
+                    v = self.state[p].get("buf", torch.zeros_like(p)) / 2 * group["momentum"] + p.grad
+                    if group["momentum"]:
+                        self.state[p]["buf"] = 2 * v
+                    p -= group["lr"] * v
 
 
-def test_a_rule_is_named_though_its_state_comes_late() -> None:
-    report = oracle.check("Adagrad", _AdagradInside, dtypes=["float32"])
-    assert any("later in" in note for note in report.notes)
-    assert [match.dialect.name for match in report.diagnosis.matches] == ["adagrad-eps-inside"]
-
-
-def test_a_default_that_means_the_same_is_no_cause() -> None:
-    """None for torch's 1.0, say: it is not said where passing torch's default changes nothing."""
-    def wrong(input: torch.Tensor, target: torch.Tensor, reduction: str = "mean", beta: Any = None) -> torch.Tensor:
-        beta = 1.0 if beta is None else beta
-        return 2 * torch.nn.functional.smooth_l1_loss(input, target, reduction=reduction, beta=beta)
-
-    told = oracle.check("smooth_l1_loss", wrong, dtypes=["float32"]).diagnosis
-    assert told.defaults == ()
-    assert told.conditions == ("in every case that could tell",)
+def test_states_of_other_names_are_compared_through_a_mapping_alone() -> None:
+    options: dict[str, Any] = {"dtypes": ["float32"], "modes": {"sparsity": ["dense"]}}
+    report = oracle.check("SGD", _SGD, **options)
+    assert report.passed
+    assert any("momentum_buffer" in note for note in report.notes)
+    report = oracle.check("SGD", _SGD, state={"momentum_buffer": "buf"}, **options)
+    assert {record.output.partition("[")[0] for record in report.failures} == {"momentum_buffer"}

@@ -12,7 +12,7 @@ from reference import random as reference_random
 from reference.optim import Parameter, SparseGrad
 
 from ..targets.loading import TargetError
-from .adapter import Kit
+from .kit import Kit
 
 __all__ = ["make"]
 

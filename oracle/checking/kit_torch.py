@@ -14,7 +14,7 @@ from reference.optim import SparseGrad
 from ..cases.case import leaf, leaves
 from ..targets.loading import TargetError
 from ..targets.pytorch import to_array, to_gradient
-from .adapter import Kit
+from .kit import Kit
 
 __all__ = ["make"]
 

@@ -1,0 +1,111 @@
+"""How a loss that was handed in is called: as ``torch.nn.functional``'s, with its gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..cases.case import Case, leaf, leaves
+from ..cases.spec import LossSpec
+from ..truth.evaluate import Outputs
+from .implementation import Implementation, Misbehaved
+from .kit import Kit, kind_of
+from .signature import split_arguments
+
+__all__ = ["run_loss"]
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A loss and its backward, with the names of what either is passed."""
+
+    asked: Implementation
+    positional: list[str]
+    keywords: list[str]
+
+    def loss(self, values: Mapping[str, Any]) -> Any:
+        """What the loss gives for arguments by their names."""
+        return self.asked.code(*(values[k] for k in self.positional), **{k: values[k] for k in self.keywords})
+
+    def backward(self, upstream: Any, values: Mapping[str, Any]) -> Any:
+        """What the backward that was handed in gives."""
+        return self.asked.backward(upstream, *(values[k] for k in self.positional),
+                                   **{k: values[k] for k in self.keywords})
+
+    def differentiated(self, case: Case) -> list[str]:
+        """Paths of the arrays whose gradients are asked for, of those that are passed."""
+        passed = {*self.positional, *self.keywords}
+        return [path for path in case.differentiated
+                if path.partition("[")[0] in passed and self.asked.asks_for(path)]
+
+
+def run_loss(spec: LossSpec, case: Case, asked: Implementation, kit: Kit) -> Outputs:
+    """The results of a loss on a case, and its gradients.
+
+    Raises:
+        Unsupported: the loss has no keyword for what the case asks for.
+        Misbehaved: it changed an argument, or returned a view of one.
+    """
+    arguments = _to_framework(kit, case.inputs)
+    call = _Call(asked, *split_arguments(asked.signature, spec, case.inputs))
+    paths = call.differentiated(case)
+    gradients: dict[str, Any] = {}
+    if asked.differentiates and paths:
+        upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
+        result, gradients = kit.gradients(call.loss, arguments, paths, [kit.array(g) for g in upstream])
+    else:
+        result = call.loss(arguments)
+        if callable(asked.backward):
+            given = call.backward(_to_framework(kit, case.grad_output), arguments)
+            gradients = _name_gradients(spec, case, asked, given)
+    outputs = _name_results(case, kit, result)
+    _check_arguments(kit, case.inputs, arguments, result)
+    outputs |= {f"grad.{path}": kit.numpy(g) for path, g in gradients.items()}
+    return outputs
+
+
+def _to_framework(kit: Kit, value: Any) -> Any:
+    """A value with arrays of the framework in the places of NumPy's."""
+    if isinstance(value, Mapping):
+        return {k: _to_framework(kit, v) for k, v in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_to_framework(kit, one) for one in value)
+    return kit.array(value) if isinstance(value, np.ndarray) else value
+
+
+def _name_gradients(spec: LossSpec, case: Case, asked: Implementation, given: Any) -> dict[str, Any]:
+    """What a backward returned, by path of the argument: it gives one gradient, or None, for each array."""
+    given = given if isinstance(given, tuple | list) else (given,)
+    wanted = {path.partition("[")[0] for path in case.differentiated if asked.asks_for(path)}
+    found: dict[str, Any] = {}
+    for name, value in zip(spec.arrays, given, strict=False):
+        if name in wanted:
+            found.update(leaves(name, value))
+    return found
+
+
+def _name_results(case: Case, kit: Kit, result: Any) -> dict[str, Array]:
+    """The results under the reference's names; a plain tuple has them in its order."""
+    names = [name for name, _ in leaves("output", case.result)]
+    found = [one for _, one in leaves("output", tuple(result) if isinstance(result, list) else result)]
+    if len(found) != len(names):
+        raise TypeError(f"gave {kind_of(result)}, needed is {len(names)} array{'s' * (len(names) > 1)}")
+    return {name: kit.numpy(one) for name, one in zip(names, found, strict=True)}
+
+
+def _check_arguments(kit: Kit, before: Mapping[str, Any], after: Mapping[str, Any], result: Any) -> None:
+    """Refuse a loss that changed an argument, or whose result is a view of one."""
+    for name, value in before.items():
+        for path, array in leaves(name, value):
+            if not isinstance(array, np.ndarray):
+                continue
+            passed = leaf(after, path)
+            if kit.numpy(passed).tobytes() != array.tobytes():
+                raise Misbehaved(f"changed its argument {path}")
+            if any(array.size and kit.shares_memory(one, passed) for _, one in leaves("output", result)):
+                raise Misbehaved(f"returned a view of its argument {path}")

@@ -1,0 +1,13 @@
+"""What tests of checks share."""
+
+from __future__ import annotations
+
+import pytest
+
+from oracle.checking import choice
+
+
+@pytest.fixture
+def few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks run a sixth of the cases."""
+    monkeypatch.setattr(choice, "BUDGET", 2000)
