@@ -25,9 +25,9 @@ FLOORS = (
     "vectors", "report", "cli", "pytest_plugin",
 )
 
-#: The files that may import a framework, beside the one that has balls.
+#: The files that may import a framework.
 FRAMEWORKS = {
-    "flint": {"oracle.truth.ball"},
+    "flint": {"oracle.truth.single"},
     "torch": {"oracle.targets.pytorch", "oracle.targets.pytorch_calls", "oracle.checking.adapter_torch"},
     "jax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses", "oracle.checking.adapter_jax"},
     "optax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses"},

@@ -15,7 +15,7 @@ from ..auditing.judge import answer
 from ..checking.check import BUDGET, effort
 from ..dialects.table import Dialect, dialects_of
 from ..targets.loading import Target
-from ..truth.ball import Undecided
+from ..truth.arithmetic import Undecided
 from ..truth.evaluate import Outputs
 from ..verdict.compare import Verdict
 from ..verdict.diagnosis import Observation, depends, diagnose

@@ -20,15 +20,17 @@ from ..cases.case import Case, leaf, leaves, with_leaf
 from ..cases.spec import InitSpec, LossSpec, Trajectory
 from ..formats import FORMATS
 from ..ulp import numpy_dtype, overflow, spacing
-from .ball import Arithmetic, BallArray, Double, Undecided, arithmetic, balls, flushed_balls, lost_more, split
+from .arithmetic import Arithmetic, Undecided, arithmetic, lost_more
+from .ball import BallArray, balls, flushed_balls, split
 from .evaluate import Lift, evaluate
+from .scalar import Double
 
 __all__ = ["SLACK", "VACUOUS", "Truth", "counted", "effort", "prove", "prove_gradients"]
 
 Array = np.ndarray[Any, Any]
 
 #: The one constant of the project, which multiplies every bound. 1: each operation is charged with a whole
-#: unit in the last place (see :meth:`oracle.truth.ball.Arithmetic.of`), and torch's sound kernels need no more.
+#: unit in the last place (see :meth:`oracle.truth.arithmetic.Arithmetic.of`), and torch's sound kernels need no more.
 SLACK = 1.0
 
 #: A bound wider than this share of the largest magnitude in the array says nothing.

@@ -28,7 +28,7 @@ from ..cases.case import Case
 from ..cases.spec import Objective, ParamGroup, Trajectory
 from ..dialects.table import Dialect, dialects_of
 from ..dialects.truths import dialect_truth
-from ..truth.ball import Undecided
+from ..truth.arithmetic import Undecided
 from ..truth.evaluate import Outputs
 from ..truth.proof import effort
 from .compare import Verdict, compare

@@ -20,7 +20,9 @@ from oracle.cases import registry
 from oracle.cases.case import Case, cases, leaf, leaves
 from oracle.cases.spec import LossSpec, Refusal
 from oracle.targets.pytorch_calls import has_function
-from oracle.truth.ball import Arithmetic, Double, arithmetic, balls, split
+from oracle.truth.arithmetic import Arithmetic, arithmetic
+from oracle.truth.ball import balls, split
+from oracle.truth.scalar import Double
 from reference import losses
 
 SPECS: dict[str, LossSpec] = {name: spec for name in ("cross_entropy", "mse_loss", "binary_cross_entropy_with_logits")

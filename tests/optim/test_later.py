@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from oracle.targets.pytorch import to_gradient
-from oracle.truth.ball import Arithmetic, arithmetic, balls, radius, split
+from oracle.truth.arithmetic import Arithmetic, arithmetic
+from oracle.truth.ball import balls, radius, split
 from reference.optim import LBFGS, SGD, Adafactor, Adam, Muon, NAdam, Parameter, RAdam, SparseAdam, SparseGrad, radam
 from reference.optim.lbfgs import Point, cubic_minimum, strong_wolfe, two_loops
 from reference.precision import outcomes, rounded

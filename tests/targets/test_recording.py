@@ -15,7 +15,8 @@ from oracle.cases import registry
 from oracle.cases.case import Case, cases, parse
 from oracle.targets.loading import load
 from oracle.targets.pytorch import _unhooked, _Views
-from oracle.truth.ball import Arithmetic, arithmetic, balls
+from oracle.truth.arithmetic import Arithmetic, arithmetic
+from oracle.truth.ball import balls
 from oracle.truth.evaluate import FLOATS, History, evaluate
 from oracle.truth.kept_truths import truth_of
 from oracle.verdict.compare import Verdict, judge
