@@ -12,7 +12,8 @@ from functools import cache, lru_cache, partial
 from types import MappingProxyType
 
 from ..cases import registry
-from ..cases.case import Case, parse, select
+from ..cases.case import Case, parse
+from ..cases.selection import select
 from ..keeping import store
 from ..keeping.sources import source
 from ..targets import loading as target_modules

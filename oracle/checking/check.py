@@ -33,7 +33,9 @@ import numpy as np
 from ..auditing import judge
 from ..auditing.records import header
 from ..auditing.words import counts, three_lines
-from ..cases.case import BadCaseError, Case, chosen_specs, select
+from ..cases.case import Case
+from ..cases.registry import BadCaseError, chosen_specs
+from ..cases.selection import select
 from ..cases.spec import DTYPES, OptimSpec, Spec
 from ..keeping import store
 from ..targets.loading import Target, TargetError, Unsupported

@@ -86,7 +86,8 @@ def list_(ops: Annotated[list[str] | None, typer.Argument(help="ops, or losses, 
     """Table of ops."""
     from rich.table import Table
 
-    from ..cases.case import BadCaseError, select
+    from ..cases.registry import BadCaseError
+    from ..cases.selection import select
 
     try:
         chosen = select(ops or ())
@@ -135,7 +136,8 @@ def audit(
     from ..auditing import executors, run, workers
     from ..auditing.executors import ExecutorError
     from ..auditing.record_file import JournalError
-    from ..cases.case import BadCaseError, chosen_specs, select, select_sweeps
+    from ..cases.registry import BadCaseError, chosen_specs
+    from ..cases.selection import select, select_sweeps
     from ..keeping import store
     from ..report.sweeps import show_sweeps
     from ..report.table import show
@@ -236,7 +238,7 @@ def export(
     """Vectors of ops."""
     from rich.progress import Progress
 
-    from ..cases.case import BadCaseError, chosen_specs
+    from ..cases.registry import BadCaseError, chosen_specs
     from ..vectors.layout import VectorsError
     from ..vectors.writing import export as write
 
@@ -301,7 +303,8 @@ def explain(
     device: Annotated[str, typer.Option(help="device of the torch targets")] = "cpu",
 ) -> None:
     """Everything about one case."""
-    from ..cases.case import BadCaseError, parse
+    from ..cases.case import parse
+    from ..cases.registry import BadCaseError
     from ..report.explain import explanation
     from ..targets.loading import TargetError, load
 
@@ -534,7 +537,7 @@ def prove(
     """Plant variants."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from ..cases.case import BadCaseError
+    from ..cases.registry import BadCaseError
     from ..proving import equivalents, survivors
 
     _refuse_jobs(jobs)

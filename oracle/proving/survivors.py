@@ -31,7 +31,9 @@ from ..auditing import judge, workers
 from ..auditing.judge import run_case
 from ..auditing.records import versions
 from ..cases import registry
-from ..cases.case import BadCaseError, Case, chosen_specs, parse, select
+from ..cases.case import Case, parse
+from ..cases.registry import BadCaseError, chosen_specs
+from ..cases.selection import select
 from ..cases.spec import LossSpec, OptimSpec, Spec
 from ..checking.check import effort, in_order
 from ..dialects.table import dialects_of

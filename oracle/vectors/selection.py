@@ -9,7 +9,8 @@ import numpy as np
 
 from reference.optim import SparseGrad
 
-from ..cases.case import Case, cases
+from ..cases.case import Case
+from ..cases.selection import cases
 from ..cases.spec import Spec, Trajectory
 
 __all__ = ["selection"]

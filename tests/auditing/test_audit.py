@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from oracle.cases import registry
-from oracle.cases.case import Case, cases
+from oracle.cases.case import Case
+from oracle.cases.selection import cases
 from oracle.cases.spec import Spec
 from oracle.targets.loading import Target
 

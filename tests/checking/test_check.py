@@ -16,7 +16,8 @@ import pytest
 import torch
 
 import oracle
-from oracle.cases.case import BadCaseError, parse
+from oracle.cases.case import parse
+from oracle.cases.registry import BadCaseError
 from oracle.checking import check
 from oracle.checking.check import effort, in_order, replacements
 from oracle.cli.app import main

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oracle.cases import case, registry
+from oracle.cases import covering, registry
 from oracle.cases.case import parse
+from oracle.cases.selection import cases
 from oracle.keeping import sources, store
 from oracle.keeping.sources import source
 from oracle.truth import encoding, kept_truths
@@ -230,10 +231,10 @@ def test_many_processes_write_at_once(tmp_path: Path) -> None:
 
 
 def test_cases_are_chosen_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    case._covering.cache_clear()
+    covering.combinations.cache_clear()
     spec = registry.get("mse_loss")
-    chosen = [case.id for case in case.cases(spec, "float32")]
-    case._covering.cache_clear()
-    monkeypatch.setattr(case, "_places", _never)
-    assert [case.id for case in case.cases(spec, "float32")] == chosen
-    case._covering.cache_clear()
+    chosen = [case.id for case in cases(spec, "float32")]
+    covering.combinations.cache_clear()
+    monkeypatch.setattr(covering, "_cover", _never)
+    assert [case.id for case in cases(spec, "float32")] == chosen
+    covering.combinations.cache_clear()

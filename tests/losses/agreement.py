@@ -14,7 +14,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from oracle.cases.case import Case, cases
+from oracle.cases.case import Case
+from oracle.cases.selection import cases
 from oracle.cases.spec import LossSpec
 from oracle.targets.loading import load
 from oracle.truth.arithmetic import Arithmetic, arithmetic

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from oracle.cases import registry
-from oracle.cases.case import BadCaseError, parse
+from oracle.cases.case import parse
+from oracle.cases.registry import BadCaseError
 from oracle.cli.app import main
 from oracle.proving import mutation, shared_code, survivors
 from oracle.proving.mutation import Mutant

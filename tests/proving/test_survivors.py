@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from oracle.cases import registry
-from oracle.cases.case import chosen_specs, parse
+from oracle.cases.case import parse
+from oracle.cases.registry import chosen_specs
 from oracle.cli.app import main
 from oracle.proving import equivalents, mutation, survivors
 from oracle.proving.equivalents import Equivalent, EquivalentError

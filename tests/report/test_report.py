@@ -24,7 +24,8 @@ import pytest
 from oracle.auditing.judge import run_case
 from oracle.auditing.records import header
 from oracle.cases import registry
-from oracle.cases.case import Case, parse, select
+from oracle.cases.case import Case, parse
+from oracle.cases.selection import select
 from oracle.cases.spec import Spec
 from oracle.cli.app import main
 from oracle.dialects.table import DIALECTS

@@ -13,7 +13,8 @@ import pytest
 
 import oracle.truth.arithmetic
 from oracle.cases import registry
-from oracle.cases.case import Case, cases, parse
+from oracle.cases.case import Case, parse
+from oracle.cases.selection import cases
 from oracle.cases.spec import LossSpec, Spec
 from oracle.formats import FORMATS
 from oracle.truth.arithmetic import Arithmetic, arithmetic

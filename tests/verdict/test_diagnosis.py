@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from oracle.auditing import judge
-from oracle.cases.case import Case, select
+from oracle.cases.case import Case
+from oracle.cases.selection import select
 from oracle.cases.spec import DTYPES, Spec
 from oracle.dialects.table import DIALECTS, Dialect
 from oracle.truth.evaluate import FLOATS, Outputs, evaluate
@@ -240,7 +241,7 @@ def test_an_interrupt_ends_a_diagnosis() -> None:
     code = """
 import numpy as np
 from oracle.verdict import diagnosis
-from oracle.cases.case import select
+from oracle.cases.selection import select
 cases = select(["cross_entropy"], ["float32"])
 print("began", flush=True)
 while True:

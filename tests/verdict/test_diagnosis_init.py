@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import oracle
-from oracle.cases.case import select
+from oracle.cases.selection import select
 from oracle.checking import check
 from oracle.dialects.table import DIALECTS, dialects_of
 from oracle.verdict.distribution import CLAIMS, claim_of

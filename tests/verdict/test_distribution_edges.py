@@ -10,7 +10,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from oracle.cases.case import select
+from oracle.cases.selection import select
 from oracle.checking import check
 from oracle.truth.claims import CLAIMS, Claim
 from oracle.truth.laws import Law, law_of

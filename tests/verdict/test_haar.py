@@ -10,7 +10,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from oracle.cases.case import select
+from oracle.cases.selection import select
 from oracle.checking.adapter import CALLS, DRAWS
 from oracle.verdict.distribution import Claim, judge_draws
 from oracle.verdict.haar import sphere_below
