@@ -74,13 +74,13 @@ class Case:
         fmt = FORMATS[self.dtype]
         limits = Limits(self.dtype, 2.0 ** (1 - fmt.bits), fmt.tiny, fmt.max)
         drawn = self.spec.draw(self.options, self.rng(), limits)  # type: ignore[attr-defined]  # all kinds have it
-        if isinstance(drawn, Trajectory):
-            return Trajectory(
-                tuple(ParamGroup(tuple(storage(p, self.dtype) for p in g.params), g.options) for g in drawn.groups),
-                drawn.defaults,
-                tuple(tuple(_gradient(g, self.dtype) for g in step) for step in drawn.gradients),
-                drawn.objective and drawn.objective.converted(lambda array: storage(array, self.dtype)))
-        return {k: _stored(v, self.dtype) for k, v in drawn.items()}
+        if not isinstance(drawn, Trajectory):
+            return {k: _in_storage(v, self.dtype) for k, v in drawn.items()}
+        groups = [ParamGroup(tuple(storage(p, self.dtype) for p in group.params), group.options)
+                  for group in drawn.groups]
+        gradients = [tuple(_gradient_in_storage(g, self.dtype) for g in step) for step in drawn.gradients]
+        objective = drawn.objective and drawn.objective.converted(lambda array: storage(array, self.dtype))
+        return Trajectory(tuple(groups), drawn.defaults, tuple(gradients), objective)
 
     @cached_property
     def result(self) -> Any:
@@ -113,12 +113,12 @@ class Case:
             return tuple(self._form["differentiated"])
         paths = tuple(path for name, g in zip(self.spec.arrays, self.gradients, strict=True)
                       for path, _ in leaves(name, g))
-        self._keep({"shapes": self._shapes, "differentiated": paths})
+        self._keep_form({"shapes": self._shapes, "differentiated": paths})
         return paths
 
     @cached_property
     def _shapes(self) -> tuple[bool, Sequence[Sequence[int]]]:
-        """Of a loss's results, and if these are several, in a tuple."""
+        """Does a loss give several results, in a tuple? And the shape of each."""
         if self._form is not None:
             several, shapes = self._form["shapes"]
             return several, shapes
@@ -127,14 +127,17 @@ class Case:
 
     @cached_property
     def _form(self) -> Any:
-        """What an earlier run kept, so that the reference need not be run to know of which form its results are."""
-        kept = store.current() if self.shipped else None
-        found = None if kept is None else kept.get(*self._asked)
+        """The form of a loss's results as an earlier run kept it, if one did: the reference need not be run for it."""
+        kept = store.current()
+        if kept is None or not self.shipped:
+            return None
+        found = kept.get(*self._form_key)
         return None if found is None else json.loads(found)
 
-    def _keep(self, form: Mapping[str, Any]) -> None:
-        if self.shipped and (kept := store.current()) is not None:
-            kept.put(json.dumps(form).encode(), *self._asked)
+    def _keep_form(self, form: Mapping[str, Any]) -> None:
+        kept = store.current()
+        if kept is not None and self.shipped:
+            kept.put(json.dumps(form).encode(), *self._form_key)
 
     @property
     def shipped(self) -> bool:
@@ -142,14 +145,15 @@ class Case:
         return registry.specs().get(self.spec.name) is self.spec
 
     @property
-    def _asked(self) -> tuple[str, ...]:
+    def _form_key(self) -> tuple[str, ...]:
         return "form", source(*registry.followed_by(self.spec), __name__), store.versions(), self.id
 
 
 def leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """All that an argument, an output or a gradient holds, by path: of a tuple ``name[0]``, of a named one its fields.
+    """All that an argument, an output or a gradient holds, by path.
 
-    None, of a gradient that is not there, is left out.
+    The paths in a tuple are ``name[0]``, ``name[1]``, ...; those in a named tuple are its fields. A gradient that is
+    not there (None) is left out.
     """
     if isinstance(value, tuple):
         names = getattr(value, "_fields", [f"{name}[{i}]" for i in range(len(value))])
@@ -183,13 +187,15 @@ def with_leaf(arguments: Mapping[str, Any], path: str, new: Any) -> dict[str, An
     return {**arguments, name: put(arguments[name], indices)}
 
 
-def _stored(value: Any, dtype: str) -> Any:
+def _in_storage(value: Any, dtype: str) -> Any:
+    """An argument with its arrays in the storage type."""
     if isinstance(value, tuple):
-        return tuple(_stored(one, dtype) for one in value)
+        return tuple(_in_storage(one, dtype) for one in value)
     return storage(np.asarray(value), dtype) if isinstance(value, np.ndarray | np.generic) else value
 
 
-def _gradient(g: Any, dtype: str) -> Any:
+def _gradient_in_storage(g: Any, dtype: str) -> Any:
+    """A gradient, which may be sparse or not there, in the storage type."""
     if isinstance(g, SparseGrad):
         return SparseGrad(storage(g.indices, dtype), storage(g.values, dtype), g.shape)
     return None if g is None else storage(g, dtype)
@@ -211,22 +217,27 @@ def storage(array: Array, dtype: str) -> Array:
     return kept
 
 
+_ID = re.compile(r"(?P<op>[^/]*)/(?P<dtype>[^/]*)/(?P<changes>[^/]*)(?:/(?P<draw>[0-9]{1,9}))?")
+
+
 def parse(case_id: str) -> Case:
     """The case of an id.
 
-    Raises :class:`BadCaseError`, which says what is wrong with the id and what would be right.
+    Raises:
+        BadCaseError: there is none; the message says what is wrong with the id, and what would be right.
     """
-    parts = case_id.split("/")
-    if len(parts) not in (3, 4) or (len(parts) == 4 and not re.fullmatch("[0-9]{1,9}", parts[3])):
+    found = _ID.fullmatch(case_id)
+    if found is None:
         raise BadCaseError(f"malformed case id {case_id!r}; needed is OP/DTYPE/AXIS=VALUE,... "
                            "such as mse_loss/float32/reduction=sum or mse_loss/float32/default")
-    (spec,) = chosen_specs([parts[0] + " (a kind, not an op)" if parts[0] in KINDS else parts[0]])
-    if "every=" in parts[2]:
+    op, dtype, changes = found["op"], found["dtype"], found["changes"]
+    (spec,) = chosen_specs([f"{op} (a kind, not an op)" if op in KINDS else op])
+    if "every=" in changes:
         spec = sweeps.sweep(spec) or spec
-    if parts[1] not in spec.dtypes:
-        raise BadCaseError(f"unknown dtype {parts[1]!r} in {case_id!r}; {spec.name} has {', '.join(spec.dtypes)}")
+    if dtype not in spec.dtypes:
+        raise BadCaseError(f"unknown dtype {dtype!r} in {case_id!r}; {spec.name} has {', '.join(spec.dtypes)}")
     options = dict(spec.defaults)
-    for item in parts[2].split(",") if parts[2] != "default" else ():
+    for item in changes.split(",") if changes != "default" else ():
         name, _, label = item.partition("=")
         values = spec.labels.get(name)
         if values is None:
@@ -234,6 +245,6 @@ def parse(case_id: str) -> Case:
         if label not in values:
             raise BadCaseError(f"unknown value {label!r} of axis {name!r} in {case_id!r}; it has {', '.join(values)}")
         options[name] = values[label]
-    if not spec.allowed(options, parts[1]):
+    if not spec.allowed(options, dtype):
         raise BadCaseError(f"{case_id!r} combines values that {spec.name} does not take together")
-    return Case(spec, parts[1], options, int(parts[3]) if len(parts) == 4 else 0)
+    return Case(spec, dtype, options, int(found["draw"] or 0))
