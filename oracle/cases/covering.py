@@ -63,41 +63,6 @@ def _kept_rows(spec: Spec, dtype: str) -> list[list[int]]:
     return rows
 
 
-def _cover(spec: Spec, dtype: str) -> list[list[int]]:
-    """A greedy covering array: each row is the best of some completions of a combination not yet covered.
-
-    A costly value is in no row that does not want it; and what holds an impossible pair is impossible.
-    """
-    chance = random.Random(f"{spec.name}/{dtype}")
-    goals = _Goals(spec, dtype)
-    rows: list[list[int]] = []
-
-    def take(row: list[int]) -> None:
-        rows.append(row)
-        goals.cover(row)
-
-    default = [0] * len(spec.axes)
-    if spec.allowed(spec.defaults, dtype):
-        take(default)
-    impossible: set[tuple[tuple[int, int], ...]] = set()
-    for number, wanted in enumerate(goals.wanted):
-        if not goals.worth[number] or not impossible.isdisjoint(itertools.combinations(wanted.items(), 2)):
-            continue
-        candidates: list[list[int]] = []
-        for attempt in range(_ATTEMPTS):
-            if candidates and attempt >= _CANDIDATES:
-                break
-            filler = default if attempt == 0 else [places[int(chance.random() * len(places))] for places in goals.cheap]
-            row = [wanted.get(axis, place) for axis, place in enumerate(filler)]
-            if spec.allowed(_options(spec, row), dtype):
-                candidates.append(row)
-        if candidates:
-            take(goals.best(candidates))
-        else:
-            impossible.add(tuple(wanted.items()))
-    return rows
-
-
 class _Goals:
     """The combinations that rows are to cover, by number: pairs of axis values, then larger ones up to the strength.
 
@@ -147,3 +112,38 @@ class _Goals:
         """The row that covers most; the first of several."""
         covers = self.worth[self._numbers(rows)].sum(axis=1)
         return rows[int(covers.argmax())]
+
+
+def _cover(spec: Spec, dtype: str) -> list[list[int]]:
+    """A greedy covering array: each row is the best of some completions of a combination not yet covered.
+
+    A costly value is in no row that does not want it; and what holds an impossible pair is impossible.
+    """
+    chance = random.Random(f"{spec.name}/{dtype}")
+    goals = _Goals(spec, dtype)
+    rows: list[list[int]] = []
+
+    def take(row: list[int]) -> None:
+        rows.append(row)
+        goals.cover(row)
+
+    default = [0] * len(spec.axes)
+    if spec.allowed(spec.defaults, dtype):
+        take(default)
+    impossible: set[tuple[tuple[int, int], ...]] = set()
+    for number, wanted in enumerate(goals.wanted):
+        if not goals.worth[number] or not impossible.isdisjoint(itertools.combinations(wanted.items(), 2)):
+            continue
+        candidates: list[list[int]] = []
+        for attempt in range(_ATTEMPTS):
+            if candidates and attempt >= _CANDIDATES:
+                break
+            filler = default if attempt == 0 else [places[int(chance.random() * len(places))] for places in goals.cheap]
+            row = [wanted.get(axis, place) for axis, place in enumerate(filler)]
+            if spec.allowed(_options(spec, row), dtype):
+                candidates.append(row)
+        if candidates:
+            take(goals.best(candidates))
+        else:
+            impossible.add(tuple(wanted.items()))
+    return rows

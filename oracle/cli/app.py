@@ -538,7 +538,7 @@ def prove(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from ..cases.registry import BadCaseError
-    from ..proving import equivalents, survivors
+    from ..proving import equivalents, survivors, variants
 
     _refuse_jobs(jobs)
     path, screen = out / "variants.jsonl", _console(stderr=True)
@@ -556,11 +556,11 @@ def prove(
                 file.write(line + "\n")
                 file.flush()
 
-            def decided(variant: survivors.Variant) -> None:
+            def decided(variant: variants.Variant) -> None:
                 keep(variant.to_json())
                 progress.advance(task)
 
-            keep(survivors.header())
+            keep(variants.header())
             proof = survivors.prove(specs, records, modules=modules, most=most, on_variant=decided,
                                   jobs=jobs or min(os.cpu_count() or 1, len(specs) + len(modules)))
     except KeyboardInterrupt:
