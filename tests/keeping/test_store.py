@@ -19,7 +19,7 @@ from oracle.cases.case import parse
 from oracle.cases.selection import cases
 from oracle.keeping import sources, store
 from oracle.keeping.sources import source
-from oracle.truth import encoding, kept_truths
+from oracle.truth import encoding, kept_truths, proof
 from oracle.truth.kept_truths import truth_of
 from oracle.truth.proof import Truth, prove
 from tests.kept import forget, nothing_kept
@@ -57,7 +57,7 @@ def test_a_truth_comes_back_bit_for_bit(case_id: str) -> None:
 def test_a_second_run_proves_nothing_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = {case_id: truth_of(parse(case_id)) for case_id in CASES}
     forget()
-    monkeypatch.setattr(kept_truths, "prove", _never)
+    monkeypatch.setattr(proof, "prove", _never)
     assert all(_same(truth_of(parse(case_id)), truths) for case_id, truths in first.items())
     with pytest.raises(AssertionError, match="proven again"):
         truth_of(parse(CASES[0]), "opmath")  # another question
