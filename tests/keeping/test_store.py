@@ -19,7 +19,7 @@ from oracle.cases.case import parse
 from oracle.cases.selection import cases
 from oracle.keeping import sources, store
 from oracle.keeping.sources import source
-from oracle.truth import encoding, kept_truths, proof
+from oracle.truth import encoding, proof
 from oracle.truth.kept_truths import truth_of
 from oracle.truth.proof import Truth, prove
 from tests.kept import forget, nothing_kept
