@@ -101,7 +101,7 @@ def _of_rows(a: Arguments) -> tuple[Any, Any]:
 
 
 def _weight_of_row(spec: LossSpec) -> LossSpec:
-    """w_y ((1-ε) nll + ε/C Σ -log p): the weight of the row's class for all of it."""
+    """w_y ((1-ε) nll + ε/C Σ -log p): the weight of the row's class counts for the whole row."""
 
     def applies(a: Arguments) -> bool:
         return a.get("weight") is not None and _by_index(a)

@@ -230,7 +230,7 @@ def _plain_norms(spec: LossSpec) -> LossSpec:
     @numerics.ieee
     def backward(grad_output: Array, anchor: Array, positive: Array, negative: Array, margin: float = 1.0,
                  p: float = 2, eps: float = 1e-6, *args: Any, **kwargs: Any) -> Any:
-        """Of the same value; but where powers overflow, an evaluation of it loses its range."""
+        """The value is the reference's; but where powers overflow, an evaluation loses its range."""
         gradients = losses.triplet_margin_loss_backward(grad_output, anchor, positive, negative, margin, p, eps,
                                                         *args, **kwargs)
         powers = [numerics.widen(x) - numerics.widen(y) for x, y in

@@ -45,7 +45,8 @@ VARIANTS = {
 
 def default(device: str) -> list[str]:
     """The variants that an audit takes unasked: compile takes a compiler and minutes, so it is not there."""
-    return [v for v in VARIANTS if v != "compile" and (v != "capturable" or device != "cpu")]
+    left_out = {"compile", "capturable"} if device == "cpu" else {"compile"}
+    return [variant for variant in VARIANTS if variant not in left_out]
 
 
 def make(variant: str, device: str) -> Target:
@@ -195,13 +196,14 @@ class _Torch:
                 p.grad = None if g is None else to_gradient(g, self.device)
             step(*closures(objective, params, now if objective is None else [p.grad for p in params]))
             for i, p in enumerate(params):
-                history.note(name := f"param[{i}]", view(name, p))
+                history.note(f"param[{i}]", view(f"param[{i}]", p))
             for i, p in enumerate(params):
                 for key, value in entries(optimizer.state.get(p, {})):
+                    name = f"{key}[{i}]"
                     if isinstance(value, torch.Tensor):
-                        history.note(name := f"{key}[{i}]", view(name, value))
+                        history.note(name, view(name, value))
                     elif isinstance(value, int):
-                        history.note(f"{key}[{i}]", value)
+                        history.note(name, value)
         return history.outputs()
 
     def initializer(self, case: Case) -> Outputs:

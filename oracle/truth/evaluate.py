@@ -101,7 +101,10 @@ def _named(spec: LossSpec, result: Any, gradients: Sequence[Any]) -> dict[str, A
 
 
 def answers(case: Case) -> dict[str, Array]:
-    """What :func:`evaluate` gives with :data:`FLOATS`; of a loss as the case has it already, to know the shapes."""
+    """What :func:`evaluate` gives with :data:`FLOATS`.
+
+    A case of a loss may have run the reference already, to know the shapes of its results; it is not run again.
+    """
     if isinstance(case.spec, LossSpec):
         return _named(case.spec, case.result, case.gradients)
     return evaluate(case, FLOATS)
@@ -254,7 +257,7 @@ class History:
         rows.noted += 1
 
     def outputs(self) -> dict[str, Array]:
-        """All of it."""
+        """What was noted, by name."""
         return {name: rows.array[:rows.noted] if rows.noted else np.stack(rows.counts)
                 for name, rows in self._rows.items()}
 

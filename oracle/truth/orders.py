@@ -46,7 +46,7 @@ class Product:
     single: tuple[Size, ...] = ()  #: and each by itself
 
     def inverse(self) -> Product:
-        """Of 1/x."""
+        """The sizes of the factors of 1/x."""
         return Product(_inverse(self.given), _inverse((self.computed,))[0] if self.computed else None,
                        _inverse(self.partial), _inverse(self.single))
 
@@ -170,7 +170,10 @@ class Products:
         return self._charge(_Batch(results, record, roughly, known))
 
     def power(self, results: Sequence[Any], numbers: Sequence[Any], n: int) -> Sequence[float]:
-        """The same of x^n; x is computed once, whatever it is a product of."""
+        """The half quanta by which powers x^n have to be charged further, if any.
+
+        x is computed once, whatever it is a product of.
+        """
 
         def record(i: int) -> _Record:
             return _Record(results[i], of=lambda: (functools.reduce(Product.__mul__, _own(numbers[i]) * n),))
