@@ -33,7 +33,8 @@ import reference
 
 from ..cases import registry
 from ..cases.spec import OptimSpec
-from .mutation import STORED, Mutant, at_top, is_refusal, made_in, module_of, names_read, reached, roots, sites
+from .formula import STORED, at_top, is_refusal, names_read, reached, sites
+from .mutation import Mutant, made_in, module_of, roots
 
 __all__ = ["Place", "called", "constants_kept", "feel", "names", "ops_of", "planted", "shared_mutants"]
 
