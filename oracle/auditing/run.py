@@ -37,6 +37,7 @@ _one_at_a_time = threading.Lock()
 
 @lru_cache(maxsize=8)
 def _loaded(target_names: tuple[str, ...], device: str) -> tuple[list[Target], list[waiver_module.Waiver]]:
+    """The targets of these names, and the waivers."""
     waivers = waiver_module.load()
     return target_modules.load(target_names, device), waivers
 
@@ -49,12 +50,9 @@ def judged_by() -> Mapping[str, str]:
 
 
 def _judge_cases(case_ids: Sequence[str], target_names: tuple[str, ...], device: str, elements: bool, keep: bool,
-          wanted: Mapping[str, str]) -> list[list[str]]:
+                 wanted: Mapping[str, str]) -> list[list[str]]:
     """The records of some cases as lines, on whatever machine this is."""
-    here = {**versions(), **judged_by()}
-    if wanted != here:
-        differing = ", ".join(f"{k} {v} instead of {wanted[k]}" for k, v in here.items() if v != wanted[k])
-        raise target_modules.TargetError(f"a worker on {platform.node()} has {differing}")
+    _check_versions(wanted)
     with _one_at_a_time, nullcontext() if keep else store.nothing_kept():
         kept = store.current()
         with kept.gathering() if kept is not None else nullcontext():
@@ -63,8 +61,16 @@ def _judge_cases(case_ids: Sequence[str], target_names: tuple[str, ...], device:
                     for case in map(parse, case_ids)]
 
 
+def _check_versions(wanted: Mapping[str, str]) -> None:
+    """Refuse to judge with other versions than those of the process that asks."""
+    here = {**versions(), **judged_by()}
+    if wanted != here:
+        differing = ", ".join(f"{k} {v} instead of {wanted[k]}" for k, v in here.items() if v != wanted[k])
+        raise target_modules.TargetError(f"a worker on {platform.node()} has {differing}")
+
+
 def _judge_case(case: Case, targets: Sequence[Target], waivers: Sequence[waiver_module.Waiver],
-           elements: bool) -> list[str]:
+                elements: bool) -> list[str]:
     """The records of a case; what earlier runs judged is taken from there."""
     judges = source(*registry.followed_by(case.spec), __name__)
     earlier = kept_verdicts.Recall(case, judges, judged_by()["waivers"], str(elements))
@@ -74,9 +80,10 @@ def _judge_case(case: Case, targets: Sequence[Target], waivers: Sequence[waiver_
 
 
 def _judge_target(case: Case, target: Target, waivers: Sequence[waiver_module.Waiver], elements: bool,
-          earlier: kept_verdicts.Recall) -> str:
-    """The record of a target on a case, as a line. No target is asked whose answers are known, and no answer is judged
-    twice.
+                  earlier: kept_verdicts.Recall) -> str:
+    """The record of a target on a case, as a line.
+
+    A target whose answers are known is not asked, and an answer that was judged is not judged again.
     """
     known = target_modules.follows_from(target.name, case.spec)
     if known is not None:
@@ -131,7 +138,7 @@ def audit(cases: Sequence[Case], target_names: Sequence[str], *, device: str = "
 
 
 def _submit(cases: Sequence[Case], work: Callable[[Sequence[str]], list[list[str]]],
-               executor: Executor) -> Iterator[list[list[str]]]:
+            executor: Executor) -> Iterator[list[list[str]]]:
     """The results of chunks, in order."""
     ids = [case.id for case in cases]
     chunks = [ids[i:i + CHUNK] for i in range(0, len(ids), CHUNK)]

@@ -74,18 +74,26 @@ def closure_source(objective: Objective | None, device: str) -> str:
     """Source of what an optimizer's closure evaluates, and of the closure; nothing without an objective."""
     if objective is None:
         return ""
+    return _answering_closure(objective, device) if objective.answers else _evaluating_closure(objective, device)
+
+
+def _answering_closure(objective: Objective, device: str) -> str:
+    """Source of a closure that gives the answers of an objective one after the other."""
+    answers = "".join(f"    ({literal(value)}.to({device!r}), [{', '.join(map(literal, slopes))}]),\n"
+                      for value, slopes in objective.answers)
+    return (f"answers, evaluations = [\n{answers}], {{}}\n\n\n"
+            "def closure():\n"
+            "    k = evaluations[id(step)] = evaluations.get(id(step), -1) + 1\n"
+            "    value, slopes = answers[k % len(answers)]\n"
+            "    for p, slope in zip(params, slopes):\n"
+            f"        p.grad = slope.to({device!r}, copy=True)\n"
+            "    return value\n\n\n")
+
+
+def _evaluating_closure(objective: Objective, device: str) -> str:
+    """Source of a closure that evaluates an objective, as :class:`Objective` does."""
     blocks = ", ".join(f"{literal(block)}.to({device!r})" for block in objective.blocks)
     target = "None" if objective.target is None else f"{literal(objective.target)}.to({device!r})"
-    if objective.answers:
-        answers = "".join(f"    ({literal(value)}.to({device!r}), [{', '.join(map(literal, slopes))}]),\n"
-                          for value, slopes in objective.answers)
-        return (f"answers, evaluations = [\n{answers}], {{}}\n\n\n"
-                "def closure():\n"
-                "    k = evaluations[id(step)] = evaluations.get(id(step), -1) + 1\n"
-                "    value, slopes = answers[k % len(answers)]\n"
-                "    for p, slope in zip(params, slopes):\n"
-                f"        p.grad = slope.to({device!r}, copy=True)\n"
-                "    return value\n\n\n")
     return (f"blocks, target, quartic = [{blocks}], {target}, {objective.quartic!r}\n\n\n"
             "def closure():\n"
             "    thetas = [p.detach() for p in params]\n"
