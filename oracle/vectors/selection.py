@@ -37,7 +37,8 @@ def selection(spec: Spec, *, everything: bool = False) -> list[Case]:
         sized = [(_size(case), case) for case in cases(spec, dtype)]
         for size, case in sorted(sized, key=lambda pair: pair[0] > LONG):
             values = set(case.options.items())
-            if size <= LONGEST and not values <= (here | anywhere if size > LONG else here):
+            met = here | anywhere if size > LONG else here
+            if size <= LONGEST and not values <= met:
                 chosen.append(case)
                 here |= values
         anywhere |= here
