@@ -28,10 +28,7 @@ def hoeffding(n: int, width: float, sides: int = 2) -> float:
 
 
 def bernstein(n: int, variance: float, largest: float) -> float:
-    """How far the mean of n independent numbers may be from its expectation, where their variance is at most this.
-
-    None of them is further than ``largest`` from the expectation.
-    """
+    """The same where their variance is at most this, and none is further than ``largest`` from the expectation."""
     return math.sqrt(2 * variance * exponent() / n) + 2 * largest * exponent() / (3 * n)
 
 
