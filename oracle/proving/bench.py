@@ -15,10 +15,10 @@ from ..auditing.judge import run_case
 from ..cases import registry
 from ..cases.case import Case, parse
 from ..cases.spec import Spec
-from ..checking.check import effort, in_order
+from ..checking.check import in_order
 from ..truth import kept_truths, proof
 from ..truth.evaluate import Outputs
-from ..truth.proof import Truth
+from ..truth.proof import Truth, effort
 from ..verdict import waivers
 from ..verdict.record import Record
 from . import planting, shared_code

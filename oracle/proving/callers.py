@@ -13,9 +13,10 @@ import numpy as np
 from ..cases import registry
 from ..cases.case import Case
 from ..cases.spec import LossSpec, OptimSpec
-from ..checking.check import effort, in_order
+from ..checking.check import in_order
 from ..truth import proof
 from ..truth.evaluate import FLOATS, evaluate
+from ..truth.proof import effort
 from . import shared_code
 
 __all__ = ["Callers", "CallersOf", "callers_of", "make_inputs"]
