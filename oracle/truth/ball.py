@@ -204,7 +204,12 @@ def _where(condition: Any, x: Any, y: Any) -> BallArray:
     """``numpy.where``; an undecided condition gives NaN, which makes the element undecided."""
 
     def choose(c: Any, a: Any, b: Any) -> arb:
-        chosen = a if c == 1 else b if c == 0 else "nan"
+        if c == 1:
+            chosen = a
+        elif c == 0:
+            chosen = b
+        else:
+            return arb("nan")
         return chosen if chosen.__class__ is arb else arb(chosen)  # a product stays known as one
 
     stands_for = next((a.stands_for for a in (x, y, condition) if isinstance(a, BallArray)), None)

@@ -237,7 +237,7 @@ class Products:
         self._note(batch)
         if not batch.known or self._safe(batch):
             return ()
-        further = [self._further(record) if (record := self._record(x)) else 0.0 for x in batch.numbers]
+        further = [self._further(self._record(x)) for x in batch.numbers]
         self.charged = self.charged or any(further)
         return further
 
@@ -253,9 +253,9 @@ class Products:
                 record.lost = 0.0 if safe else None
         return self._record(x)
 
-    def _further(self, record: _Record) -> float:
+    def _further(self, record: _Record | None) -> float:
         """What a product loses in the worst order beyond what its ball holds."""
-        if record.factors and self._unknown(record.factors):
+        if record is None or (record.factors and self._unknown(record.factors)):
             return 0.0
         if not -math.inf < _size_of(record)[1] < math.inf or self._reach(record.number)[0] >= self._tiny:
             record.lost = 0.0
@@ -280,9 +280,12 @@ class Products:
         if record is None:
             return 0.0
         if record.lost is None:
-            record.lost = (self._lost(record.factors[0]) if len(record.factors) == 1 else
-                           sum([self._lost(term) for term in record.added()]) if record.added is not None else
-                           self._held(record))
+            if len(record.factors) == 1:
+                record.lost = self._lost(record.factors[0])
+            elif record.added is not None:
+                record.lost = sum([self._lost(term) for term in record.added()])
+            else:
+                record.lost = self._held(record)
         return record.lost
 
     def _reach(self, x: Any) -> Size:
@@ -311,9 +314,12 @@ class Products:
         if record is None:
             return _own(x)
         if record.terms is None:
-            record.terms = record.of() if record.of is not None else (
-                self._terms(record.factors[0]) if len(record.factors) == 1 else
-                self._multiplied(record.factors[0], record.factors[1], record.inverse))
+            if record.of is not None:
+                record.terms = record.of()
+            elif len(record.factors) == 1:
+                record.terms = self._terms(record.factors[0])
+            else:
+                record.terms = self._multiplied(record.factors[0], record.factors[1], record.inverse)
         return record.terms
 
     def _multiplied(self, a: Any, b: Any, inverse: bool) -> tuple[Product, ...]:
