@@ -259,7 +259,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _all_functions(module: ModuleType) -> Iterator[FunctionType]:
-    """The functions and methods of a module, below what decorates them."""
+    """The functions and methods of a module, without what decorates them."""
     for value in list(vars(module).values()):
         if inspect.isclass(value) and value.__module__ == module.__name__:
             for one in vars(value).values():

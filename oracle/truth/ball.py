@@ -122,7 +122,7 @@ class BallArray(np.ndarray[Any, Any]):
         active = now.arithmetic
         if isinstance(value, Double) and active.unit and self.stands_for is not None:
             value = charge_stored_scalar(value.value, self.stands_for.name)
-        if active.kept is not None and self._is_in(active.kept):
+        if active.kept is not None and self._has_format(active.kept):
             elements = np.asarray(_unwrap(value), dtype=object)
             fmt = active.kept
             super().__setitem__(key, np.frompyfunc(lambda x: enclose_rounded(arb(x), fmt), 1, 1)(elements))
@@ -132,7 +132,7 @@ class BallArray(np.ndarray[Any, Any]):
         else:
             super().__setitem__(key, to_arb(np.asarray(_unwrap(value), dtype=object)))
 
-    def _is_in(self, fmt: Format) -> bool:
+    def _has_format(self, fmt: Format) -> bool:
         """Do the balls take the place of numbers of this format?"""
         return self.stands_for is not None and FORMATS.get(self.stands_for.name) == fmt
 
