@@ -34,11 +34,20 @@ class Claim:
     reflected: bool = False  #: orthogonal as LAPACK's reflections leave them: signs are those of its arithmetic
 
     def __post_init__(self) -> None:
-        finite = [self.mean, self.std] + [self.high - self.low] * (self.kind == "uniform")
-        if not (all(map(math.isfinite, finite)) and self.low <= self.high and 0 <= self.zeros <= 1
-                and (abs(self.std) < _LARGEST or self.kind == "uniform")
-                and (self.std >= 0 or self.kind == "orthogonal")):
+        if not self._is_distribution:
             raise ValueError(f"no distribution is claimed for such arguments: {self}")
+
+    @property
+    def _is_distribution(self) -> bool:
+        if not (math.isfinite(self.mean) and math.isfinite(self.std)):
+            return False
+        if not (self.low <= self.high and 0 <= self.zeros <= 1):
+            return False
+        if self.kind == "uniform":
+            return math.isfinite(self.high - self.low) and self.std >= 0
+        if self.kind == "orthogonal":
+            return abs(self.std) < _LARGEST
+        return 0 <= self.std < _LARGEST
 
     @classmethod
     def normal(cls, std: float, mean: float = 0.0, zeros: float | Fraction = 0.0, *, rows: bool = False) -> Claim:
