@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from oracle.cases.case import BadCaseError, chosen_specs
+from oracle.cases.registry import BadCaseError, chosen_specs
 from oracle.report.timings import FOLDER
 
 from .draws import SLOWER

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from oracle.cases.case import BadCaseError, chosen_specs
+from oracle.cases.registry import BadCaseError, chosen_specs
 from oracle.cases.spec import OptimSpec
 from oracle.truth.evaluate import entries
 from reference.optim import Parameter, SparseGrad

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .auditing.run import audit
-    from .cases.case import select
+    from .cases.selection import select
     from .checking.check import check
     from .checking.checked import Report
     from .checking.conformance import conformance
@@ -53,7 +53,7 @@ _MODULES = {
     "diagnose": "verdict.diagnosis",
     "explain": "report.explain",
     "judge_draws": "verdict.distribution",
-    "select": "cases.case",
+    "select": "cases.selection",
 }
 
 

@@ -50,7 +50,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--oracle-target is now --oracle-registry; --oracle-targets names targets to audit")
     ops, dtypes = _list(config, "ops"), _list(config, "dtypes")
     if ops or dtypes:
-        from .cases.case import BadCaseError, select
+        from .cases.registry import BadCaseError
+        from .cases.selection import select
 
         try:
             select(ops, dtypes)
@@ -67,7 +68,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wanted = {"oracle_case", "oracle_spec"}.intersection(metafunc.fixturenames)
     if not wanted:
         return
-    from .cases.case import select
+    from .cases.selection import select
 
     chosen = select(_list(metafunc.config, "ops"), _list(metafunc.config, "dtypes"))
     if "oracle_case" in wanted:
@@ -83,7 +84,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     place = str(config.getoption("--oracle-registry"))
     if not place:
         return
-    from .cases.case import chosen_specs
+    from .cases.registry import chosen_specs
     from .checking.conformance import parameters, registry_at, suites
     from .targets.loading import TargetError
 

@@ -20,7 +20,7 @@ SHARED = "TORCH_ORACLE_SHARED_BY_TESTS"
 def forget() -> None:
     """As another process, which has asked for nothing yet."""
     store._opened.cache_clear()
-    kept_truths._truth.cache_clear()
+    kept_truths._truth_of_shipped.cache_clear()
     run._loaded.cache_clear()
     run.judged_by.cache_clear()
 

@@ -25,7 +25,7 @@ FLOORS = (
     "vectors", "report", "cli", "pytest_plugin",
 )
 
-#: The files that may import a framework, beside the one that has balls.
+#: The files that may import a framework.
 FRAMEWORKS = {
     "flint": {"oracle.truth.ball"},
     "torch": {"oracle.targets.pytorch", "oracle.targets.pytorch_calls", "oracle.checking.kit_torch"},

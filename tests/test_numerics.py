@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from oracle.truth.ball import Arithmetic, arithmetic, balls, centre
+from oracle.truth.arithmetic import Arithmetic, arithmetic
+from oracle.truth.ball import balls, centre
 from reference import blocks, numerics, reduction
 
 INF, NAN = np.inf, np.nan

@@ -8,7 +8,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from oracle.truth.ball import Arithmetic, arithmetic, balls, radius, split
+from oracle.truth.arithmetic import Arithmetic, arithmetic
+from oracle.truth.ball import balls, radius, split
 from reference import precision
 from reference.precision import outcomes, rounded
 from tests.optim.twin_optimizers import same

@@ -14,11 +14,11 @@ from ..truth.evaluate import Outputs
 from ..truth.kept_truths import truth_of
 from ..truth.proof import Truth
 from ..verdict import waivers as waiver_module
-from ..verdict.compare import Finding, Verdict, compare, tally, worst
+from ..verdict.compare import Finding, Tally, Verdict, compare, tally, worst
 from ..verdict.follows import follows
 from ..verdict.record import Record, summarized
 
-__all__ = ["answer", "record_of", "run_case"]
+__all__ = ["answer", "judge_answer", "record_of", "run_case"]
 
 
 def run_case(case: Case, target: Target, waivers: Iterable[waiver_module.Waiver] = (),
@@ -27,18 +27,8 @@ def run_case(case: Case, target: Target, waivers: Iterable[waiver_module.Waiver]
 
     With ``elements`` the record also says what was found element by element.
     """
-    return _judged(case, target.name, *answer(case, target), waivers, truths, elements)
-
-
-def _judged(case: Case, target: str, outputs: Outputs, failure: Finding | None,
-            waivers: Iterable[waiver_module.Waiver], truths: Mapping[str, Truth] | None, elements: bool) -> Record:
-    if failure:
-        return record_of(case, target, outputs, [failure], waivers)
-    truths = truth_of(case) if truths is None else truths
-    record = record_of(case, target, outputs, compare(outputs, truths), waivers)
-    return record if not elements else replace(
-        record, elements={name: found for name, truth in truths.items()
-                          if (found := tally(outputs.get(name), truth)) is not None})
+    outputs, failure = answer(case, target)
+    return judge_answer(case, target.name, outputs, failure, waivers, truths, elements=elements)
 
 
 def answer(case: Case, target: Target) -> tuple[Outputs, Finding | None]:
@@ -52,6 +42,24 @@ def answer(case: Case, target: Target) -> tuple[Outputs, Finding | None]:
     except Exception as error:  # a target may raise anything at all
         said = f"{type(error).__name__}: {error}".removesuffix(": ")
         return {}, Finding("", Verdict.CRASHED, math.inf, math.inf, note=said)
+
+
+def judge_answer(case: Case, target: str, outputs: Outputs, failure: Finding | None,
+                 waivers: Iterable[waiver_module.Waiver], truths: Mapping[str, Truth] | None = None, *,
+                 elements: bool = False) -> Record:
+    """The record of what :func:`answer` gave; with ``elements`` it also says what was found element by element."""
+    if failure is not None:
+        return record_of(case, target, outputs, [failure], waivers)
+    if truths is None:
+        truths = truth_of(case)
+    record = record_of(case, target, outputs, compare(outputs, truths), waivers)
+    return replace(record, elements=_tallies(outputs, truths)) if elements else record
+
+
+def _tallies(outputs: Outputs, truths: Mapping[str, Truth]) -> dict[str, Tally]:
+    """What was found in the elements of each output that can be compared element by element."""
+    tallies = {name: tally(outputs.get(name), truth) for name, truth in truths.items()}
+    return {name: found for name, found in tallies.items() if found is not None}
 
 
 def record_of(case: Case, target: str, outputs: Outputs, findings: list[Finding],

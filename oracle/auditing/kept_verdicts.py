@@ -25,6 +25,9 @@ from ..verdict.compare import Finding
 __all__ = ["Recall", "fingerprint"]
 
 
+_dtype_name = cache(str)  #: of a type, which takes NumPy some time
+
+
 class Recall:
     """What earlier runs found on a case; what is new is kept by :meth:`save`.
 
@@ -37,7 +40,8 @@ class Recall:
         self._asked = ("records", *judged_by, store.versions(), case.id)
         self._lines: dict[str, tuple[str, str]] = {}
         self._changed = False
-        if self._store is not None and (found := self._store.get(*self._asked)) is not None:
+        found = None if self._store is None else self._store.get(*self._asked)
+        if found is not None:
             for entry in found.decode().split("\n"):
                 target, answer, line = entry.split("\t")
                 self._lines[target] = answer, line
@@ -75,8 +79,5 @@ def fingerprint(outputs: Any, failure: Finding | None) -> str | None:
     for name, array in outputs.items():
         if not isinstance(array, np.ndarray) or array.dtype.hasobject:
             return None
-        parts += (f"{name}{array.shape}{_name(array.dtype)}".encode(), array.tobytes())
+        parts += (f"{name}{array.shape}{_dtype_name(array.dtype)}".encode(), array.tobytes())
     return hashlib.blake2b(b"\0".join(parts), digest_size=20).hexdigest()
-
-
-_name = cache(str)

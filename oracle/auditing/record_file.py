@@ -70,10 +70,11 @@ def start(path: Path, header: Header) -> Journal:
         path.replace(path.with_suffix(f".previous{path.suffix}"))
         file.close()
         file = _open(path)
-    return _begun(path, file, header)
+    return _begin(path, file, header)
 
 
-def _begun(path: Path, file: BinaryIO, header: Header) -> Journal:
+def _begin(path: Path, file: BinaryIO, header: Header) -> Journal:
+    """Begin a file with its header; what was in it is gone."""
     file.truncate(0)
     journal = Journal(path, file)
     journal.write(json.dumps(header))
@@ -92,22 +93,22 @@ def resume(path: Path, header: Header, cases: Sequence[Case],
     """
     file = _open(path)
     try:
-        return _taken_up(path, file, header, cases, targets)
+        return _take_up(path, file, header, cases, targets)
     except BaseException:
         file.close()
         raise
 
 
-def _taken_up(path: Path, file: BinaryIO, header: Header, cases: Sequence[Case],
-              targets: Sequence[Target]) -> tuple[Journal, list[Record], int]:
+def _take_up(path: Path, file: BinaryIO, header: Header, cases: Sequence[Case],
+             targets: Sequence[Target]) -> tuple[Journal, list[Record], int]:
     data = path.read_bytes()
     lines = data.split(b"\n")[:-1]  # what stands behind the last end of line is torn
     beginning = json.dumps({"format": FORMAT})[:-1].encode()
     if not lines and (data.startswith(beginning) or beginning.startswith(data)):
-        return _begun(path, file, header), [], 0
+        return _begin(path, file, header), [], 0
     try:
-        _check(parse_header(lines[0] if lines else data, path), header, path)
-        records, done, length = _completed(lines[1:], cases, targets, path)
+        _check_header(parse_header(lines[0] if lines else data, path), header, path)
+        records, done, length = _read_completed(lines[1:], cases, targets, path)
     except ValueError as error:
         raise JournalError(str(error)) from None
     file.truncate(len(lines[0]) + 1 + length)
@@ -133,7 +134,10 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _lock(file: BinaryIO) -> None:
-    """Until it is closed, by the end of the process at the latest. Windows has no such locks, and nothing is done."""
+    """Lock a file until it is closed, by the end of the process at the latest.
+
+    Windows has no such locks; nothing is done there.
+    """
     try:
         import fcntl
     except ModuleNotFoundError:
@@ -141,23 +145,24 @@ def _lock(file: BinaryIO) -> None:
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _check(found: Header, wanted: Header, path: Path) -> None:
+def _check_header(found: Header, wanted: Header, path: Path) -> None:
     """Was it a run of the same cases and targets, with the same versions on the same machine?"""
-    differing = [_difference(key, found.get(key), wanted[key]) for key in wanted
+    differing = [_describe_difference(key, found.get(key), wanted[key]) for key in wanted
                  if key != "command" and found.get(key) != wanted[key]]
     if differing:
         raise JournalError(f"{path} is of another run ({' '.join(map(str, found['command']))}): "
                            f"{'; '.join(differing)}")
 
 
-def _difference(key: str, found: Any, wanted: Any) -> str:
+def _describe_difference(key: str, found: Any, wanted: Any) -> str:
+    """What an entry of a header was, and what it is now."""
     if isinstance(found, Mapping) and isinstance(wanted, Mapping):
         return ", ".join(f"{key} {name} was {found.get(name)}, is {wanted.get(name)}" for name in {**found, **wanted}
                          if found.get(name) != wanted.get(name))
     return f"{key} was {found}, is {wanted}"
 
 
-def _completed(lines: Sequence[bytes], cases: Sequence[Case], targets: Sequence[Target],
+def _read_completed(lines: Sequence[bytes], cases: Sequence[Case], targets: Sequence[Target],
                path: Path) -> tuple[list[Record], int, int]:
     """The records of the cases that have all of theirs, how many cases, and their length in bytes.
 

@@ -50,6 +50,10 @@ def header(command: Sequence[str], device: str, cases: Iterable[Case] = (), targ
             "machine": {"system": platform.platform(), "processor": store.processor(), "cores": os.cpu_count()}}
 
 
+#: What a header has to have, of which type.
+_NEEDED = {"command": list, "device": str, "cases": dict, "versions": dict, "machine": dict}
+
+
 def parse_header(line: str | bytes, path: Path) -> dict[str, Any]:
     """The header of a record file from its first line.
 
@@ -60,7 +64,7 @@ def parse_header(line: str | bytes, path: Path) -> dict[str, Any]:
         head = json.loads(line)
         if head["format"] != FORMAT:
             raise KeyError
-        if not all(isinstance(head[name], kind) for name, kind in _HEADER):
+        if not all(isinstance(head[name], kind) for name, kind in _NEEDED.items()):
             raise TypeError
     except (KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(f"{path} is not a record file of this version ({FORMAT!r})") from None
@@ -68,18 +72,18 @@ def parse_header(line: str | bytes, path: Path) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """All text in it made safe to show."""
+    """A value from JSON, with all text in it made safe to show."""
     if isinstance(value, dict):
         return {plain(k): _plain(v) for k, v in value.items()}
-    return plain(value) if isinstance(value, str) else [_plain(v) for v in value] if isinstance(value, list) else value
-
-
-_HEADER = (("command", list), ("device", str), ("cases", dict), ("versions", dict), ("machine", dict))
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    return plain(value) if isinstance(value, str) else value
 
 
 def missing(head: Mapping[str, Any], records: Iterable[Record]) -> tuple[int, int]:
-    """Of a run that ended early: how many cases it has, of how many; twice the same of one that is whole."""
-    done, wanted = len({r.case for r in records}), head.get("cases", {}).get("count")
+    """How many cases a run has, and how many it was to have: more where it ended early."""
+    done = len({r.case for r in records})
+    wanted = head.get("cases", {}).get("count")
     return done, max(wanted, done) if isinstance(wanted, int) else done
 
 
@@ -99,7 +103,8 @@ def read_records(path: Path) -> tuple[dict[str, Any], list[Record]]:
         OSError: it cannot be read.
     """
     if path.is_dir():
-        path = next((found for name in (RECORDS, EXHAUSTIVE) if (found := path / name).exists()), path / RECORDS)
+        there = [path / name for name in (RECORDS, EXHAUSTIVE) if (path / name).exists()]
+        path = there[0] if there else path / RECORDS
     lines = path.read_bytes().splitlines()
     head = parse_header(lines[0] if lines else b"", path)
     return head, [parse_record(line, path, number) for number, line in enumerate(lines[1:], start=2)]

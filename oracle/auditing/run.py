@@ -12,7 +12,8 @@ from functools import cache, lru_cache, partial
 from types import MappingProxyType
 
 from ..cases import registry
-from ..cases.case import Case, parse, select
+from ..cases.case import Case, parse
+from ..cases.selection import select
 from ..keeping import store
 from ..keeping.sources import source
 from ..targets import loading as target_modules
@@ -21,7 +22,7 @@ from ..verdict import waivers as waiver_module
 from ..verdict.faults import JudgeFault, judging, not_judged
 from ..verdict.record import Record
 from . import kept_verdicts, workers
-from .judge import _judged, answer
+from .judge import answer, judge_answer
 from .records import versions
 
 __all__ = ["audit", "judged_by", "stale_waivers"]
@@ -36,6 +37,7 @@ _one_at_a_time = threading.Lock()
 
 @lru_cache(maxsize=8)
 def _loaded(target_names: tuple[str, ...], device: str) -> tuple[list[Target], list[waiver_module.Waiver]]:
+    """The targets of these names, and the waivers."""
     waivers = waiver_module.load()
     return target_modules.load(target_names, device), waivers
 
@@ -47,45 +49,56 @@ def judged_by() -> Mapping[str, str]:
     return MappingProxyType({"source": source(__name__, *ops), "waivers": store.digest(repr(waiver_module.load()))})
 
 
-def _work(case_ids: Sequence[str], target_names: tuple[str, ...], device: str, elements: bool, keep: bool,
-          wanted: Mapping[str, str]) -> list[list[str]]:
+def _judge_cases(case_ids: Sequence[str], target_names: tuple[str, ...], device: str, elements: bool, keep: bool,
+                 wanted: Mapping[str, str]) -> list[list[str]]:
     """The records of some cases as lines, on whatever machine this is."""
-    here = {**versions(), **judged_by()}
-    if wanted != here:
-        differing = ", ".join(f"{k} {v} instead of {wanted[k]}" for k, v in here.items() if v != wanted[k])
-        raise target_modules.TargetError(f"a worker on {platform.node()} has {differing}")
+    _check_versions(wanted)
     with _one_at_a_time, nullcontext() if keep else store.nothing_kept():
         kept = store.current()
         with kept.gathering() if kept is not None else nullcontext():
             targets, waivers = _loaded(target_names, device)
-            return [_lines(case, [target for target in targets if target.covers(case.spec)], waivers, elements)
+            return [_judge_case(case, [target for target in targets if target.covers(case.spec)], waivers, elements)
                     for case in map(parse, case_ids)]
 
 
-def _lines(case: Case, targets: Sequence[Target], waivers: Sequence[waiver_module.Waiver],
-           elements: bool) -> list[str]:
+def _check_versions(wanted: Mapping[str, str]) -> None:
+    """Refuse to judge with other versions than those of the process that asks."""
+    here = {**versions(), **judged_by()}
+    if wanted != here:
+        differing = ", ".join(f"{k} {v} instead of {wanted[k]}" for k, v in here.items() if v != wanted[k])
+        raise target_modules.TargetError(f"a worker on {platform.node()} has {differing}")
+
+
+def _judge_case(case: Case, targets: Sequence[Target], waivers: Sequence[waiver_module.Waiver],
+                elements: bool) -> list[str]:
     """The records of a case; what earlier runs judged is taken from there."""
-    earlier = kept_verdicts.Recall(case, source(*registry.followed_by(case.spec), __name__), judged_by()["waivers"],
-                            str(elements))
-    lines = [_line(case, target, waivers, elements, earlier) for target in targets]
+    judges = source(*registry.followed_by(case.spec), __name__)
+    earlier = kept_verdicts.Recall(case, judges, judged_by()["waivers"], str(elements))
+    lines = [_judge_target(case, target, waivers, elements, earlier) for target in targets]
     earlier.save()
     return lines
 
 
-def _line(case: Case, target: Target, waivers: Sequence[waiver_module.Waiver], elements: bool,
-          earlier: kept_verdicts.Recall) -> str:
-    """What :func:`run_case` gives, as a line. No target is asked whose answers are known, no answer judged twice."""
+def _judge_target(case: Case, target: Target, waivers: Sequence[waiver_module.Waiver], elements: bool,
+                  earlier: kept_verdicts.Recall) -> str:
+    """The record of a target on a case, as a line.
+
+    A target whose answers are known is not asked, and an answer that was judged is not judged again.
+    """
     known = target_modules.follows_from(target.name, case.spec)
-    if known is not None and (line := earlier.get(target.name, known)) is not None:
-        return line
+    if known is not None:
+        line = earlier.get(target.name, known)
+        if line is not None:
+            return line
     outputs, failure = answer(case, target)
     if known is None or failure is not None:  # of too little memory, say: that follows from nothing that is known
         known = kept_verdicts.fingerprint(outputs, failure)
-    if (line := earlier.get(target.name, known)) is not None:
+    line = earlier.get(target.name, known)
+    if line is not None:
         return line
     try:
         with judging(f"{case.id} on {target.name}"):
-            line = _judged(case, target.name, outputs, failure, waivers, None, elements).to_json()
+            line = judge_answer(case, target.name, outputs, failure, waivers, elements=elements).to_json()
     except JudgeFault as fault:  # is not kept: the next run tries again
         return not_judged(case.id, case.spec.name, case.dtype, target.name, fault).to_json()
     earlier.put(target.name, known, line)
@@ -113,22 +126,23 @@ def audit(cases: Sequence[Case], target_names: Sequence[str], *, device: str = "
     if executor is None and jobs > 1:
         workers.warm([__name__, *target_modules.modules(target_names)])
     names = tuple(target.name for target in target_modules.load(target_names, device))  # fails here, not in a worker
-    work = partial(_work, target_names=names, device=device, elements=elements,
+    work = partial(_judge_cases, target_names=names, device=device, elements=elements,
                    keep=store.folder() is not None, wanted={**versions(), **judged_by()})
     if executor is None and jobs > 1:
         with workers.pool(jobs) as pool:
-            yield from _collected(_submitted(cases, work, pool), on_cases)
+            yield from _collect(_submit(cases, work, pool), on_cases)
+    elif executor is not None:
+        yield from _collect(_submit(cases, work, executor), on_cases)
     else:
-        yield from _collected(_submitted(cases, work, executor) if executor is not None else
-                              ([one] for case in cases for one in work([case.id])), on_cases)
+        yield from _collect((work([case.id]) for case in cases), on_cases)
 
 
-def _submitted(cases: Sequence[Case], work: Callable[[Sequence[str]], list[list[str]]],
-               executor: Executor) -> Iterator[list[list[str]]]:
+def _submit(cases: Sequence[Case], work: Callable[[Sequence[str]], list[list[str]]],
+            executor: Executor) -> Iterator[list[list[str]]]:
     """The results of chunks, in order."""
     ids = [case.id for case in cases]
-    futures: list[Future[list[list[str]]]] = [executor.submit(work, ids[i:i + CHUNK])
-                                                 for i in range(0, len(ids), CHUNK)]
+    chunks = [ids[i:i + CHUNK] for i in range(0, len(ids), CHUNK)]
+    futures: list[Future[list[list[str]]]] = [executor.submit(work, chunk) for chunk in chunks]
     try:
         for i, future in enumerate(futures):
             yield future.result()
@@ -138,7 +152,8 @@ def _submitted(cases: Sequence[Case], work: Callable[[Sequence[str]], list[list[
             future.cancel()
 
 
-def _collected(chunks: Iterable[list[list[str]]], on_cases: Callable[[int], None]) -> Iterator[Record]:
+def _collect(chunks: Iterable[list[list[str]]], on_cases: Callable[[int], None]) -> Iterator[Record]:
+    """The records of chunks of cases, and word of each chunk that was taken."""
     for chunk in chunks:
         for lines in chunk:
             yield from map(Record.from_json, lines)

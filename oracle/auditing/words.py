@@ -9,7 +9,7 @@ from ..targets.loading import FRAMEWORKS
 from ..verdict.compare import Verdict
 from ..verdict.record import Record
 
-__all__ = ["counts", "figure"]
+__all__ = ["counts", "figure", "three_lines"]
 
 
 def figure(x: float) -> str:
@@ -18,19 +18,27 @@ def figure(x: float) -> str:
     >>> figure(0.0), figure(0.123), figure(12.3), figure(12345.0), figure(float("inf"))
     ('0', '0.12', '12.3', '1e+04', 'inf')
     """
-    return "0" if x == 0 else f"{x:.2f}" if x < 10 else f"{x:.1f}" if x < 1000 else f"{x:.0e}"
+    if x == 0:
+        return "0"
+    if x < 10:
+        return f"{x:.2f}"
+    return f"{x:.1f}" if x < 1000 else f"{x:.0e}"
 
 
 def three_lines(record: Record) -> tuple[str, str, str]:
     """What happened, the figures, and how to look closer."""
     where = f"{record.output}{list(record.index)}" if record.index is not None else record.output
     first = f"{record.verdict.upper()} {record.target} on {record.case}" + (f": {record.note}" if record.note else "")
-    figures = ", ".join(f"{name} {float.fromhex(value):.9g}" for name, value in
-                        (("got", record.got), ("truth", record.truth), ("bound", record.bound)) if value is not None)
-    second = f"  {where}: {figures}; {figure(record.ulp)} ulp, {figure(record.share)} of the bound" if figures else \
-        f"  {where or 'no output to compare'}"
-    known = record.target.partition(":")[0] in FRAMEWORKS  # and no implementation of a user's
-    return first, second, f"  oracle explain '{record.case}'" + (f" --target {record.target}" if known else "")
+    values = {"got": record.got, "truth": record.truth, "bound": record.bound}
+    known = [f"{name} {float.fromhex(value):.9g}" for name, value in values.items() if value is not None]
+    if known:
+        second = f"  {where}: {', '.join(known)}; {figure(record.ulp)} ulp, {figure(record.share)} of the bound"
+    else:
+        second = f"  {where or 'no output to compare'}"
+    third = f"  oracle explain '{record.case}'"
+    if record.target.partition(":")[0] in FRAMEWORKS:  # and no implementation of a user's
+        third += f" --target {record.target}"
+    return first, second, third
 
 
 def counts(records: Iterable[Record]) -> str:

@@ -2,20 +2,16 @@
 
 ``cross_entropy/float32/reduction=sum,regime=huge`` is an op, a storage type, and the axes of its
 spec that do not have their default; ``/2`` behind it would be the third draw of the same combination.
-Which combinations exist is a covering array: every feasible combination of ``spec.strength`` axis
-values stands in at least one case.
+Which combinations there are is for :mod:`.covering` to say.
 """
 
 from __future__ import annotations
 
-import difflib
 import functools
 import hashlib
-import itertools
 import json
-import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -30,16 +26,12 @@ from ..keeping import store
 from ..keeping.sources import source
 from ..ulp import numpy_dtype
 from . import registry, sweeps
-from .spec import DTYPES, InitSpec, Limits, LossSpec, OptimSpec, Options, ParamGroup, Spec, Trajectory
+from .registry import KINDS, BadCaseError, chosen_specs
+from .spec import Limits, LossSpec, Options, ParamGroup, Spec, Trajectory
 
-__all__ = ["BadCaseError", "Case", "cases", "chosen_specs", "leaf", "leaves", "parse", "select", "select_sweeps",
-           "storage", "with_leaf"]
+__all__ = ["Case", "leaf", "leaves", "parse", "storage", "with_leaf"]
 
 Array = np.ndarray[Any, Any]
-
-
-class BadCaseError(ValueError):
-    """A case id, an op's name or a storage type that names nothing."""
 
 
 class _Key(ISeedSequence):
@@ -82,13 +74,13 @@ class Case:
         fmt = FORMATS[self.dtype]
         limits = Limits(self.dtype, 2.0 ** (1 - fmt.bits), fmt.tiny, fmt.max)
         drawn = self.spec.draw(self.options, self.rng(), limits)  # type: ignore[attr-defined]  # all kinds have it
-        if isinstance(drawn, Trajectory):
-            return Trajectory(
-                tuple(ParamGroup(tuple(storage(p, self.dtype) for p in g.params), g.options) for g in drawn.groups),
-                drawn.defaults,
-                tuple(tuple(_gradient(g, self.dtype) for g in step) for step in drawn.gradients),
-                drawn.objective and drawn.objective.converted(lambda array: storage(array, self.dtype)))
-        return {k: _stored(v, self.dtype) for k, v in drawn.items()}
+        if not isinstance(drawn, Trajectory):
+            return {k: _in_storage(v, self.dtype) for k, v in drawn.items()}
+        groups = [ParamGroup(tuple(storage(p, self.dtype) for p in group.params), group.options)
+                  for group in drawn.groups]
+        gradients = [tuple(_gradient_in_storage(g, self.dtype) for g in step) for step in drawn.gradients]
+        objective = drawn.objective and drawn.objective.converted(lambda array: storage(array, self.dtype))
+        return Trajectory(tuple(groups), drawn.defaults, tuple(gradients), objective)
 
     @cached_property
     def result(self) -> Any:
@@ -121,12 +113,12 @@ class Case:
             return tuple(self._form["differentiated"])
         paths = tuple(path for name, g in zip(self.spec.arrays, self.gradients, strict=True)
                       for path, _ in leaves(name, g))
-        self._keep({"shapes": self._shapes, "differentiated": paths})
+        self._keep_form({"shapes": self._shapes, "differentiated": paths})
         return paths
 
     @cached_property
     def _shapes(self) -> tuple[bool, Sequence[Sequence[int]]]:
-        """Of a loss's results, and if these are several, in a tuple."""
+        """Does a loss give several results, in a tuple? And the shape of each."""
         if self._form is not None:
             several, shapes = self._form["shapes"]
             return several, shapes
@@ -135,14 +127,17 @@ class Case:
 
     @cached_property
     def _form(self) -> Any:
-        """What an earlier run kept, so that the reference need not be run to know of which form its results are."""
-        kept = store.current() if self.shipped else None
-        found = None if kept is None else kept.get(*self._asked)
+        """The form of a loss's results as an earlier run kept it, if one did: the reference need not be run for it."""
+        kept = store.current()
+        if kept is None or not self.shipped:
+            return None
+        found = kept.get(*self._form_key)
         return None if found is None else json.loads(found)
 
-    def _keep(self, form: Mapping[str, Any]) -> None:
-        if self.shipped and (kept := store.current()) is not None:
-            kept.put(json.dumps(form).encode(), *self._asked)
+    def _keep_form(self, form: Mapping[str, Any]) -> None:
+        kept = store.current()
+        if kept is not None and self.shipped:
+            kept.put(json.dumps(form).encode(), *self._form_key)
 
     @property
     def shipped(self) -> bool:
@@ -150,14 +145,15 @@ class Case:
         return registry.specs().get(self.spec.name) is self.spec
 
     @property
-    def _asked(self) -> tuple[str, ...]:
+    def _form_key(self) -> tuple[str, ...]:
         return "form", source(*registry.followed_by(self.spec), __name__), store.versions(), self.id
 
 
 def leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """All that an argument, an output or a gradient holds, by path: of a tuple ``name[0]``, of a named one its fields.
+    """All that an argument, an output or a gradient holds, by path.
 
-    None, of a gradient that is not there, is left out.
+    The paths in a tuple are ``name[0]``, ``name[1]``, ...; those in a named tuple are its fields. A gradient that is
+    not there (None) is left out.
     """
     if isinstance(value, tuple):
         names = getattr(value, "_fields", [f"{name}[{i}]" for i in range(len(value))])
@@ -191,13 +187,15 @@ def with_leaf(arguments: Mapping[str, Any], path: str, new: Any) -> dict[str, An
     return {**arguments, name: put(arguments[name], indices)}
 
 
-def _stored(value: Any, dtype: str) -> Any:
+def _in_storage(value: Any, dtype: str) -> Any:
+    """An argument with its arrays in the storage type."""
     if isinstance(value, tuple):
-        return tuple(_stored(one, dtype) for one in value)
+        return tuple(_in_storage(one, dtype) for one in value)
     return storage(np.asarray(value), dtype) if isinstance(value, np.ndarray | np.generic) else value
 
 
-def _gradient(g: Any, dtype: str) -> Any:
+def _gradient_in_storage(g: Any, dtype: str) -> Any:
+    """A gradient, which may be sparse or not there, in the storage type."""
     if isinstance(g, SparseGrad):
         return SparseGrad(storage(g.indices, dtype), storage(g.values, dtype), g.shape)
     return None if g is None else storage(g, dtype)
@@ -219,174 +217,27 @@ def storage(array: Array, dtype: str) -> Array:
     return kept
 
 
-#: The type in which costly values stand beside each value of the other axes; in others they do beside defaults.
-COSTLY = "float32"
-
-#: Completions of a combination that are compared, and those that are tried before it is called impossible.
-_CANDIDATES, _ATTEMPTS = 12, 100
-
-#: A pair of a costly value counts more than all else that a row may cover: few rows are to hold them all.
-_WORTH = 10**6
-
-
-class _Codes:
-    """Pairs of axis values, then larger combinations, as many as the type is to have: which of them a row holds.
-
-    Of those of a costly value only its pairs, with values that do not show early. A row is the places of its values
-    along the axes, and a combination of them has a number.
-    """
-
-    def __init__(self, spec: Spec, dtype: str) -> None:
-        self.lengths = [len(axis.values) for axis in spec.axes]
-        self.costly = [{axis.values.index(value) for value in axis.costly} for axis in spec.axes]
-        self.cheap = [[i for i in range(n) if i not in costly]
-                      for n, costly in zip(self.lengths, self.costly, strict=True)]
-        strength = min(spec.strength if dtype in spec.thorough else 2, len(spec.axes))
-        self.groups = [group for size in range(min(2, strength), strength + 1)
-                       for group in itertools.combinations(range(len(spec.axes)), size)]
-        self.strides = np.zeros((len(spec.axes), len(self.groups)), np.int64)
-        self.offsets = np.zeros(len(self.groups), np.int64)
-        self.wanted: list[dict[int, int]] = []  # axis -> place, by code
-        worth = []
-        for g, group in enumerate(self.groups):
-            self.offsets[g] = len(self.wanted)
-            for k, axis in enumerate(group):
-                self.strides[axis, g] = np.prod([self.lengths[a] for a in group[k + 1:]], dtype=np.int64)
-            for places in itertools.product(*[range(self.lengths[a]) for a in group]):
-                costly = any(p in self.costly[a] for a, p in zip(group, places, strict=True))
-                beside = dtype == COSTLY or sum(places) == max(places)  # two places, one of them a default's
-                late = not any(spec.axes[axis].early for axis in group)
-                worth.append(1 if not costly else _WORTH if len(group) <= 2 and beside and late else 0)
-                self.wanted.append(dict(zip(group, places, strict=True)))
-        self.uncovered = np.array(worth)
-
-    def of(self, rows: Sequence[Sequence[int]]) -> Array:
-        """The combinations in each row."""
-        return np.asarray(np.asarray(rows) @ self.strides + self.offsets)
-
-
-@cache
-def _covering(spec_name: str, dtype: str) -> tuple[Options, ...]:
-    """The combinations that cases have: a covering array, which is kept on disk, and those beside it."""
-    spec = registry.get(spec_name)
-    kept = store.current()
-    asked = ("rows", source(*registry.followed_by(spec), __name__), store.versions(), spec_name, dtype)
-    found = kept.get(*asked) if kept is not None else None
-    places: list[list[int]] = json.loads(found) if found is not None else _places(spec, dtype)
-    if kept is not None and found is None:
-        kept.put(json.dumps(places).encode(), *asked)
-    rows = {tuple(row.values()): row for row in (_options(spec, chosen) for chosen in places)}
-    for changed in ({**spec.defaults, **changes} for changes in spec.extra):
-        if spec.allowed(changed, dtype):
-            rows[tuple(changed.values())] = changed
-    return tuple(rows.values())
-
-
-def _options(spec: Spec, places: Sequence[int]) -> dict[str, Any]:
-    return {axis.name: axis.values[i] for axis, i in zip(spec.axes, places, strict=True)}
-
-
-def _places(spec: Spec, dtype: str) -> list[list[int]]:
-    """A greedy covering array: each row is the best of some completions of a combination not yet covered.
-
-    A costly value is in no row that does not want it; and what holds an impossible pair is impossible. A row is the
-    places of its values along the axes.
-    """
-    chance = random.Random(f"{spec.name}/{dtype}")
-    codes = _Codes(spec, dtype)
-    rows: list[list[int]] = []
-
-    def take(row: list[int]) -> None:
-        rows.append(row)
-        codes.uncovered[codes.of([row])] = 0
-
-    default = [0] * len(spec.axes)
-    if spec.allowed(spec.defaults, dtype):
-        take(default)
-    impossible: set[tuple[tuple[int, int], ...]] = set()
-    for code, wanted in enumerate(codes.wanted):
-        if not codes.uncovered[code] or not impossible.isdisjoint(itertools.combinations(wanted.items(), 2)):
-            continue
-        candidates: list[list[int]] = []
-        for attempt in range(_ATTEMPTS):
-            if candidates and attempt >= _CANDIDATES:
-                break
-            filler = default if attempt == 0 else [places[int(chance.random() * len(places))] for places in codes.cheap]
-            row = [wanted.get(axis, place) for axis, place in enumerate(filler)]
-            if spec.allowed(_options(spec, row), dtype):
-                candidates.append(row)
-        if candidates:
-            covers = codes.uncovered[codes.of(candidates)].sum(axis=1)
-            take(candidates[int(covers.argmax())])
-        else:
-            impossible.add(tuple(wanted.items()))
-    return rows
-
-
-def cases(spec: Spec, dtype: str, *, long: bool = False) -> list[Case]:
-    """The shipped cases of one op in one storage type, always the same, in the same order; without the long ones."""
-    whole = ({**spec.defaults, **changes} for changes in (spec.long if long else ()))
-    return [Case(spec, dtype, options) for options in (
-        *_covering(spec.name, dtype), *(options for options in whole if spec.allowed(options, dtype)))]
-
-
-def select(ops: Sequence[str] = (), dtypes: Sequence[str] = (), *, long: bool = False) -> list[Case]:
-    """The shipped cases of some ops (kinds such as ``losses`` count too) and storage types; all by default.
-
-    With ``long`` also those that take so long that an audit leaves them out.
-    """
-    for dtype in dtypes:
-        if dtype not in DTYPES:
-            raise BadCaseError(f"unknown dtype {dtype!r}; known are {', '.join(DTYPES)}")
-    return [case for spec in chosen_specs(ops) for dtype in spec.dtypes if dtype in (dtypes or DTYPES)
-            for case in cases(spec, dtype, long=long)]
-
-
-def select_sweeps(ops: Sequence[str] = (), dtypes: Sequence[str] = ()) -> list[Case]:
-    """Cases that are not shipped: all numbers of the half types through elementwise losses, all by default."""
-    if unknown := [dtype for dtype in dtypes if dtype not in sweeps.DTYPES]:
-        raise BadCaseError(f"only numbers of {' and '.join(sweeps.DTYPES)} can all be tried, not of {unknown[0]}")
-    whole = {spec.name: spec for spec in map(sweeps.sweep, registry.specs().values()) if spec is not None}
-    if strangers := [op for op in ops if op not in whole and op != "losses"]:
-        raise BadCaseError(f"{strangers[0]!r} is no elementwise loss; these are {', '.join(whole)}")
-    return [Case(spec, dtype, options) for name, spec in whole.items() if not ops or name in ops or "losses" in ops
-            for dtype in spec.dtypes if dtype in (dtypes or DTYPES) for options in sweeps.rows(spec, dtype)]
-
-
-_KINDS = {"losses": LossSpec, "optim": OptimSpec, "init": InitSpec}
-
-
-def chosen_specs(ops: Iterable[str] = ()) -> list[Spec]:
-    """The specs of some ops, where kinds such as ``losses`` count too; all by default."""
-    known: Mapping[str, Spec] = registry.specs()
-    chosen: dict[str, Spec] = {}
-    for op in ops:
-        if op in _KINDS:
-            chosen |= {name: spec for name, spec in known.items() if isinstance(spec, _KINDS[op])}
-        elif op in known:
-            chosen[op] = known[op]
-        else:
-            close = difflib.get_close_matches(op, [*known, *_KINDS])
-            raise BadCaseError(f"unknown op {op!r}; " + (f"did you mean {' or '.join(close)}?" if close else
-                                                         f"known are {', '.join([*known, *_KINDS])}"))
-    return list((chosen or known).values())
+_ID = re.compile(r"(?P<op>[^/]*)/(?P<dtype>[^/]*)/(?P<changes>[^/]*)(?:/(?P<draw>[0-9]{1,9}))?")
 
 
 def parse(case_id: str) -> Case:
     """The case of an id.
 
-    Raises :class:`BadCaseError`, which says what is wrong with the id and what would be right.
+    Raises:
+        BadCaseError: there is none; the message says what is wrong with the id, and what would be right.
     """
-    parts = case_id.split("/")
-    if len(parts) not in (3, 4) or (len(parts) == 4 and not re.fullmatch("[0-9]{1,9}", parts[3])):
+    found = _ID.fullmatch(case_id)
+    if found is None:
         raise BadCaseError(f"malformed case id {case_id!r}; needed is OP/DTYPE/AXIS=VALUE,... "
                            "such as mse_loss/float32/reduction=sum or mse_loss/float32/default")
-    (spec,) = chosen_specs([parts[0]]) if parts[0] not in _KINDS else chosen_specs([parts[0] + " (a kind, not an op)"])
-    spec = (sweeps.sweep(spec) if "every=" in parts[2] else None) or spec
-    if parts[1] not in spec.dtypes:
-        raise BadCaseError(f"unknown dtype {parts[1]!r} in {case_id!r}; {spec.name} has {', '.join(spec.dtypes)}")
+    op, dtype, changes = found["op"], found["dtype"], found["changes"]
+    (spec,) = chosen_specs([f"{op} (a kind, not an op)" if op in KINDS else op])
+    if "every=" in changes:
+        spec = sweeps.sweep(spec) or spec
+    if dtype not in spec.dtypes:
+        raise BadCaseError(f"unknown dtype {dtype!r} in {case_id!r}; {spec.name} has {', '.join(spec.dtypes)}")
     options = dict(spec.defaults)
-    for item in parts[2].split(",") if parts[2] != "default" else ():
+    for item in changes.split(",") if changes != "default" else ():
         name, _, label = item.partition("=")
         values = spec.labels.get(name)
         if values is None:
@@ -394,6 +245,6 @@ def parse(case_id: str) -> Case:
         if label not in values:
             raise BadCaseError(f"unknown value {label!r} of axis {name!r} in {case_id!r}; it has {', '.join(values)}")
         options[name] = values[label]
-    if not spec.allowed(options, parts[1]):
+    if not spec.allowed(options, dtype):
         raise BadCaseError(f"{case_id!r} combines values that {spec.name} does not take together")
-    return Case(spec, parts[1], options, int(parts[3]) if len(parts) == 4 else 0)
+    return Case(spec, dtype, options, int(found["draw"] or 0))

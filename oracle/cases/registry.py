@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 
-from .spec import Spec
+from .spec import InitSpec, LossSpec, OptimSpec, Spec
 
-__all__ = ["followed_by", "get", "specs"]
+__all__ = ["KINDS", "BadCaseError", "chosen_specs", "followed_by", "get", "specs"]
 
-_PACKAGES = ("losses", "optim", "init")
+#: What the kinds of ops are called, as are the packages of their specs.
+KINDS: Mapping[str, type[Spec]] = {"losses": LossSpec, "optim": OptimSpec, "init": InitSpec}
+
+
+class BadCaseError(ValueError):
+    """A case id, an op's name or a storage type that names nothing."""
 
 
 @cache
@@ -23,8 +29,8 @@ def specs() -> Mapping[str, Spec]:
         TypeError: a public file has no ``SPEC``, or two have one of the same name.
     """
     found: dict[str, Spec] = {}
-    for package_name in _PACKAGES:
-        package = importlib.import_module(f"{__package__}.ops.{package_name}")
+    for kind in KINDS:
+        package = importlib.import_module(f"{__package__}.ops.{kind}")
         here: list[Spec] = []
         for module_info in pkgutil.iter_modules(package.__path__):
             if module_info.name.startswith("_"):
@@ -45,6 +51,29 @@ def get(name: str) -> Spec:
     if name not in specs():
         raise KeyError(f"no op is called {name!r}; there are {', '.join(specs())}")
     return specs()[name]
+
+
+def chosen_specs(ops: Iterable[str] = ()) -> list[Spec]:
+    """The specs of some ops, where kinds such as ``losses`` count too; all by default.
+
+    Raises:
+        BadCaseError: there is no such op; the message says what is meant, or what there is.
+    """
+    known = specs()
+    chosen: dict[str, Spec] = {}
+    for op in ops:
+        if op in KINDS:
+            chosen |= {name: spec for name, spec in known.items() if isinstance(spec, KINDS[op])}
+        elif op in known:
+            chosen[op] = known[op]
+        else:
+            raise BadCaseError(f"unknown op {op!r}; {_suggestion(op, [*known, *KINDS])}")
+    return list((chosen or known).values())
+
+
+def _suggestion(op: str, names: Sequence[str]) -> str:
+    close = difflib.get_close_matches(op, names)
+    return f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(names)}"
 
 
 def followed_by(spec: Spec) -> tuple[str, ...]:

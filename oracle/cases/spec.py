@@ -94,7 +94,7 @@ class Objective:
     """Value, and gradient for each parameter: one for each evaluation of a step, then from the first again."""
 
     def converted(self, convert: Callable[[Any], Any]) -> Objective:
-        """The same of other arrays."""
+        """The objective with each array converted."""
         return Objective(tuple(map(convert, self.blocks)), None if self.target is None else convert(self.target),
                          self.quartic,
                          tuple((convert(value), tuple(map(convert, slopes))) for value, slopes in self.answers))

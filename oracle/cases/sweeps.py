@@ -72,8 +72,8 @@ def sweep(spec: Spec) -> LossSpec | None:
 def rows(spec: LossSpec, dtype: str) -> Iterator[Options]:
     """The options of all cases of a sweep in one storage type."""
     every, label, part = spec.axes
-    for w in label.values:
-        for p in part.values:
-            options = {every.name: every.values[1], label.name: w, part.name: p}
+    for further in label.values:
+        for number in part.values:
+            options = {every.name: every.values[1], label.name: further, part.name: number}
             if spec.allowed(options, dtype):
                 yield options

@@ -10,10 +10,10 @@ import numpy as np
 
 from ..cases.case import Case
 from ..cases.spec import OptimSpec
+from ..truth.claims import CLAIMS
 from ..truth.evaluate import Outputs
 from ..truth.proof import Truth
 from ..ulp import numpy_dtype
-from ..verdict.distribution import CLAIMS
 from .implementation import Implementation
 
 __all__ = ["Alignment"]

@@ -12,8 +12,8 @@ import numpy as np
 from ..cases.case import Case
 from ..cases.spec import InitSpec
 from ..targets.loading import Unsupported
+from ..truth.claims import CLAIMS
 from ..truth.evaluate import Outputs, empty_tensor, take_seeds
-from ..verdict.distribution import CLAIMS
 from .implementation import Implementation, Misbehaved
 from .kit import Kit, kind_of
 from .shaped import shaped

@@ -16,10 +16,11 @@ from ..auditing import judge
 from ..cases.case import Case
 from ..targets.loading import Target, TargetError
 from ..truth import kept_truths
+from ..truth.claims import CLAIMS
 from ..truth.evaluate import Outputs
 from ..truth.proof import effort
 from ..verdict.compare import Finding, Verdict, compare
-from ..verdict.distribution import CLAIMS, claim_of, judge_draws
+from ..verdict.distribution import claim_of, judge_draws
 from ..verdict.faults import JudgeFault, judging, not_judged
 from ..verdict.observation import Observation
 from ..verdict.plain import plain

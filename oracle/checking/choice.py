@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from ..cases.case import BadCaseError, Case, chosen_specs, select
+from ..cases.case import Case
+from ..cases.registry import BadCaseError, chosen_specs
+from ..cases.selection import select
 from ..cases.spec import DTYPES, Axis, Spec
 from ..truth.proof import effort
 from .arguments import check_op

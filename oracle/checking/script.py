@@ -11,10 +11,9 @@ from reference.optim import SparseGrad
 from ..cases.case import Case
 from ..cases.spec import InitSpec, LossSpec, OptimSpec, Spec
 from ..targets.loading import Unsupported
-from ..targets.pytorch_script import _closure
-from ..targets.script import _literal, _mapping, head
+from ..targets.script import closure_source, dict_lines, head, literal
+from ..truth.claims import CLAIMS
 from ..truth.evaluate import empty_tensor, take_seeds
-from ..verdict.distribution import CLAIMS
 from ..verdict.plain import plain
 from ..verdict.record import Record
 from .implementation import Implementation
@@ -99,8 +98,8 @@ def _(spec: LossSpec, case: Case, asked: Implementation, signature: Signature) -
     used = {k: v for k, v in case.inputs.items() if k in {*positional, *keywords}}
     upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
     paths = [path for path in case.differentiated if path in used and asked.asks_for(path)]
-    text = (f"arguments = {{\n{_mapping(used)}}}\n"
-            f"upstream = {_literal(upstream)}\n")
+    text = (f"arguments = {{\n{dict_lines(used)}}}\n"
+            f"upstream = {literal(upstream)}\n")
     results = ('got = dict(result._asdict()) if hasattr(result, "_asdict") else '
                '{"output": result} if not isinstance(result, tuple) else '
                '{f"output[{i}]": one for i, one in enumerate(result)}\n')
@@ -130,8 +129,8 @@ def _(spec: OptimSpec, case: Case, asked: Implementation, signature: Signature) 
     if asked.framework != "torch" and any(isinstance(g, SparseGrad) for g in flat):
         raise Unsupported("the script has no sparse gradients")
     _, keywords = split_arguments(signature, spec, trajectory.defaults, skip=1)
-    gradients = "".join(f"    [{', '.join(_literal(g) for g in step)}],\n" for step in trajectory.gradients)
-    params = "".join(f"    [{', '.join(_literal(p) for p in group.params)}],\n" for group in trajectory.groups)
+    gradients = "".join(f"    [{', '.join(literal(g) for g in step)}],\n" for step in trajectory.gradients)
+    params = "".join(f"    [{', '.join(literal(p) for p in group.params)}],\n" for group in trajectory.groups)
     options = {k: trajectory.defaults[k] for k in keywords}
     text = f"params = [\n{params}]\ngradients = [\n{gradients}]\n"
     if not signature.takes_params:
@@ -146,7 +145,7 @@ def _(spec: OptimSpec, case: Case, asked: Implementation, signature: Signature) 
             + f"params = [[{wrapper}(p) for p in group] for group in params]\n"
             f"optimizer = implementation({groups}, **{options!r})\n"
             "params = [p for group in params for p in group]\n"
-            f"{_closure(trajectory.objective, asked.device)}"
+            f"{closure_source(trajectory.objective, asked.device)}"
             "history = {}\nfor step in gradients:\n    for p, g in zip(params, step):\n        p.grad = g\n"
             f"    optimizer.step({'closure' if trajectory.objective else ''})\n"
             "    for i, p in enumerate(params):\n"
@@ -189,17 +188,17 @@ def _(spec: InitSpec, case: Case, asked: Implementation, signature: Signature) -
     seeds = take_seeds(arguments)
     empty = empty_tensor(arguments, case.dtype)
     _, keywords = split_arguments(signature, spec, arguments, skip=1)
-    passed = "".join(f", {k}={_literal(arguments[k])}" for k in keywords)
+    passed = "".join(f", {k}={literal(arguments[k])}" for k in keywords)
     if spec.name in CLAIMS and asked.stream is not False and asked.framework == "torch":
         given = ", generator=given" if seeds.argument(spec, None) else ""
         return (f"given, default = torch.Generator().manual_seed({seeds.given}), torch.manual_seed({seeds.default})\n"
-                f"first, second = (implementation({_literal(empty)}{passed}{given}) for _ in range(2))\n"
+                f"first, second = (implementation({literal(empty)}{passed}{given}) for _ in range(2))\n"
                 'got = {"tensor": first, "again": second}\n')
     form = form_of(signature, spec)
     dtype = f", dtype=tensor([], (0,), {case.dtype!r}).dtype"
     if form == "fills":
         generator = ", generator=next(keys)" if signature.accepts("generator") else ""
-        call = f"implementation({_literal(empty)}{passed}{generator})"
+        call = f"implementation({literal(empty)}{passed}{generator})"
     elif form == "shape":
         call = f"implementation(next(keys), {empty.shape!r}{dtype if takes_dtype(signature) else ''}{passed})"
     else:

@@ -79,7 +79,8 @@ def audit(
     """
     from ..auditing import executors, run, workers
     from ..auditing.records import EXHAUSTIVE, RECORDS
-    from ..cases.case import BadCaseError, chosen_specs, select, select_sweeps
+    from ..cases.registry import BadCaseError, chosen_specs
+    from ..cases.selection import select, select_sweeps
     from ..keeping import store
     from ..targets.loading import frameworks, load, modules
 

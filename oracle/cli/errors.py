@@ -24,9 +24,9 @@ REFUSED, INTERRUPTED = 2, 130
 REFUSALS = frozenset({
     "oracle.auditing.executors.ExecutorError",
     "oracle.auditing.record_file.JournalError",
-    "oracle.cases.case.BadCaseError",
+    "oracle.cases.registry.BadCaseError",
     "oracle.proving.equivalents.EquivalentError",
-    "oracle.proving.survivors.ProvingError",
+    "oracle.proving.bench.ProvingError",
     "oracle.targets.loading.TargetError",
     "oracle.vectors.layout.VectorsError",
 })

@@ -19,7 +19,7 @@ def list_ops(ops: Ops = None) -> None:
     """
     from rich.table import Table
 
-    from ..cases.case import select
+    from ..cases.selection import select
 
     chosen = select(ops or ())
     table = Table()

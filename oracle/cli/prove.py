@@ -16,7 +16,7 @@ from .options import refuse_jobs
 from .screen import progress
 
 if TYPE_CHECKING:
-    from ..proving.survivors import Variant
+    from ..proving.variants import Variant
 
 __all__ = ["prove"]
 
@@ -65,7 +65,7 @@ def prove(
 
     Example: oracle prove mse_loss Adam numerics --out runs/proof
     """
-    from ..proving import equivalents, survivors
+    from ..proving import equivalents, survivors, variants
 
     refuse_jobs(jobs)
     path = out / "variants.jsonl"
@@ -80,7 +80,7 @@ def prove(
             add_line(variant.to_json())
             advance()
 
-        add_line(survivors.header())
+        add_line(variants.header())
         try:
             proof = survivors.prove(specs, records, modules=modules, most=most, jobs=jobs, on_variant=keep)
         except KeyboardInterrupt:

@@ -50,7 +50,7 @@ def export(
 
     Example: oracle vectors export vectors cross_entropy optim
     """
-    from ..cases.case import chosen_specs
+    from ..cases.registry import chosen_specs
     from ..vectors import writing
 
     refuse_folder(folder)

@@ -30,13 +30,13 @@ Generator = random.Generator | None
 _TRUNCATED_STD = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))
 
 
-def _function(new: Callable[..., Array], claims: Claims) -> dict[str, Any]:
+def _replaced(new: Callable[..., Array], claims: Claims) -> dict[str, Any]:
     """``new(tensor, ..., generator=...)`` in the reference's place, and how what it draws is distributed."""
     return {"changed": lambda spec: dataclasses.replace(spec, function=new), "claims": claims}
 
 
 def _last_fans(shape: Sequence[int]) -> tuple[int, int]:
-    """Of an array (*kernel, in, out)."""
+    """The fans of an array (*kernel, in, out)."""
     *kernel, inputs, outputs = shape
     return inputs * math.prod(kernel), outputs * math.prod(kernel)
 
@@ -77,7 +77,7 @@ def _xavier(law: _Law, fans: Fans = fans, variance: Callable[[int, int], float] 
     def claims(shape: Sequence[int], gain: float = 1.0) -> Claim:
         return law.claim(abs(gain) * math.sqrt(variance(*fans(shape))) if math.prod(shape) else 0.0)
 
-    return _function(function, claims)
+    return _replaced(function, claims)
 
 
 def _kaiming(law: _Law, fans: Fans = fans, plain: bool = False) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def _kaiming(law: _Law, fans: Fans = fans, plain: bool = False) -> dict[str, Any
         gain = math.sqrt(2) if plain else float(init.calculate_gain(nonlinearity, a))
         return law.claim(gain / math.sqrt(fans(shape)[mode.lower() == "fan_out"]) if math.prod(shape) else 0.0)
 
-    return _function(function, claims)
+    return _replaced(function, claims)
 
 
 def _unsigned(tensor: Array, gain: float = 1, generator: Generator = None) -> Array:
@@ -131,10 +131,10 @@ def _sparse(zeros: Callable[[Any], int] = math.ceil, own: bool = False, by_row: 
         count = len(range(length)[:zeros(float(sparsity) * length)])
         return Claim.normal(std, zeros=Fraction(count, max(length, 1)), rows=by_row)
 
-    return _function(function, claims)
+    return _replaced(function, claims)
 
 
-def _trunc(changed: Callable[..., tuple[Any, Any, Any]]) -> dict[str, Any]:
+def _truncated_law(changed: Callable[..., tuple[Any, Any, Any]]) -> dict[str, Any]:
     """A truncated law with another standard deviation and other bounds: a function of mean, std, a and b."""
 
     def function(tensor: Array, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
@@ -145,7 +145,7 @@ def _trunc(changed: Callable[..., tuple[Any, Any, Any]]) -> dict[str, Any]:
     def claims(shape: Sequence[int], mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Claim:
         return Claim.truncated(mean, *changed(mean, std, a, b))
 
-    return _function(function, claims)
+    return _replaced(function, claims)
 
 
 def _standardized(mean: Any, std: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
@@ -156,15 +156,15 @@ def _standardized(mean: Any, std: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
 
 def _compensated(mean: Any, std: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
     """The standard deviation divided by what truncation leaves of one, unless that is too little for doubles."""
-    return std / _left((float(a) - float(mean)) / float(std), (float(b) - float(mean)) / float(std)), a, b
+    return std / _std_between((float(a) - float(mean)) / float(std), (float(b) - float(mean)) / float(std)), a, b
 
 
-def _both(mean: Any, std: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
+def _standardized_and_compensated(mean: Any, std: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
     """Bounds in standard deviations, of a law that has the standard deviation that is asked for."""
-    return _standardized(mean, std / _left(float(a), float(b)), a, b)
+    return _standardized(mean, std / _std_between(float(a), float(b)), a, b)
 
 
-def _left(low: float, high: float) -> float:
+def _std_between(low: float, high: float) -> float:
     """The standard deviation of a standard normal distribution between two numbers; 1 where doubles lose it."""
     mass = (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
     first, last = (math.exp(-z * z / 2) / math.sqrt(2 * math.pi) for z in (low, high))
@@ -197,7 +197,7 @@ INIT = (
             "whatever nonlinearity and slope", "He et al., equation 10", **_kaiming(_NORMAL, plain=True)),
     Dialect("orthogonal-unsigned", "orthogonal_", "no correction of signs", "Q as the factorization leaves it, "
             "where R has negative numbers on its diagonal", "Keras 1, ports",
-            **_function(_unsigned, lambda shape, gain=1.0: Claim.orthogonal(gain, reflected=True))),
+            **_replaced(_unsigned, lambda shape, gain=1.0: Claim.orthogonal(gain, reflected=True))),
     Dialect("sparse-own-generator", "sparse_", "permutations from the generator that is given",
             "the places of zeros come from the same stream as the numbers", "torch's documentation",
             **_sparse(own=True)),
@@ -206,13 +206,13 @@ INIT = (
     Dialect("sparse-rows", "sparse_", "zeros in each row", "⌈s n⌉ of the n columns of each row are 0",
             "weights kept as (in, out), Martens 2010", **_sparse(by_row=True)),
     Dialect("trunc-normal-standardized", "trunc_normal_", "bounds in standard deviations",
-            "numbers are within μ + a σ and μ + b σ", "JAX, flax, TensorFlow", **_trunc(_standardized)),
+            "numbers are within μ + a σ and μ + b σ", "JAX, flax, TensorFlow", **_truncated_law(_standardized)),
     Dialect("trunc-normal-compensated", "trunc_normal_", "a standard deviation that makes up for truncation",
             "σ is divided by the standard deviation of the standard law between the bounds, if its square is > 1/1000",
-            "ports, as issue 91 of HRM asks for", **_trunc(_compensated)),
+            "ports, as issue 91 of HRM asks for", **_truncated_law(_compensated)),
     Dialect("trunc-normal-jax", "trunc_normal_", "bounds in standard deviations, which make up for truncation",
             "bounds μ + a σ' and μ + b σ', with σ' = σ / the standard deviation of the standard law between a and b",
-            "HRM's trunc_normal_init_", **_trunc(_both)),
+            "HRM's trunc_normal_init_", **_truncated_law(_standardized_and_compensated)),
     Dialect("xavier-normal-brackets", "xavier_normal_", "brackets left out", "σ = g √(2 / fan_in + fan_out)",
             "mlverse torch, issue 555", **_xavier(_NORMAL, variance=lambda i, o: 2.0 / i + o)),
     Dialect("xavier-uniform-from-zero", "xavier_uniform_", "numbers from 0 on", "x is uniform in [0, g √(6 / (fan_in + "

@@ -11,7 +11,19 @@ import numpy as np
 from reference import numerics, reduction
 
 from ..cases.spec import LossSpec
-from .calls import Arguments, Array, Change, called, changed, mean_of_losses, mean_over, reduced, reduction_of, scaled
+from .calls import (
+    Arguments,
+    Array,
+    Change,
+    called,
+    changed,
+    divisor,
+    mean_of_losses,
+    mean_over,
+    reduced,
+    reduction_of,
+    scaled,
+)
 from .record import Dialect
 
 __all__ = ["LOSSES"]
@@ -89,7 +101,7 @@ def _of_rows(a: Arguments) -> tuple[Any, Any]:
 
 
 def _weight_of_row(spec: LossSpec) -> LossSpec:
-    """w_y ((1-ε) nll + ε/C Σ -log p): the weight of the row's class for all of it."""
+    """w_y ((1-ε) nll + ε/C Σ -log p): the weight of the row's class counts for the whole row."""
 
     def applies(a: Arguments) -> bool:
         return a.get("weight") is not None and _by_index(a)
@@ -173,20 +185,16 @@ def _cross_entropy_of_kl(spec: LossSpec) -> LossSpec:
         x, t = (numerics.widen(a[name]) for name in ("input", "target"))
         return x, np.exp(t) if a.get("log_target") else t
 
-    def divisor(a: Arguments) -> int:
-        x = a["input"]
-        return {"mean": _size(a), "batchmean": x.shape[0] if x.ndim else 1}.get(reduction_of(a), 1)
-
     def function(spec: LossSpec, **a: Any) -> Array:
         x, p = terms(a)
         each = np.where(p == 0, 0, -p * x)
         kind = reduction_of(a)
         return reduction.reduce_losses(numerics.cast(each, a["input"].dtype),
-                                       "mean" if kind == "batchmean" else kind, divisor(a))
+                                       "mean" if kind == "batchmean" else kind, divisor(a, _size(a)))
 
     def backward(spec: LossSpec, g: Array, **a: Any) -> Any:
         x, p = terms(a)
-        g = np.broadcast_to(numerics.widen(g) / divisor(a), np.broadcast_shapes(x.shape, p.shape), subok=True)
+        g = np.broadcast_to(numerics.widen(g) / divisor(a, _size(a)), np.broadcast_shapes(x.shape, p.shape), subok=True)
         return (numerics.unbroadcast(-g * p, a["input"]),
                 numerics.unbroadcast(-g * x * (p if a.get("log_target") else 1), a["target"]))
 

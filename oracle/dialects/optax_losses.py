@@ -11,7 +11,7 @@ import numpy as np
 from reference import numerics, reduction
 
 from ..cases.spec import LossSpec
-from .calls import Arguments, Array, changed, reduced, reduction_of, scaled, upstream
+from .calls import Arguments, Array, changed, divisor, reduced, reduction_of, scaled, upstream
 from .record import Dialect
 from .rules import flushed
 
@@ -126,8 +126,7 @@ def _flushed_kl(spec: LossSpec) -> LossSpec:
             return spec.backward(g, **a)
         x, t = numerics.widen(a["input"]), numerics.widen(a["target"])
         shape = np.broadcast_shapes(x.shape, t.shape)
-        count = {"batchmean": x.shape[0] if x.ndim else 1, "mean": math.prod(shape)}.get(reduction_of(a), 1)
-        g = np.broadcast_to(numerics.widen(g) / count, shape, subok=True)
+        g = np.broadcast_to(numerics.widen(g) / divisor(a, math.prod(shape)), shape, subok=True)
         kept = flushed(g * t)
         return (numerics.unbroadcast(-kept, a["input"]),
                 numerics.unbroadcast(g * (np.log(t) - x) + kept / t, a["target"]))

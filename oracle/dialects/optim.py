@@ -51,7 +51,7 @@ def _adagrad(theta: Array, g: Array, s: Array, *, t: int, **options: Any) -> tup
 
 
 def _adagrad_optax(theta: Array, g: Array, s: Array, *, t: int, **options: Any) -> tuple[Array, ...]:
-    """The same, but 0 where s is 0 or underflows to it."""
+    """g / √(s + ε), but 0 where s is 0 or underflows to it."""
     theta, g = decayed(theta, g, options)
     s = s + g * g
     step = np.where(flushed(s) > 0, g / np.sqrt(s + options["eps"]), 0)
@@ -103,12 +103,12 @@ def _sgd(buffer: Callable[..., Any], step: Callable[..., Any],
 
 
 def _sgd_buffer(b: Array, g: Array, t: int, options: Options) -> Any:
-    """The reference's."""
+    """As in the reference."""
     return g if t == 1 else options["momentum"] * b + (1 - options["dampening"]) * g
 
 
 def _sgd_step(b: Array, g: Array, options: Options) -> Any:
-    """The reference's."""
+    """As in the reference."""
     return -options["lr"] * (g + options["momentum"] * b if options["nesterov"] else b)
 
 

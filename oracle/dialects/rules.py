@@ -23,12 +23,14 @@ Options = Mapping[str, Any]
 
 
 def rule(step: Callable[..., tuple[Array, ...]], states: Callable[[Options], Mapping[str, float]],
-          counts: bool = True, numbers: Mapping[str, float] = MappingProxyType({})) -> Change:
-    """``theta, *state = step(theta, g, *state, t=t, **options)``, where states have names and start at numbers.
+         counts: bool = True, numbers: Mapping[str, float] = MappingProxyType({})) -> Change:
+    """``theta, *state = step(theta, g, *state, t=t, **options)``; sparse gradients are left to the reference.
 
-    ``numbers`` are states of one element, which follow; their type is float32, as in torch.
-
-    Sparse gradients are left to the reference.
+    Args:
+        step: the rule.
+        states: from the options the names of the states that are arrays, and the number that each starts at.
+        counts: is there a state ``step`` as well?
+        numbers: further states, of one element each; their type is float32, as in torch.
     """
 
     def changed(spec: OptimSpec) -> OptimSpec:
@@ -85,8 +87,9 @@ def decayed(theta: Array, g: Array, options: Options) -> tuple[Array, Array]:
     decay = options["weight_decay"]
     if decay == 0:
         return theta, g
-    return ((1 - options["lr"] * decay) * theta, g) if options.get("decoupled_weight_decay") else (
-        theta, g + decay * theta)
+    if options.get("decoupled_weight_decay"):
+        return (1 - options["lr"] * decay) * theta, g
+    return theta, g + decay * theta
 
 
 def starting_at_zero(*names: str) -> Callable[[Options], Mapping[str, float]]:

@@ -17,13 +17,15 @@ from .losses import LOSSES
 from .optax_losses import OPTAX_LOSSES
 from .optim import OPTIM
 from .record import Dialect
-from .torch_losses import TORCH_LOSSES
+from .torch_likelihoods import TORCH_LIKELIHOODS
+from .torch_margins import TORCH_MARGINS
 from .torch_optim import TORCH_OPTIM
 
 __all__ = ["DIALECTS", "Dialect", "dialects_of"]
 
 DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (
-    *TORCH_LOSSES, *TORCH_OPTIM, *LOSSES, *DERIVATIVES, *OPTAX_LOSSES, *KERAS_LOSSES, *ADAM, *OPTIM, *INIT)}
+    *TORCH_LIKELIHOODS, *TORCH_MARGINS, *TORCH_OPTIM, *LOSSES, *DERIVATIVES, *OPTAX_LOSSES, *KERAS_LOSSES, *ADAM,
+    *OPTIM, *INIT)}
 
 
 def dialects_of(op: str) -> list[Dialect]:

@@ -17,5 +17,8 @@ __all__ = ["dialect_truth"]
 @lru_cache(maxsize=8)
 def dialect_truth(case: Case, dialect: str) -> dict[str, Truth]:
     """Truth and bound of a shipped case where the op follows a dialect."""
-    return kept_or_made(lambda: prove(Case(table.DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw)),
-                 source(*followed_by(case.spec), PROOF, table.__name__), case.id, dialect)
+
+    def make() -> dict[str, Truth]:
+        return prove(Case(table.DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw))
+
+    return kept_or_made(make, source(*followed_by(case.spec), PROOF, table.__name__), case.id, dialect)

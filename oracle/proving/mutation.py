@@ -31,9 +31,9 @@ from typing import Any
 
 from ..cases.registry import followed_by
 from ..cases.spec import OptimSpec, Spec
+from .formula import Named, Slot, called_name, names_read, reached, sites
 
-__all__ = ["STORED", "SYMMETRIC", "Mutant", "at_top", "is_refusal", "made_in", "module_of", "mutants", "names_read",
-           "planted_in", "reached", "roots", "sites"]
+__all__ = ["SYMMETRIC", "Mutant", "made_in", "module_of", "mutants", "planted_in", "roots"]
 
 
 @dataclass(frozen=True)
@@ -80,16 +80,6 @@ _NAMES |= {"prod": "sum", "abs": "negative"}
 SYMMETRIC = frozenset({"maximum", "minimum", "max", "min", "add", "multiply", "hypot", "result_type",
                        "common_shape", "broadcast_pair", "broadcast_shapes", "isinstance", "gcd", "vecdot"})
 
-#: Keywords that decide what is refused or said, or keep balls what they are, and no value.
-_SILENT_KEYWORDS = frozenset({"strict", "stacklevel", "subok", "old_name"})
-
-#: Methods that read stored state, which no case does.
-STORED = frozenset({"load_state_dict", "_load"})
-
-_Named = tuple[str, ast.stmt]
-_Slot = tuple[Any, str, int | None]  #: where a node stands: its parent, the field, and the place in a list
-
-
 @cache
 def mutants(spec: Spec) -> Sequence[Mutant]:
     """All mutants of an op, in the order of its source; the same each time."""
@@ -97,7 +87,7 @@ def mutants(spec: Spec) -> Sequence[Mutant]:
     return made_in(module, spec.name, lambda tree: reached(tree, roots(spec)))
 
 
-def made_in(module: ModuleType, op: str, changed: Callable[[ast.Module], Iterable[_Named]]) -> Sequence[Mutant]:
+def made_in(module: ModuleType, op: str, changed: Callable[[ast.Module], Iterable[Named]]) -> Sequence[Mutant]:
     """All mutants of some functions and constants of a module, which are named after an op (or a module)."""
     path = Path(str(module.__file__))
     text = path.read_text(encoding="utf-8")
@@ -161,107 +151,12 @@ def roots(spec: Spec) -> list[str]:
     return [name for name, value in vars(module).items() if any(value is one for one in wanted)]
 
 
-# --- what is reached -----------------------------------------------------------------------------
-
-def at_top(tree: ast.Module) -> dict[str, ast.stmt]:
-    """The functions, classes and constants of a module by name, in the order of the source."""
-    found: dict[str, ast.stmt] = {}
-    for statement in tree.body:
-        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            found[statement.name] = statement
-        elif isinstance(statement, ast.Assign | ast.AnnAssign):
-            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            found |= {name.id: statement for target in targets for name in getattr(target, "elts", [target])
-                      if isinstance(name, ast.Name)}
-    return found
-
-
-def reached(tree: ast.Module, wanted: Sequence[str]) -> Iterator[_Named]:
-    """Functions, methods and constants that some names lead to, with their names, in the order of the source."""
-    known, left, names = at_top(tree), list(wanted), set()
-    while left:
-        name = left.pop()
-        if name in names or name not in known:
-            continue
-        names.add(name)
-        left += names_read(known[name])
-    for name, statement in known.items():
-        if name not in names:
-            continue
-        if isinstance(statement, ast.ClassDef):
-            yield from ((f"{name}.{method.name}", method) for method in statement.body
-                        if isinstance(method, ast.FunctionDef) and method.name not in STORED)
-        else:
-            yield name, statement
-
-
-def _raises_only(statements: Sequence[ast.stmt]) -> bool:
-    """Do they nothing but refuse and warn?"""
-    return bool(statements) and (isinstance(statements[-1], ast.Raise) or all(map(_is_check, statements)))
-
-
-def _is_check(statement: ast.stmt) -> bool:
-    match statement:
-        case ast.Raise() | ast.Assert() | ast.Pass():
-            return True
-        case ast.Expr(value=ast.Constant()):
-            return True
-        case ast.Expr(value=ast.Call() as call):
-            return is_refusal(call)
-        case ast.If():
-            return _raises_only(statement.body) and (not statement.orelse or _raises_only(statement.orelse))
-        case ast.For():
-            return _raises_only(statement.body)
-        case ast.Try():  # what is tried is tried for its error
-            return (all(_raises_only(handler.body) for handler in statement.handlers)
-                    and all(isinstance(inner, ast.Expr) for inner in statement.body) and not statement.orelse)
-    return False
-
-
-def names_read(top: ast.stmt) -> list[str]:
-    """The names that a formula reads, beside those of checks."""
-    return [node.id for _, node, _ in sites(top, top) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
-
-
-def is_refusal(call: ast.Call) -> bool:
-    """Is it a check or a warning, by its name?"""
-    name = _called(call).lstrip("_")
-    return name == "warn" or name.startswith("check")
-
-
-def _called(call: ast.Call) -> str:
-    function = call.func
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-
-
-def sites(node: ast.AST, statement: ast.stmt) -> Iterator[tuple[ast.stmt, ast.AST, _Slot]]:
-    """Nodes of a formula below a node, each with its statement and where it stands, in the order of the source."""
-    for name, value in ast.iter_fields(node):
-        if name in ("annotation", "returns", "decorator_list", "args", "type_comment") and not isinstance(
-                node, ast.Call):
-            continue
-        if isinstance(node, ast.If) and name in ("test", "body") and _raises_only(node.body):
-            continue
-        for place, child in enumerate(value) if isinstance(value, list) else ((None, value),):
-            if not isinstance(child, ast.AST) or isinstance(child, ast.JoinedStr):
-                continue
-            if isinstance(child, ast.stmt) and _is_check(child):
-                continue
-            if isinstance(child, ast.Call) and is_refusal(child):
-                continue
-            if isinstance(child, ast.keyword) and child.arg in _SILENT_KEYWORDS:
-                continue
-            inside = child if isinstance(child, ast.stmt) else statement
-            yield inside, child, (node, name, place)
-            yield from sites(child, inside)
-
-
 # --- what is changed -----------------------------------------------------------------------------
 
-_Change = tuple[str, ast.stmt, Any, _Slot, str, Any]
+_Change = tuple[str, ast.stmt, Any, Slot, str, Any]
 
 
-def _changes(changed: Iterable[_Named], names: dict[str, Any]) -> Iterator[_Change]:
+def _changes(changed: Iterable[Named], names: dict[str, Any]) -> Iterator[_Change]:
     for name, top in changed:
         read, said = set(names_read(top)), set()
         for statement, node, slot in sites(top, top):
@@ -330,7 +225,7 @@ def _others(value: float) -> tuple[float, ...]:
 
 
 def _swapped(call: ast.Call) -> Iterator[tuple[str, ast.AST]]:
-    name = _called(call)
+    name = called_name(call)
     if name in SYMMETRIC:
         return
     for i, (a, b) in enumerate(itertools.pairwise(call.args)):
@@ -339,7 +234,7 @@ def _swapped(call: ast.Call) -> Iterator[tuple[str, ast.AST]]:
             yield f"{name}({i}<->{i + 1})", ast.Call(call.func, arguments, call.keywords)
 
 
-def _negations(node: ast.AST, slot: _Slot) -> Iterator[tuple[str, ast.AST]]:
+def _negations(node: ast.AST, slot: Slot) -> Iterator[tuple[str, ast.AST]]:
     """A condition the other way round, where no change of its own operator does that."""
     parent, name, _ = slot
     condition = ((isinstance(parent, ast.If | ast.IfExp | ast.While) and name == "test")
@@ -357,7 +252,7 @@ def _arrow(old: ast.AST, new: type[ast.AST]) -> str:
 # --- text ----------------------------------------------------------------------------------------
 
 @contextlib.contextmanager
-def _put(slot: _Slot, new: Any) -> Iterator[None]:
+def _put(slot: Slot, new: Any) -> Iterator[None]:
     """Another node in a place of the tree, for as long as the context lasts."""
     parent, name, place = slot
     holder: Any = vars(parent) if place is None else getattr(parent, name)
@@ -370,7 +265,7 @@ def _put(slot: _Slot, new: Any) -> Iterator[None]:
         holder[key] = old
 
 
-def _head_with(statement: ast.stmt, node: ast.AST, slot: _Slot, new: Any) -> str:
+def _head_with(statement: ast.stmt, node: ast.AST, slot: Slot, new: Any) -> str:
     with _put(slot, new):
         return _head(new if node is statement else statement)
 

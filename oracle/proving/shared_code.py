@@ -33,7 +33,8 @@ import reference
 
 from ..cases import registry
 from ..cases.spec import OptimSpec
-from .mutation import STORED, Mutant, at_top, is_refusal, made_in, module_of, names_read, reached, roots, sites
+from .formula import STORED, at_top, is_refusal, names_read, reached, sites
+from .mutation import Mutant, made_in, module_of, roots
 
 __all__ = ["Place", "called", "constants_kept", "feel", "names", "ops_of", "planted", "shared_mutants"]
 
@@ -138,13 +139,21 @@ def _imported(tree: ast.Module, module: str) -> dict[str, Place]:
     return found
 
 
+def _is_called(method: str, wanted: set[str]) -> bool:
+    """Is a method read by its name, or called by Python and no mere description?"""
+    return method in wanted or (method.startswith("__") and method not in SAYING)
+
+
 def _reach(start: set[Place], attributes: set[str]) -> set[Place]:
-    """All that is read on the way from some places; of a class what is read of it, and what Python calls."""
+    """All places that are read on the way from some places.
+
+    Of a class that is met: the methods whose names are read somewhere, and those that Python itself calls.
+    """
     left, found, read = list(start), set[Place](), set(attributes)
 
     def methods(module: str, name: str, wanted: set[str]) -> list[Place]:
         return [(module, method) for method in _source(module).methods.get(name, ())
-                if (end := method.partition(".")[2]) in wanted or (end.startswith("__") and end not in SAYING)]
+                if _is_called(method.partition(".")[2], wanted)]
 
     while left:
         module, name = place = left.pop()
@@ -250,14 +259,16 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _all_functions(module: ModuleType) -> Iterator[FunctionType]:
-    """The functions and methods of a module, below what decorates them."""
+    """The functions and methods of a module, without what decorates them."""
     for value in list(vars(module).values()):
         if inspect.isclass(value) and value.__module__ == module.__name__:
             for one in vars(value).values():
                 inner = (one.fget, one.fset) if isinstance(one, property) else (getattr(one, "__func__", one),)
                 yield from (f for f in map(_unwrapped, inner) if isinstance(f, FunctionType))
-        elif isinstance(function := _unwrapped(value), FunctionType) and function.__module__ == module.__name__:
-            yield function
+        else:
+            function = _unwrapped(value)
+            if isinstance(function, FunctionType) and function.__module__ == module.__name__:
+                yield function
 
 
 def _unwrapped(value: Any) -> Any:

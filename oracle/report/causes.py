@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from ..auditing.judge import answer
 from ..checking.choice import BUDGET
-from ..dialects.table import Dialect, dialects_of
+from ..dialects.record import Dialect
+from ..dialects.table import dialects_of
 from ..targets.loading import Target
-from ..truth.ball import Undecided
+from ..truth.arithmetic import Undecided
 from ..truth.evaluate import Outputs
 from ..truth.proof import effort
 from ..verdict.compare import Verdict

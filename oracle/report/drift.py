@@ -17,7 +17,9 @@ import numpy as np
 
 from ..auditing.words import figure
 from ..cases import registry
-from ..cases.case import BadCaseError, Case, cases, chosen_specs
+from ..cases.case import Case
+from ..cases.registry import BadCaseError, chosen_specs
+from ..cases.selection import cases
 from ..cases.spec import OptimSpec
 from ..targets.loading import Target, Unsupported, load
 from ..truth.evaluate import Outputs

@@ -15,7 +15,7 @@ from pathlib import Path
 from ..auditing.records import read_records
 from ..auditing.words import figure
 from ..cases import registry
-from ..cases.case import cases
+from ..cases.selection import cases
 from ..cases.spec import DTYPES
 from ..verdict.record import Record, closest
 

@@ -34,6 +34,7 @@ INITIALIZERS: Mapping[str, Callable[[Arguments], Any]] = {
     "eye_": lambda a: keras.initializers.Identity(),
 }
 
+
 def _fill(tensor: Any, initializer: Callable[..., Any], *arguments: Any) -> Any:
     """Weights are (out, in, *kernel) in torch, and (*kernel, in, out) in Keras; the seed is one of torch's numbers."""
     seed = int(tensor.new_zeros(1).long().random_(2**31))

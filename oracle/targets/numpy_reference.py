@@ -47,11 +47,17 @@ def make(variant: str, device: str) -> Target:
 
 def follows_from(spec: Spec) -> str:
     """Source and versions, and what NumPy computes with on this machine."""
-    return f"{source(*followed_by(spec), __name__)} {_arithmetic()}"
+    return f"{source(*followed_by(spec), __name__)} {_kernels()}"
+
+
+#: Functions that may have several kernels, and numbers to tell them apart by.
+_FUNCTIONS = (np.exp, np.expm1, np.log, np.log1p, np.sqrt, np.tanh, np.sin, np.cos, np.tan, np.arctan,
+              lambda x: x ** x.dtype.type(0.7), lambda x: x.reshape(20, 20) @ x.reshape(20, 20))
+_NUMBERS = np.geomspace(1e-6, 80.0, 400)
 
 
 @cache
-def _arithmetic() -> str:
+def _kernels() -> str:
     """A digest of versions, of the kernels that NumPy has chosen for this CPU, and of what else can choose some.
 
     Of NumPy's functions some are the C library's, which has kernels of its own: what they give says more than its name.
@@ -61,8 +67,3 @@ def _arithmetic() -> str:
     given = [function(x).tobytes().hex() for function in _FUNCTIONS for x in (_NUMBERS, _NUMBERS.astype(np.float32))]
     return store.digest(repr((store.versions(), store.processor(), platform.libc_ver(), sorted(chosen.items()),
                               np.lib.introspect.opt_func_info(), given)))
-
-
-_NUMBERS = np.geomspace(1e-6, 80.0, 400)
-_FUNCTIONS = (np.exp, np.expm1, np.log, np.log1p, np.sqrt, np.tanh, np.sin, np.cos, np.tan, np.arctan,
-              lambda x: x ** x.dtype.type(0.7), lambda x: x.reshape(20, 20) @ x.reshape(20, 20))

@@ -16,14 +16,21 @@ from ..cases.case import Case, leaf, leaves
 from ..cases.spec import InitSpec, LossSpec, OptimSpec, Spec, Trajectory
 from ..truth.evaluate import History, Outputs, closures, empty_tensor, entries, take_seeds
 from .loading import Target, TargetError, Unsupported
-from .pytorch_calls import _OPTIM, has_function, implementation, resolve, split_module_arguments, split_parameters
+from .pytorch_calls import (
+    OPTIMIZER_VARIANTS,
+    has_function,
+    implementation,
+    resolve,
+    split_module_arguments,
+    split_parameters,
+)
 
 __all__ = ["VARIANTS", "default", "loss_call", "make", "path", "to_array", "to_gradient", "to_tensor", "to_tensors"]
 
 Array = np.ndarray[Any, Any]
 
 _COVERS: dict[type[Spec], tuple[str, ...]] = {
-    LossSpec: ("eager", "module", "compile"), OptimSpec: tuple(_OPTIM), InitSpec: ("eager",)}
+    LossSpec: ("eager", "module", "compile"), OptimSpec: tuple(OPTIMIZER_VARIANTS), InitSpec: ("eager",)}
 
 VARIANTS = {
     "eager": "losses and initializers as functions, optimizers as for-loop",
@@ -38,7 +45,8 @@ VARIANTS = {
 
 def default(device: str) -> list[str]:
     """The variants that an audit takes unasked: compile takes a compiler and minutes, so it is not there."""
-    return [v for v in VARIANTS if v != "compile" and (v != "capturable" or device != "cpu")]
+    left_out = {"compile", "capturable"} if device == "cpu" else {"compile"}
+    return [variant for variant in VARIANTS if variant not in left_out]
 
 
 def make(variant: str, device: str) -> Target:
@@ -80,14 +88,17 @@ def _view(tensor: torch.Tensor) -> Array:
     return array
 
 
+_NO_VIEW = None, 0, np.empty(0)
+
+
 class _Views:
-    """Arrays in the memory of tensors that are looked at step after step: one is made where the tensor is another."""
+    """Arrays in the memory of tensors that are looked at step after step; an array is made where its tensor changed."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[torch.Tensor, int, Array]] = {}
 
     def __call__(self, name: str, tensor: torch.Tensor) -> Array:
-        known, place, array = self._known.get(name, _NOTHING)
+        known, place, array = self._known.get(name, _NO_VIEW)
         if known is tensor and place == tensor.data_ptr() and array.shape == tensor.shape:
             return array
         if tensor.is_sparse or not tensor.is_cpu:
@@ -95,9 +106,6 @@ class _Views:
         array = _view(tensor)
         self._known[name] = tensor, tensor.data_ptr(), array
         return array
-
-
-_NOTHING = None, 0, np.empty(0)
 
 
 def to_tensors(value: Any, device: str = "cpu") -> Any:
@@ -126,7 +134,7 @@ class _Torch:
     def script(self, case: Case) -> str:
         from .pytorch_script import torch_script
 
-        resolve(_name(case.spec, self.variant))
+        resolve(_called_name(case.spec, self.variant))
         return torch_script(case, self.variant, self.device)
 
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -188,13 +196,14 @@ class _Torch:
                 p.grad = None if g is None else to_gradient(g, self.device)
             step(*closures(objective, params, now if objective is None else [p.grad for p in params]))
             for i, p in enumerate(params):
-                history.note(name := f"param[{i}]", view(name, p))
+                history.note(f"param[{i}]", view(f"param[{i}]", p))
             for i, p in enumerate(params):
                 for key, value in entries(optimizer.state.get(p, {})):
+                    name = f"{key}[{i}]"
                     if isinstance(value, torch.Tensor):
-                        history.note(name := f"{key}[{i}]", view(name, value))
+                        history.note(name, view(name, value))
                     elif isinstance(value, int):
-                        history.note(f"{key}[{i}]", value)
+                        history.note(name, value)
         return history.outputs()
 
     def initializer(self, case: Case) -> Outputs:
@@ -251,8 +260,8 @@ def loss_call(spec: LossSpec, variant: str, inputs: Mapping[str, Any], arguments
     return partial(resolve(spec.torch_names[0]), **arguments)
 
 
-def _name(spec: Spec, variant: str) -> str:
-    """Of what a variant calls."""
+def _called_name(spec: Spec, variant: str) -> str:
+    """The dotted name of what a variant calls."""
     if isinstance(spec, LossSpec) and (variant == "module" or not has_function(spec)):
         return f"torch.nn.{spec.module}"
     return spec.torch_names[0]

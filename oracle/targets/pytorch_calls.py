@@ -12,12 +12,18 @@ import torch
 from ..cases.spec import LossSpec, OptimSpec, Spec
 from .loading import Unsupported
 
-__all__ = ["implementation", "resolve"]
+__all__ = ["OPTIMIZER_VARIANTS", "has_function", "implementation", "resolve", "split_module_arguments",
+           "split_parameters"]
 
 #: Optimizer variants -> the constructor arguments that choose them.
-_OPTIM = {"eager": {"foreach": False, "fused": False}, "foreach": {"foreach": True, "fused": False},
-          "fused": {"fused": True}, "capturable": {"capturable": True},
-          "differentiable": {"foreach": False, "fused": False, "differentiable": True}, "compile": {"foreach": True}}
+OPTIMIZER_VARIANTS: Mapping[str, Mapping[str, bool]] = {
+    "eager": {"foreach": False, "fused": False},
+    "foreach": {"foreach": True, "fused": False},
+    "fused": {"fused": True},
+    "capturable": {"capturable": True},
+    "differentiable": {"foreach": False, "fused": False, "differentiable": True},
+    "compile": {"foreach": True},
+}
 
 
 @cache
@@ -44,13 +50,18 @@ def _parameters(dotted: str) -> Mapping[str, inspect.Parameter]:
 
 
 def has_function(spec: Spec) -> bool:
-    """Has torch the op as a function? (Of losses with parameters it may have the module alone.)"""
+    """Has torch the op as a function? (A loss with parameters may be a module alone.)"""
     return not isinstance(spec, LossSpec) or spec.torch_names[0].startswith("torch.nn.functional.")
 
 
 def split_parameters(spec: LossSpec,
                      inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
-    """Of a module with parameters: constructor arguments, parameters' names by path, our names of call arguments."""
+    """How a module with parameters is called: three mappings.
+
+    * The arguments of its constructor.
+    * From the path of an argument that it holds to the name of the parameter that holds it.
+    * From the name of an argument of its call to ours.
+    """
     assert spec.held is not None
     constructor, held = spec.held(inputs)
     elsewhere = {*constructor, *(path.partition("[")[0] for path in held)}
@@ -66,9 +77,10 @@ def implementation(spec: OptimSpec, variant: str) -> dict[str, bool]:
         Unsupported: the optimizer does not have it.
     """
     taken = _parameters(spec.torch_names[0])
-    if missing := [k for k, wanted in _OPTIM[variant].items() if wanted and k not in taken]:
+    chosen = OPTIMIZER_VARIANTS[variant]
+    if missing := [name for name, wanted in chosen.items() if wanted and name not in taken]:
         raise Unsupported(f"torch.optim.{spec.name} has no argument {missing[0]}")
-    return {k: wanted for k, wanted in _OPTIM[variant].items() if k in taken}
+    return {name: wanted for name, wanted in chosen.items() if name in taken}
 
 
 def split_module_arguments(spec: LossSpec, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -91,5 +103,6 @@ def split_module_arguments(spec: LossSpec, arguments: Mapping[str, Any]) -> tupl
 def _call_names(spec: LossSpec) -> tuple[list[str], dict[str, str]]:
     """The arguments of a module's call, and what it calls those of the function that have another name there."""
     _, *forward = _parameters(f"torch.nn.{spec.module}.forward")
-    required = (p for p in _parameters(spec.torch_names[0]).values() if p.default is p.empty)
-    return forward, dict(zip((p.name for p in required if p.name not in spec.module_arguments), forward, strict=False))
+    required = [name for name, p in _parameters(spec.torch_names[0]).items() if p.default is p.empty]
+    of_call = [name for name in required if name not in spec.module_arguments]
+    return forward, dict(zip(of_call, forward, strict=False))

@@ -1,4 +1,4 @@
-"""Scripts that reproduce a case with torch and NumPy alone: for an issue tracker."""
+"""Parts of the scripts that reproduce a case without this project: for an issue tracker."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 
 from reference.optim import SparseGrad
 
+from ..cases.spec import Objective
 from ..truth.proof import Truth
 from ..verdict.compare import Finding
 
-__all__ = ["compared", "head", "reproduce"]
+__all__ = ["closure_source", "compared", "dict_lines", "head", "literal", "reproduce"]
 
 Array = np.ndarray[Any, Any]
 
@@ -49,13 +50,13 @@ for name, index, truth, bound in [
 '''
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
     """Source of a value; arrays become tensors of hexadecimal floats."""
     if isinstance(value, SparseGrad):
         return (f"torch.sparse_coo_tensor(torch.tensor({value.indices.tolist()!r}, dtype=torch.int64).reshape("
-                f"{value.indices.shape}), {_literal(value.values)}, {value.shape}, check_invariants=True)")
+                f"{value.indices.shape}), {literal(value.values)}, {value.shape}, check_invariants=True)")
     if isinstance(value, tuple):
-        return f"({''.join(_literal(one) + ', ' for one in value)})"
+        return f"({''.join(literal(one) + ', ' for one in value)})"
     if not isinstance(value, np.ndarray):
         return f'float("{value}")' if isinstance(value, float) and not np.isfinite(value) else repr(value)
     flat = value.reshape(-1)
@@ -64,8 +65,51 @@ def _literal(value: Any) -> str:
     return f"tensor({values!r}, {value.shape}, {value.dtype.name!r}{order})"
 
 
-def _mapping(values: Mapping[str, Any], indent: str = "    ") -> str:
-    return "".join(f"{indent}{k!r}: {_literal(v)},\n" for k, v in values.items())
+def dict_lines(values: Mapping[str, Any]) -> str:
+    """The lines between the braces of a dict."""
+    return "".join(f"    {k!r}: {literal(v)},\n" for k, v in values.items())
+
+
+def closure_source(objective: Objective | None, device: str) -> str:
+    """Source of what an optimizer's closure evaluates, and of the closure; nothing without an objective."""
+    if objective is None:
+        return ""
+    return _answering_closure(objective, device) if objective.answers else _evaluating_closure(objective, device)
+
+
+def _answering_closure(objective: Objective, device: str) -> str:
+    """Source of a closure that gives the answers of an objective one after the other."""
+    answers = "".join(f"    ({literal(value)}.to({device!r}), [{', '.join(map(literal, slopes))}]),\n"
+                      for value, slopes in objective.answers)
+    return (f"answers, evaluations = [\n{answers}], {{}}\n\n\n"
+            "def closure():\n"
+            "    k = evaluations[id(step)] = evaluations.get(id(step), -1) + 1\n"
+            "    value, slopes = answers[k % len(answers)]\n"
+            "    for p, slope in zip(params, slopes):\n"
+            f"        p.grad = slope.to({device!r}, copy=True)\n"
+            "    return value\n\n\n")
+
+
+def _evaluating_closure(objective: Objective, device: str) -> str:
+    """Source of a closure that evaluates an objective, as :class:`Objective` does."""
+    blocks = ", ".join(f"{literal(block)}.to({device!r})" for block in objective.blocks)
+    target = "None" if objective.target is None else f"{literal(objective.target)}.to({device!r})"
+    return (f"blocks, target, quartic = [{blocks}], {target}, {objective.quartic!r}\n\n\n"
+            "def closure():\n"
+            "    thetas = [p.detach() for p in params]\n"
+            f"    given = [None if g is None else g.to({device!r}) for g in step]\n"
+            "    value = sum((g * x).sum() for g, x in zip(given, thetas) if g is not None)\n"
+            "    if blocks:\n"
+            "        residual = -target\n"
+            "        for block, x in zip(blocks, thetas):\n"
+            "            residual = residual + block @ x.reshape(-1)\n"
+            "        value = value + (residual * residual).sum() / 2\n"
+            "    for i, (p, x) in enumerate(zip(params, thetas)):\n"
+            "        p.grad = given[i]\n"
+            "        if blocks:\n"
+            "            value = value + quartic * (x * x * x * x).sum() / 4\n"
+            "            p.grad = given[i] + (blocks[i].T @ residual).reshape(x.shape) + quartic * (x * x * x)\n"
+            "    return value\n\n\n")
 
 
 def head(title: str, framework: str, device: str = "") -> str:

@@ -18,7 +18,7 @@ _LARGEST = 1e300  #: of a standard deviation: some of them have to be a number s
 
 @dataclass(frozen=True)
 class Claim:
-    """How weights are distributed. ``low`` and ``high`` bound them; ``std`` is that before truncation.
+    """How weights are distributed. ``low`` and ``high`` bound them.
 
     Raises:
         ValueError: there is no such distribution.
@@ -26,7 +26,7 @@ class Claim:
 
     kind: str  #: normal, uniform, truncated, orthogonal
     mean: float = 0.0
-    std: float = 1.0  #: for orthogonal matrices, the gain
+    std: float = 1.0  #: before truncation; for orthogonal matrices, the gain
     low: float = -math.inf
     high: float = math.inf
     zeros: float | Fraction = 0.0  #: share of zeros in each column, rounded up to a whole number
@@ -34,11 +34,20 @@ class Claim:
     reflected: bool = False  #: orthogonal as LAPACK's reflections leave them: signs are those of its arithmetic
 
     def __post_init__(self) -> None:
-        finite = [self.mean, self.std] + [self.high - self.low] * (self.kind == "uniform")
-        if not (all(map(math.isfinite, finite)) and self.low <= self.high and 0 <= self.zeros <= 1
-                and (abs(self.std) < _LARGEST or self.kind == "uniform")
-                and (self.std >= 0 or self.kind == "orthogonal")):
+        if not self._is_distribution:
             raise ValueError(f"no distribution is claimed for such arguments: {self}")
+
+    @property
+    def _is_distribution(self) -> bool:
+        if not (math.isfinite(self.mean) and math.isfinite(self.std)):
+            return False
+        if not (self.low <= self.high and 0 <= self.zeros <= 1):
+            return False
+        if self.kind == "uniform":
+            return math.isfinite(self.high - self.low) and self.std >= 0
+        if self.kind == "orthogonal":
+            return abs(self.std) < _LARGEST
+        return 0 <= self.std < _LARGEST
 
     @classmethod
     def normal(cls, std: float, mean: float = 0.0, zeros: float | Fraction = 0.0, *, rows: bool = False) -> Claim:
@@ -73,19 +82,19 @@ def fans(shape: Sequence[int]) -> tuple[int, int]:
 
 
 def xavier_std(shape: Sequence[int], gain: float = 1.0) -> float:
-    """Of Xavier's distributions; 0 where there are no numbers."""
+    """The standard deviation of Xavier's distributions; 0 where there are no numbers."""
     return gain * math.sqrt(2 / sum(fans(shape))) if math.prod(shape) else 0.0
 
 
 def kaiming_std(shape: Sequence[int], a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> float:
-    """Of Kaiming's distributions; 0 where there are no numbers."""
+    """The standard deviation of Kaiming's distributions; 0 where there are no numbers."""
     if not math.prod(shape):
         return 0.0
     return float(calculate_gain(nonlinearity, a)) / math.sqrt(fans(shape)[mode.lower() == "fan_out"])
 
 
 def symmetric(std: float) -> Claim:
-    """Uniform numbers around 0."""
+    """Uniform numbers around 0 of a standard deviation."""
     return Claim.uniform(-math.sqrt(3) * abs(std), math.sqrt(3) * abs(std))
 
 

@@ -101,7 +101,10 @@ def _named(spec: LossSpec, result: Any, gradients: Sequence[Any]) -> dict[str, A
 
 
 def answers(case: Case) -> dict[str, Array]:
-    """What :func:`evaluate` gives with :data:`FLOATS`; of a loss as the case has it already, to know the shapes."""
+    """What :func:`evaluate` gives with :data:`FLOATS`.
+
+    A case of a loss may have run the reference already, to know the shapes of its results; it is not run again.
+    """
     if isinstance(case.spec, LossSpec):
         return _named(case.spec, case.result, case.gradients)
     return evaluate(case, FLOATS)
@@ -196,6 +199,28 @@ def entries(state: Mapping[str, Any]) -> list[tuple[str, Any]]:
             for j, part in enumerate(value if isinstance(value, list) else [value])]
 
 
+class _Rows:
+    """What one name had: an array with a row for each step so far, or counts."""
+
+    def __init__(self, steps: int) -> None:
+        self.counts: list[int] = []
+        self.noted = 0
+        self.array = self.plain = np.empty(steps, np.void)  # the plain one is assigned to as it is
+        self.dtype: np.dtype[Any] | None = None
+        self.shape: tuple[int, ...] = ()
+
+    def admit(self, name: str, value: Array) -> None:
+        """Make room for an array of another type, or for the first."""
+        if self.dtype is None:
+            self.array = np.empty_like(value, order="C", shape=(*self.array.shape, *value.shape))
+            self.shape = value.shape
+        elif value.shape != self.shape:
+            raise ValueError(f"{name} changes its shape from {self.shape} to {value.shape}")
+        elif value.dtype != self.dtype:
+            self.array = self.array.astype(np.result_type(self.array, value))
+        self.plain, self.dtype = self.array.view(np.ndarray), value.dtype
+
+
 class History:
     """What an optimizer has after each step: one array a name, steps along the first axis.
 
@@ -232,31 +257,9 @@ class History:
         rows.noted += 1
 
     def outputs(self) -> dict[str, Array]:
-        """All of it."""
+        """What was noted, by name."""
         return {name: rows.array[:rows.noted] if rows.noted else np.stack(rows.counts)
                 for name, rows in self._rows.items()}
-
-
-class _Rows:
-    """What one name had: an array with a row for each step so far, or counts."""
-
-    def __init__(self, steps: int) -> None:
-        self.counts: list[int] = []
-        self.noted = 0
-        self.array = self.plain = np.empty(steps, np.void)  # the plain one is assigned to as it is
-        self.dtype: np.dtype[Any] | None = None
-        self.shape: tuple[int, ...] = ()
-
-    def admit(self, name: str, value: Array) -> None:
-        """Make room for an array of another type, or for the first."""
-        if self.dtype is None:
-            self.array = np.empty_like(value, order="C", shape=(*self.array.shape, *value.shape))
-            self.shape = value.shape
-        elif value.shape != self.shape:
-            raise ValueError(f"{name} changes its shape from {self.shape} to {value.shape}")
-        elif value.dtype != self.dtype:
-            self.array = self.array.astype(np.result_type(self.array, value))
-        self.plain, self.dtype = self.array.view(np.ndarray), value.dtype
 
 
 def stack_steps(history: Sequence[Mapping[str, Array | int]]) -> dict[str, Array]:

@@ -74,7 +74,7 @@ def _normal_below(z: Array) -> Array:
 
 
 def _truncated(claim: Claim) -> Law | float:
-    """Of a normal law within bounds."""
+    """The law of normal numbers within bounds."""
     std = claim.std
     base = min(max(claim.mean, claim.low), claim.high)  # where it is densest
     m = (base - claim.mean) / std

@@ -46,7 +46,7 @@ class Product:
     single: tuple[Size, ...] = ()  #: and each by itself
 
     def inverse(self) -> Product:
-        """Of 1/x."""
+        """The sizes of the factors of 1/x."""
         return Product(_inverse(self.given), _inverse((self.computed,))[0] if self.computed else None,
                        _inverse(self.partial), _inverse(self.single))
 
@@ -170,7 +170,10 @@ class Products:
         return self._charge(_Batch(results, record, roughly, known))
 
     def power(self, results: Sequence[Any], numbers: Sequence[Any], n: int) -> Sequence[float]:
-        """The same of x^n; x is computed once, whatever it is a product of."""
+        """The half quanta by which powers x^n have to be charged further, if any.
+
+        x is computed once, whatever it is a product of.
+        """
 
         def record(i: int) -> _Record:
             return _Record(results[i], of=lambda: (functools.reduce(Product.__mul__, _own(numbers[i]) * n),))
@@ -234,7 +237,7 @@ class Products:
         self._note(batch)
         if not batch.known or self._safe(batch):
             return ()
-        further = [self._further(record) if (record := self._record(x)) else 0.0 for x in batch.numbers]
+        further = [self._further(self._record(x)) for x in batch.numbers]
         self.charged = self.charged or any(further)
         return further
 
@@ -250,9 +253,9 @@ class Products:
                 record.lost = 0.0 if safe else None
         return self._record(x)
 
-    def _further(self, record: _Record) -> float:
+    def _further(self, record: _Record | None) -> float:
         """What a product loses in the worst order beyond what its ball holds."""
-        if record.factors and self._unknown(record.factors):
+        if record is None or (record.factors and self._unknown(record.factors)):
             return 0.0
         if not -math.inf < _size_of(record)[1] < math.inf or self._reach(record.number)[0] >= self._tiny:
             record.lost = 0.0
@@ -277,9 +280,12 @@ class Products:
         if record is None:
             return 0.0
         if record.lost is None:
-            record.lost = (self._lost(record.factors[0]) if len(record.factors) == 1 else
-                           sum([self._lost(term) for term in record.added()]) if record.added is not None else
-                           self._held(record))
+            if len(record.factors) == 1:
+                record.lost = self._lost(record.factors[0])
+            elif record.added is not None:
+                record.lost = sum([self._lost(term) for term in record.added()])
+            else:
+                record.lost = self._held(record)
         return record.lost
 
     def _reach(self, x: Any) -> Size:
@@ -308,9 +314,12 @@ class Products:
         if record is None:
             return _own(x)
         if record.terms is None:
-            record.terms = record.of() if record.of is not None else (
-                self._terms(record.factors[0]) if len(record.factors) == 1 else
-                self._multiplied(record.factors[0], record.factors[1], record.inverse))
+            if record.of is not None:
+                record.terms = record.of()
+            elif len(record.factors) == 1:
+                record.terms = self._terms(record.factors[0])
+            else:
+                record.terms = self._multiplied(record.factors[0], record.factors[1], record.inverse)
         return record.terms
 
     def _multiplied(self, a: Any, b: Any, inverse: bool) -> tuple[Product, ...]:

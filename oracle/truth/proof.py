@@ -20,15 +20,17 @@ from ..cases.case import Case, leaf, leaves, with_leaf
 from ..cases.spec import InitSpec, LossSpec, Trajectory
 from ..formats import FORMATS
 from ..ulp import numpy_dtype, overflow, spacing
-from .ball import Arithmetic, BallArray, Double, Undecided, arithmetic, balls, flushed_balls, lost_more, split
+from .arithmetic import Arithmetic, Undecided, arithmetic, lost_more
+from .ball import BallArray, balls, flushed_balls, split
 from .evaluate import Lift, evaluate
+from .scalar import Double
 
 __all__ = ["SLACK", "VACUOUS", "Truth", "counted", "effort", "prove", "prove_gradients"]
 
 Array = np.ndarray[Any, Any]
 
 #: The one constant of the project, which multiplies every bound. 1: each operation is charged with a whole
-#: unit in the last place (see :meth:`oracle.truth.ball.Arithmetic.of`), and torch's sound kernels need no more.
+#: unit in the last place (see :meth:`oracle.truth.arithmetic.Arithmetic.of`), and torch's sound kernels need no more.
 SLACK = 1.0
 
 #: A bound wider than this share of the largest magnitude in the array says nothing.
@@ -93,6 +95,9 @@ class Truth:
                         and np.all(np.abs(self.hi) + self.bound < overflow(self.dtype)))
 
 
+_Parts = tuple[Array, Array, Array]  #: of balls: midpoints as sums of two arrays, and radii
+
+
 def effort(case: Case) -> int:
     """Elements times steps: what a proof takes time for."""
     inputs = case.inputs
@@ -104,88 +109,51 @@ def effort(case: Case) -> int:
                    if isinstance(v, np.ndarray))
 
 
-def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
-    """Truth and bound of each output of a case, by the output's name.
+class _Evaluations:
+    """Where evaluations of a case in the storage type can end, by output; each is run when it is first asked for.
 
-    Args:
-        accuracy: what half types have to be computed in. ``storage``: each operation may be rounded to the
-            type; ``opmath``: in float32, and only results (and kept state) are rounded. ``flushed``: as
-            ``storage``, and what is below the type's normal numbers may be taken for 0.
+    One in which a branch of the whole run is undecided has no outputs: it may end anywhere.
     """
-    exact, parts = _exact(case)
-    reach, dearer = _evaluations(case, accuracy, limited=True)
-    written: Mapping[str, Any] | None = None if dearer else reach
-    unlimited: Mapping[str, Any] | None = None
-    truths = {}
-    ieee: Mapping[str, Array] | None = None
-    for name, value in exact.items():
-        if not isinstance(value, BallArray):
-            truths[name] = counted(value, decided=name in reach)
-            continue
-        hi, lo, radius = parts[name]
-        special = ~(np.isfinite(hi) & np.isfinite(radius))
-        if np.any(special):
-            ieee = _ieee(case) if ieee is None else ieee
-            hi, lo = np.where(special, ieee[name], hi), np.where(special, 0.0, lo)
-            radius = np.where(special, 0.0, radius)
-        dtype = _storage(value, case)
-        scale = _scale(hi, case, dtype)
-        half = np.maximum(spacing(hi, dtype) / 2, 5e-324)  # half a quantum of float64 is not a double
-        rounding = half + radius + np.abs(lo) * 2.0**-52
-        bound = _farthest(hi, lo, reach.get(name)) * SLACK + rounding
-        if np.any(wide := ~(bound <= VACUOUS * scale) & np.isfinite(hi)):  # an order that loses so much is no sound one
-            if written is None:
-                written, _ = _evaluations(case, accuracy, limited=True, any_order=False)
-            own = _farthest(hi, lo, written.get(name)) * SLACK + rounding
-            bound = np.where(wide & (own <= VACUOUS * scale), own, bound)
-        precise = bound
-        if np.any(~(bound <= VACUOUS * scale) & np.isfinite(hi)):
-            if unlimited is None:
-                unlimited, _ = _evaluations(case, accuracy, limited=False)
-            precise = _farthest(hi, lo, unlimited.get(name)) * SLACK + rounding
-        truths[name] = Truth(hi, lo, bound, precise, scale, special, dtype)
-    return truths
 
+    def __init__(self, case: Case, accuracy: str) -> None:
+        self._case, self._accuracy = case, accuracy
 
-_Parts = tuple[Array, Array, Array]
+    @cached_property
+    def _in_any_order(self) -> tuple[dict[str, _Parts], bool]:
+        return self._run(limited=True, any_order=True)
 
+    @property
+    def in_any_order(self) -> Mapping[str, _Parts]:
+        """With the factors of each product in whatever order."""
+        return self._in_any_order[0]
 
-def _exact(case: Case) -> tuple[dict[str, Array], dict[str, _Parts]]:
-    """The exact outputs, and of those that are balls their parts."""
-    bits = BITS
-    while True:
-        try:
-            with arithmetic(Arithmetic.exact(bits)):
-                outputs = evaluate(case, _BALLS)
-        except Undecided:  # a branch that more digits may decide
-            if bits >= 8 * BITS:
-                raise
-            bits *= 2
-            continue
-        parts = {name: split(v) for name, v in outputs.items() if isinstance(v, BallArray)}
-        if bits >= 8 * BITS or all(map(_sharp, parts.values())):
-            return outputs, parts
-        bits *= 2
+    @cached_property
+    def as_written(self) -> Mapping[str, _Parts]:
+        """With factors in the order that the formula has."""
+        ends, another_order_loses_more = self._in_any_order
+        return self._run(limited=True, any_order=False)[0] if another_order_loses_more else ends
 
+    @cached_property
+    def without_limits(self) -> Mapping[str, _Parts]:
+        """In the type's precision, but without its range."""
+        return self._run(limited=False, any_order=True)[0]
 
-def _sharp(parts: _Parts) -> bool:
-    """Is each ball narrower than 2^-70 of its own size?"""
-    hi, _, radius = parts
-    return bool(np.all((radius <= np.abs(hi) * 2.0**-70) | ~np.isfinite(hi)))
+    @cached_property
+    def ieee(self) -> Mapping[str, Array]:
+        """What IEEE arithmetic gives the formula, for where there is no enclosure."""
+        with np.errstate(all="ignore"):
+            return {name: v.astype(np.float64) for name, v in evaluate(self._case, _LONGDOUBLE).items()}
 
-
-def _evaluations(case: Case, accuracy: str, *, limited: bool, any_order: bool = True) -> tuple[dict[str, _Parts], bool]:
-    """Where evaluations in the storage type can end; empty where a branch of the whole run is undecided.
-
-    And whether some order of factors loses more than the one that the formula has.
-    """
-    with arithmetic(replace(_charged(case, accuracy, limited=limited), any_order=any_order)):
-        try:
-            outputs = evaluate(case, _FLUSHED if accuracy == "flushed" else _BALLS)
-        except Undecided:
-            return {}, lost_more()
-        dearer = lost_more()
-    return {name: split(v) if isinstance(v, BallArray) else (v, v, v) for name, v in outputs.items()}, dearer
+    def _run(self, *, limited: bool, any_order: bool) -> tuple[dict[str, _Parts], bool]:
+        """Where it can end; and does some order of factors lose more than the one that the formula has?"""
+        charged = _charged(self._case, self._accuracy, limited=limited)
+        with arithmetic(replace(charged, any_order=any_order)):
+            try:
+                outputs = evaluate(self._case, _FLUSHED if self._accuracy == "flushed" else _BALLS)
+            except Undecided:
+                outputs = {}
+            dearer = lost_more()
+        return {name: split(v) if isinstance(v, BallArray) else (v, v, v) for name, v in outputs.items()}, dearer
 
 
 def _charged(case: Case, accuracy: str, *, limited: bool) -> Arithmetic:
@@ -199,10 +167,74 @@ def _charged(case: Case, accuracy: str, *, limited: bool) -> Arithmetic:
     return Arithmetic.opmath(case.dtype, limited=limited, keeps=case.spec.stacked)
 
 
-def _ieee(case: Case) -> dict[str, Array]:
-    """What IEEE arithmetic gives the formula where there is no enclosure."""
-    with np.errstate(all="ignore"):
-        return {name: v.astype(np.float64) for name, v in evaluate(case, _LONGDOUBLE).items()}
+def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
+    """Truth and bound of each output of a case, by the output's name.
+
+    Args:
+        accuracy: what half types have to be computed in. ``storage``: each operation may be rounded to the
+            type; ``opmath``: in float32, and only results (and kept state) are rounded. ``flushed``: as
+            ``storage``, and what is below the type's normal numbers may be taken for 0.
+    """
+    exact, parts = _exact(case)
+    evaluations = _Evaluations(case, accuracy)
+    truths = {}
+    for name, value in exact.items():
+        if isinstance(value, BallArray):
+            truths[name] = _truth_of_balls(name, value, parts[name], case, evaluations)
+        else:
+            truths[name] = counted(value, decided=name in evaluations.in_any_order)
+    return truths
+
+
+def _truth_of_balls(name: str, value: BallArray, parts: _Parts, case: Case, evaluations: _Evaluations) -> Truth:
+    """Truth and bound of an output from its exact value, and the parts of that."""
+    hi, lo, radius = parts
+    special = ~(np.isfinite(hi) & np.isfinite(radius))
+    if np.any(special):
+        hi, lo = np.where(special, evaluations.ieee[name], hi), np.where(special, 0.0, lo)
+        radius = np.where(special, 0.0, radius)
+    dtype = _storage(value, case)
+    scale = _scale(hi, case, dtype)
+    half = np.maximum(spacing(hi, dtype) / 2, 5e-324)  # half a quantum of float64 is not a double
+    rounding = half + radius + np.abs(lo) * 2.0**-52
+
+    def bound_by(ends: Mapping[str, _Parts]) -> Array:
+        return _farthest(hi, lo, ends.get(name)) * SLACK + rounding
+
+    def too_wide(bound: Array) -> Array:
+        return np.asarray(~(bound <= VACUOUS * scale) & np.isfinite(hi))
+
+    bound = bound_by(evaluations.in_any_order)
+    wide = too_wide(bound)
+    if np.any(wide):  # an order that loses so much is no sound one
+        own = bound_by(evaluations.as_written)
+        bound = np.where(wide & (own <= VACUOUS * scale), own, bound)
+    precise = bound_by(evaluations.without_limits) if np.any(too_wide(bound)) else bound
+    return Truth(hi, lo, bound, precise, scale, special, dtype)
+
+
+def _exact(case: Case) -> tuple[dict[str, Array], dict[str, _Parts]]:
+    """The exact outputs, and the parts of those that are balls: narrow ones, as far as more bits can make them so."""
+    bits = BITS
+    while True:
+        last = bits >= 8 * BITS
+        try:
+            with arithmetic(Arithmetic.exact(bits)):
+                outputs = evaluate(case, _BALLS)
+        except Undecided:  # a branch that more digits may decide
+            if last:
+                raise
+        else:
+            parts = {name: split(value) for name, value in outputs.items() if isinstance(value, BallArray)}
+            if last or all(map(_is_sharp, parts.values())):
+                return outputs, parts
+        bits *= 2
+
+
+def _is_sharp(parts: _Parts) -> bool:
+    """Is each ball narrower than 2^-70 of its own size?"""
+    hi, _, radius = parts
+    return bool(np.all((radius <= np.abs(hi) * 2.0**-70) | ~np.isfinite(hi)))
 
 
 def _farthest(hi: Array, lo: Array, ball: _Parts | None) -> Array:

@@ -19,7 +19,7 @@ Results are tensors called ``<id of the case>:<output>`` in any number of safete
 
 from __future__ import annotations
 
-__all__ = ["FLAGS", "FORMAT", "SCHEMA", "VectorsError"]
+__all__ = ["DTYPES", "FLAGS", "FORMAT", "SCHEMA", "VectorsError"]
 
 FORMAT = "torch-oracle vectors 1"
 SCHEMA = "vectors.schema.json"
@@ -36,8 +36,9 @@ FLAGS = {
     "vacuous": "some bounds are wider than a tenth of the array's largest magnitude: they say nothing",
 }
 
-_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "I64": "int64", "I32": "int32", "I16": "int16",
-           "I8": "int8", "U8": "uint8", "BOOL": "bool"}
+#: The types of safetensors -> those of NumPy, but for bfloat16, which is not NumPy's own.
+DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "I64": "int64", "I32": "int32", "I16": "int16",
+          "I8": "int8", "U8": "uint8", "BOOL": "bool"}
 
 
 class VectorsError(Exception):

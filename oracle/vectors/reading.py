@@ -15,19 +15,19 @@ from ..truth.proof import Truth, counted
 from ..verdict.compare import compare
 from ..verdict.faults import JudgeFault, judging, not_judged
 from ..verdict.record import Record, summarized
-from .layout import _DTYPES, FORMAT, SCHEMA, VectorsError
+from .layout import DTYPES, FORMAT, SCHEMA, VectorsError
 
 __all__ = ["verify"]
 
 Array = np.ndarray[Any, Any]
 
 
-def _load(path: Path) -> dict[str, Array]:
+def _load_tensors(path: Path) -> dict[str, Array]:
     """The tensors of a file."""
     from safetensors import SafetensorError, deserialize
 
     try:
-        return {name: np.frombuffer(bytes(info["data"]), _numpy(info["dtype"])).reshape(info["shape"])
+        return {name: np.frombuffer(bytes(info["data"]), _numpy_dtype(info["dtype"])).reshape(info["shape"])
                 for name, info in deserialize(path.read_bytes())}  # type: ignore[no-untyped-call]  # safetensors
     except OSError as error:
         raise VectorsError(f"cannot read {path}: {error.strerror}") from None
@@ -35,11 +35,11 @@ def _load(path: Path) -> dict[str, Array]:
         raise VectorsError(f"{path} is no file of tensors that can be read: {str(error).splitlines()[0]}") from None
 
 
-def _numpy(dtype: str) -> np.dtype[Any]:
-    return np.dtype(ml_dtypes.bfloat16) if dtype == "BF16" else np.dtype(_DTYPES[dtype])
+def _numpy_dtype(dtype: str) -> np.dtype[Any]:
+    return np.dtype(ml_dtypes.bfloat16) if dtype == "BF16" else np.dtype(DTYPES[dtype])
 
 
-def _truths(outputs: Mapping[str, Any], tensors: Mapping[str, Array]) -> dict[str, Truth]:
+def _read_truths(outputs: Mapping[str, Any], tensors: Mapping[str, Array]) -> dict[str, Truth]:
     """What :meth:`_Writer.truth` wrote."""
     truths = {}
     for name, o in outputs.items():
@@ -56,7 +56,7 @@ def _truths(outputs: Mapping[str, Any], tensors: Mapping[str, Array]) -> dict[st
     return truths
 
 
-def _vectors(folder: Path) -> Iterator[tuple[str, str, str, dict[str, Truth]]]:
+def _read_vectors(folder: Path) -> Iterator[tuple[str, str, str, dict[str, Truth]]]:
     """Id, op, storage type and truths of each case in a folder."""
     paths = sorted(path for path in folder.glob("*.json") if path.name != SCHEMA)
     if not paths:
@@ -66,9 +66,9 @@ def _vectors(folder: Path) -> Iterator[tuple[str, str, str, dict[str, Truth]]]:
             document = json.loads(path.read_bytes())
             if document["format"] != FORMAT:
                 raise KeyError
-            tensors = _load(folder / Path(document["tensors"]).name)
+            tensors = _load_tensors(folder / Path(document["tensors"]).name)
             for case in document["cases"]:
-                yield case["id"], document["op"], case["dtype"], _truths(case["outputs"], tensors)
+                yield case["id"], document["op"], case["dtype"], _read_truths(case["outputs"], tensors)
         except OSError as error:
             raise VectorsError(f"cannot read {path}: {error.strerror}") from None
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
@@ -84,14 +84,19 @@ def verify(folder: Path, results: Path) -> tuple[list[Record], list[str]]:
     paths = sorted(results.glob("*.safetensors")) if results.is_dir() else [results]
     given: dict[str, Array] = {}
     for path in paths:
-        loaded = _load(path)
+        loaded = _load_tensors(path)
         if twice := given.keys() & loaded.keys():
             raise VectorsError(f"{path} has {min(twice)} once more")
         given |= loaded
     records, missing = [], []
-    for case_id, op, dtype, truths in _vectors(folder):
-        got = {name: given.pop(key) for name in truths if (key := f"{case_id}:{name}") in given}
-        missing += [f"{case_id}:{name}" for name in truths if name not in got]
+    for case_id, op, dtype, truths in _read_vectors(folder):
+        got = {}
+        for name in truths:
+            key = f"{case_id}:{name}"
+            if key in given:
+                got[name] = given.pop(key)
+            else:
+                missing.append(key)
         if got:
             try:
                 with judging(case_id):

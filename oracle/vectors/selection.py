@@ -9,7 +9,8 @@ import numpy as np
 
 from reference.optim import SparseGrad
 
-from ..cases.case import Case, cases
+from ..cases.case import Case
+from ..cases.selection import cases
 from ..cases.spec import Spec, Trajectory
 
 __all__ = ["selection"]
@@ -36,7 +37,8 @@ def selection(spec: Spec, *, everything: bool = False) -> list[Case]:
         sized = [(_size(case), case) for case in cases(spec, dtype)]
         for size, case in sorted(sized, key=lambda pair: pair[0] > LONG):
             values = set(case.options.items())
-            if size <= LONGEST and not values <= (here | anywhere if size > LONG else here):
+            met = here | anywhere if size > LONG else here
+            if size <= LONGEST and not values <= met:
                 chosen.append(case)
                 here |= values
         anywhere |= here

@@ -115,12 +115,13 @@ def _vector(case: Case, number: int) -> tuple[dict[str, Any], dict[str, Array]]:
 def _reason(case: Case) -> str:
     """What a case is there for: the axes that are not at their defaults."""
     about = {axis.name: axis.about for axis in case.spec.axes}
-    changed = [f"{k}={v}" + (f" ({about[k]})" if about[k] else "") for k, v in case.options.items()
-               if v != case.spec.defaults[k]]
-    return "; ".join(changed) or "every axis at its default"
+    changed = {k: v for k, v in case.options.items() if v != case.spec.defaults[k]}
+    said = [f"{k}={v} ({about[k]})" if about[k] else f"{k}={v}" for k, v in changed.items()]
+    return "; ".join(said) or "every axis at its default"
 
 
 def _flags(case: Case, truths: Mapping[str, Truth]) -> list[str]:
+    """Which of :data:`FLAGS` hold of a case."""
     judged = [t for t in truths.values() if not t.discrete]
     holds = {
         "gradient": any(name.startswith("grad.") for name in truths),

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..truth.ball import Undecided
+from ..truth.arithmetic import Undecided
 from .compare import Verdict
 from .conditions import separate
 from .matching import Match, find_matches, within_budget

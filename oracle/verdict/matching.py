@@ -15,9 +15,10 @@ from enum import Enum
 
 import numpy as np
 
-from ..dialects.table import Dialect, dialects_of
+from ..dialects.record import Dialect
+from ..dialects.table import dialects_of
 from ..dialects.truths import dialect_truth
-from ..truth.ball import Undecided
+from ..truth.arithmetic import Undecided
 from ..truth.proof import effort
 from .compare import Finding, Verdict, compare
 from .distribution import claim_of, judge_draws

@@ -18,6 +18,12 @@ __all__ = ["FAULT", "Record", "closest", "summarized"]
 FAULT = "not judged: fault of the oracle: "  #: how the note of a case begins that the oracle could not judge
 
 
+_TEXTS = ("case", "op", "dtype", "target", "output", "note")  #: the fields that always are text
+
+#: The largest figures that a record may have: an answer that the bound accepts is no infinity away.
+_LARGEST = {verdict.value: sys.float_info.max if verdict.sound else math.inf for verdict in Verdict}
+
+
 @dataclass(frozen=True)
 class Record:
     """One verdict with its figures: one JSON line. Values of floats are hexadecimal, so that they are exact."""
@@ -83,40 +89,45 @@ class Record:
             ValueError: the line is anything else.
         """
         try:
-            values = json.loads(line)
-            _VERDICTS[values["verdict"]]
-            if not all(isinstance(values[name], str) for name in ("case", "op", "dtype", "target", "output", "note")):
-                raise TypeError
-            for name in ("case", "op", "dtype", "target", "output", "note"):
-                values[name] = plain(values[name])  # others may have written the file
-            for name in ("got", "truth", "bound"):
-                if values[name] is not None:
-                    float.fromhex(values[name])
-            if not isinstance(values.get("waiver"), str | None):
-                raise TypeError
-            values["index"] = None if values["index"] is None else tuple(map(int, values["index"]))
-            values["ulp"], values["share"] = float(values["ulp"]), float(values["share"])
-            largest = _LARGEST[values["verdict"]]
-            if not (values["ulp"] <= largest and values["share"] <= largest):  # NaN is neither
-                raise ValueError
-            values["outputs"] = {plain(k): (_VERDICTS[v], float(u), float(s))
-                                 for k, (v, u, s) in values["outputs"].items()}
-            values["also"] = tuple(plain(str(name)) for name in values.get("also", ()))
-            values["waiver"] = values.get("waiver") and plain(values["waiver"])
-            if "elements" in values:
-                values["elements"] = {k: Tally.of(**v) for k, v in values["elements"].items()}
-            record = cls(**values)
-            vars(record)["_line"] = line  # which need not be written again
-            return record
+            record = cls(**_checked(json.loads(line)))
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
             raise ValueError("damaged record") from None
+        vars(record)["_line"] = line  # which need not be written again
+        return record
 
 
-_VERDICTS = {verdict.value: verdict.value for verdict in Verdict}
-_LARGEST = {verdict.value: sys.float_info.max if verdict.sound else math.inf for verdict in Verdict}
+def _checked(values: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a record from those of its line; what is wrong with them raises something.
+
+    Others may have written the file: all text is made safe to show.
+    """
+    largest = _LARGEST[values["verdict"]]
+    for name in _TEXTS:
+        if not isinstance(values[name], str):
+            raise TypeError
+        values[name] = plain(values[name])
+    for name in ("got", "truth", "bound"):
+        if values[name] is not None:
+            float.fromhex(values[name])
+    waiver = values.get("waiver")
+    if not isinstance(waiver, str | None):
+        raise TypeError
+    values["waiver"] = plain(waiver) if waiver else waiver
+    values["index"] = None if values["index"] is None else tuple(map(int, values["index"]))
+    for name in ("ulp", "share"):
+        values[name] = float(values[name])
+        if not values[name] <= largest:  # NaN is not
+            raise ValueError
+    values["outputs"] = {plain(name): (Verdict(verdict).value, float(ulp), float(share))
+                         for name, (verdict, ulp, share) in values["outputs"].items()}
+    values["also"] = tuple(plain(str(name)) for name in values.get("also", ()))
+    if "elements" in values:
+        values["elements"] = {name: Tally.of(**found) for name, found in values["elements"].items()}
+    return values
 
 
 def _finite(value: Any) -> Any:
+    """A value for JSON, which has no numbers for infinities: they are text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, dict):
@@ -125,7 +136,7 @@ def _finite(value: Any) -> Any:
 
 
 def closest(records: Iterable[Record]) -> Record | None:
-    """Of the answers that the bound accepts the one that comes closest to it; None where it accepts none."""
+    """The answer that comes closest to the bound of those that it accepts; None where it accepts none."""
     return max((r for r in records if r.sound), key=lambda r: (r.share, r.ulp), default=None)
 
 
@@ -135,12 +146,12 @@ def summarized(case_id: str, op: str, dtype: str, target: str, findings: list[Fi
     chief = chief or worst(findings)
     return Record(
         case_id, op, dtype, target, chief.verdict.value, chief.ulp, chief.share, chief.output, chief.index,
-        _hex(chief.got), _hex(chief.truth), _hex(chief.bound), _line(chief.note),
+        _hex(chief.got), _hex(chief.truth), _hex(chief.bound), _on_one_line(chief.note),
         outputs={f.output: (f.verdict.value, f.ulp, f.share) for f in findings if f.output})
 
 
-def _line(text: str) -> str:
-    """One line: messages of errors may have several."""
+def _on_one_line(text: str) -> str:
+    """The text on one line: messages of errors may have several."""
     return plain(" ".join(text.split()))
 
 

@@ -15,7 +15,9 @@ import pytest
 from oracle.auditing.run import audit
 from oracle.auditing.words import three_lines
 from oracle.cases import registry
-from oracle.cases.case import Case, cases, chosen_specs, parse, select
+from oracle.cases.case import Case, parse
+from oracle.cases.registry import chosen_specs
+from oracle.cases.selection import cases, select
 from oracle.cases.spec import Spec
 from oracle.targets.loading import Target
 from oracle.vectors.selection import selection

@@ -20,7 +20,8 @@ import pytest
 from oracle.auditing import executors, judge, run
 from oracle.auditing.executors import ExecutorError
 from oracle.auditing.record_file import Journal
-from oracle.cases.case import Case, select
+from oracle.cases.case import Case
+from oracle.cases.selection import select
 from oracle.cli.app import main
 from oracle.keeping import store
 from oracle.targets.loading import TargetError

@@ -123,26 +123,26 @@ def test_what_the_references_follow_from(monkeypatch: pytest.MonkeyPatch) -> Non
     assert loading.follows_from(known.name, mse) != loading.follows_from(known.name, sgd)
     assert loading.follows_from("torch:eager", mse) is None
     before = loading.follows_from(known.name, mse)
-    numpy_reference._arithmetic.cache_clear()
+    numpy_reference._kernels.cache_clear()
     monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", "AVX2")
     assert loading.follows_from(known.name, mse) != before
     monkeypatch.undo()
-    numpy_reference._arithmetic.cache_clear()
+    numpy_reference._kernels.cache_clear()
 
 
 def test_what_the_c_library_gives_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    numpy_reference._arithmetic.cache_clear()
-    before = numpy_reference._arithmetic()
+    numpy_reference._kernels.cache_clear()
+    before = numpy_reference._kernels()
     exp, *others = numpy_reference._FUNCTIONS
 
     def another(x: np.ndarray[Any, Any]) -> Any:
         return np.where(np.arange(x.size) == 7, np.nextafter(exp(x), x.dtype.type(0)), exp(x))
 
     monkeypatch.setattr(numpy_reference, "_FUNCTIONS", (another, *others))
-    numpy_reference._arithmetic.cache_clear()
-    assert numpy_reference._arithmetic() != before
+    numpy_reference._kernels.cache_clear()
+    assert numpy_reference._kernels() != before
     monkeypatch.undo()
-    numpy_reference._arithmetic.cache_clear()
+    numpy_reference._kernels.cache_clear()
 
 
 def test_a_failure_that_passes_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

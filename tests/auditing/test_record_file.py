@@ -19,7 +19,8 @@ import pytest
 from oracle.auditing import record_file, run
 from oracle.auditing.record_file import Journal, JournalError
 from oracle.auditing.records import header
-from oracle.cases.case import Case, select
+from oracle.cases.case import Case
+from oracle.cases.selection import select
 from oracle.cli.app import main
 from oracle.targets.loading import Target, load
 

@@ -14,7 +14,8 @@ import torch
 
 from oracle.auditing import judge, run
 from oracle.auditing.records import header, read_records
-from oracle.cases.case import Case, parse, select
+from oracle.cases.case import Case, parse
+from oracle.cases.selection import select
 from oracle.targets.loading import TargetError, Unsupported, load
 from oracle.truth.evaluate import FLOATS, Outputs, evaluate
 from oracle.verdict.record import Record

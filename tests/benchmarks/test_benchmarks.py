@@ -21,7 +21,8 @@ from benchmarks.draws import SLOWER, draws
 from benchmarks.table import Column, Row, means, ratios, table
 from benchmarks.workloads import Run, stepper, workloads
 from oracle.cases import registry
-from oracle.cases.case import leaves, select
+from oracle.cases.case import leaves
+from oracle.cases.selection import select
 from oracle.cases.spec import Spec
 
 

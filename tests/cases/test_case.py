@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from oracle.cases import registry
-from oracle.cases.case import COSTLY, BadCaseError, Case, cases, chosen_specs, parse, select, storage
+from oracle.cases.case import Case, parse, storage
+from oracle.cases.covering import COSTLY
+from oracle.cases.registry import BadCaseError, chosen_specs
+from oracle.cases.selection import cases, select
 from oracle.cases.spec import DTYPES, LossSpec, Spec, Trajectory
 from oracle.truth.evaluate import answers
 from oracle.ulp import numpy_dtype

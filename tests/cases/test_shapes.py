@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from oracle.cases import registry
-from oracle.cases.case import Case, cases, leaves
+from oracle.cases.case import Case, leaves
+from oracle.cases.selection import cases
 from oracle.cases.spec import InitSpec, LossSpec, Refusal, Spec, Trajectory
 
 Shape = tuple[int, ...]

@@ -13,7 +13,9 @@ import pytest
 from oracle.auditing import judge
 from oracle.auditing.records import read_records
 from oracle.cases import registry, sweeps
-from oracle.cases.case import BadCaseError, Case, parse, select, select_sweeps
+from oracle.cases.case import Case, parse
+from oracle.cases.registry import BadCaseError
+from oracle.cases.selection import select, select_sweeps
 from oracle.cases.spec import LossSpec, Spec
 from oracle.cli.app import main
 from oracle.report.sweeps import sweep_table

@@ -127,7 +127,7 @@ def test_a_fault_of_its_own_is_no_verdict(monkeypatch: pytest.MonkeyPatch, capsy
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError("by mistake")
 
-    monkeypatch.setattr("oracle.cases.case.select", broken)
+    monkeypatch.setattr("oracle.cases.selection.select", broken)
     monkeypatch.setattr(sys, "argv", ["oracle", "list"])
     with pytest.raises(SystemExit) as end:
         main()

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 import oracle
-from oracle.cases.case import BadCaseError, parse
+from oracle.cases.case import parse
+from oracle.cases.registry import BadCaseError
 from oracle.targets.loading import TargetError
 from oracle.truth.proof import prove
 from oracle.verdict.compare import Verdict

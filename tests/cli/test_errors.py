@@ -59,7 +59,7 @@ def test_an_error_of_the_system_is_not_laid_to_standard_output(
     def broken(*_: Any) -> Any:
         raise error
 
-    monkeypatch.setattr("oracle.cases.case.select", broken)
+    monkeypatch.setattr("oracle.cases.selection.select", broken)
     assert exit_status(monkeypatch, "list") == (130 if isinstance(error, KeyboardInterrupt) else 2)
     err = capsys.readouterr().err
     assert err.strip().startswith(line.strip())

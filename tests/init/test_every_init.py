@@ -16,7 +16,8 @@ import torch
 import reference.init as init
 from oracle.auditing.judge import run_case
 from oracle.cases import registry
-from oracle.cases.case import Case, select
+from oracle.cases.case import Case
+from oracle.cases.selection import select
 from oracle.cases.spec import InitSpec, Limits, Refusal
 from oracle.targets.loading import load
 from oracle.targets.pytorch import to_tensor

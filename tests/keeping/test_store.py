@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oracle.cases import case, registry
+from oracle.cases import covering, registry
 from oracle.cases.case import parse
+from oracle.cases.selection import cases
 from oracle.keeping import sources, store
 from oracle.keeping.sources import source
-from oracle.truth import encoding, kept_truths
+from oracle.truth import encoding, proof
 from oracle.truth.kept_truths import truth_of
 from oracle.truth.proof import Truth, prove
 from tests.kept import forget, nothing_kept
@@ -56,7 +57,7 @@ def test_a_truth_comes_back_bit_for_bit(case_id: str) -> None:
 def test_a_second_run_proves_nothing_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = {case_id: truth_of(parse(case_id)) for case_id in CASES}
     forget()
-    monkeypatch.setattr(kept_truths, "prove", _never)
+    monkeypatch.setattr(proof, "prove", _never)
     assert all(_same(truth_of(parse(case_id)), truths) for case_id, truths in first.items())
     with pytest.raises(AssertionError, match="proven again"):
         truth_of(parse(CASES[0]), "opmath")  # another question
@@ -230,10 +231,10 @@ def test_many_processes_write_at_once(tmp_path: Path) -> None:
 
 
 def test_cases_are_chosen_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    case._covering.cache_clear()
+    covering.combinations.cache_clear()
     spec = registry.get("mse_loss")
-    chosen = [case.id for case in case.cases(spec, "float32")]
-    case._covering.cache_clear()
-    monkeypatch.setattr(case, "_places", _never)
-    assert [case.id for case in case.cases(spec, "float32")] == chosen
-    case._covering.cache_clear()
+    chosen = [case.id for case in cases(spec, "float32")]
+    covering.combinations.cache_clear()
+    monkeypatch.setattr(covering, "_cover", _never)
+    assert [case.id for case in cases(spec, "float32")] == chosen
+    covering.combinations.cache_clear()

@@ -14,11 +14,14 @@ import mpmath
 import numpy as np
 import pytest
 
-from oracle.cases.case import Case, cases
+from oracle.cases.case import Case
+from oracle.cases.selection import cases
 from oracle.cases.spec import LossSpec
 from oracle.targets.loading import load
-from oracle.truth.ball import Arithmetic, BallArray, Double, arithmetic, balls, split
+from oracle.truth.arithmetic import Arithmetic, arithmetic
+from oracle.truth.ball import BallArray, balls, split
 from oracle.truth.proof import prove
+from oracle.truth.scalar import Double
 from oracle.verdict.compare import Finding, compare
 
 __all__ = ["broadcast_rows", "disagreements", "encloses", "finite_cases", "floating_cases", "mixed_types", "reduced"]

@@ -13,8 +13,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracle.cases.case import Case, cases
+from oracle.cases.case import Case
 from oracle.cases.ops.losses.adaptive_log_softmax import SPEC
+from oracle.cases.selection import cases
 from oracle.targets.loading import load
 from oracle.targets.pytorch import to_tensor
 from oracle.truth.proof import prove

@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from oracle.cases import registry
-from oracle.cases.case import Case, cases, leaf, leaves
+from oracle.cases.case import Case, leaf, leaves
+from oracle.cases.selection import cases
 from oracle.cases.spec import LossSpec, Refusal
 from oracle.targets.pytorch_calls import has_function
 from reference import losses

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from oracle.auditing.judge import run_case
-from oracle.cases.case import Case, leaves, parse, select
+from oracle.cases.case import Case, leaves, parse
+from oracle.cases.selection import select
 from oracle.cases.spec import LossSpec, OptimSpec, Spec
 from oracle.truth.evaluate import FLOATS, Outputs, evaluate
 from oracle.truth.kept_truths import truth_of

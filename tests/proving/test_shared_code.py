@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 
 from oracle.cases import registry
-from oracle.cases.case import BadCaseError, parse
+from oracle.cases.case import parse
+from oracle.cases.registry import BadCaseError
 from oracle.cli.app import main
-from oracle.proving import mutation, shared_code, survivors
+from oracle.proving import mutation, planting, shared_code, survivors
 from oracle.proving.mutation import Mutant
 from oracle.proving.shared_code import called, planted, shared_mutants
 from oracle.proving.survivors import prove
+from oracle.proving.variants import Variant
 from oracle.truth.evaluate import FLOATS, evaluate
 from reference import _storage, blocks, random
 from reference.losses import soft_margin_loss
@@ -183,7 +185,7 @@ def test_a_case_calls_what_it_runs() -> None:
 # --- what becomes of them ------------------------------------------------------------------------
 
 def _of_one(monkeypatch: pytest.MonkeyPatch, mutant: Mutant, ops: tuple[str, ...] = ("soft_margin_loss",),
-            ) -> survivors.Variant:
+            ) -> Variant:
     monkeypatch.setattr(shared_code, "shared_mutants", lambda name: (mutant,))
     monkeypatch.setattr(shared_code, "ops_of", lambda name: ops)
     (variant,) = prove([], (), modules=[mutant.op]).variants
@@ -217,7 +219,7 @@ def test_what_runs_in_proofs_alone_is_found_there(monkeypatch: pytest.MonkeyPatc
 ])
 def test_what_never_ends_and_what_does_not_load_is_killed(
         monkeypatch: pytest.MonkeyPatch, function: str, old: str, new: str, note: str) -> None:
-    monkeypatch.setattr(survivors, "TIMEOUT", 0.2)
+    monkeypatch.setattr(planting, "TIMEOUT", 0.2)
     variant = _of_one(monkeypatch, _handmade("numerics", function, old, new))
     assert (variant.verdict, note in variant.note) == ("crashed", True)
 

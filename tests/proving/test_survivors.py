@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 from oracle.cases import registry
-from oracle.cases.case import chosen_specs, parse
+from oracle.cases.case import parse
+from oracle.cases.registry import chosen_specs
 from oracle.cli.app import main
-from oracle.proving import equivalents, mutation, survivors
+from oracle.proving import bench, equivalents, mutation, planting, survivors
+from oracle.proving.bench import ProvingError
 from oracle.proving.equivalents import Equivalent, EquivalentError
 from oracle.proving.mutation import Mutant, mutants, planted_in
-from oracle.proving.survivors import ProvingError, of_op, prove
+from oracle.proving.survivors import of_op, prove
 from oracle.truth import kept_truths
 from reference import numerics
 from reference.losses import soft_margin
@@ -174,7 +176,7 @@ def test_a_record_of_another_op_is_not_stale() -> None:
 ])
 def test_what_never_ends_and_what_does_not_load_is_killed(
         monkeypatch: pytest.MonkeyPatch, old: str, new: str, killed_by: str, note: str) -> None:
-    monkeypatch.setattr(survivors, "TIMEOUT", 0.2)
+    monkeypatch.setattr(planting, "TIMEOUT", 0.2)
     monkeypatch.setattr(survivors, "mutants", lambda spec: (_handmade(old, new),))
     *_, variant = of_op("soft_margin_loss", ())
     assert variant.killed_by.startswith(killed_by)
@@ -189,7 +191,7 @@ def test_a_module_that_is_as_it_was_survives(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_nothing_is_proven_where_the_reference_itself_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = kept_truths.truth_of(parse("soft_margin_loss/float32/regime=zero"))
-    monkeypatch.setattr(survivors.kept_truths, "truth_of", lambda case: wrong)
+    monkeypatch.setattr(bench.kept_truths, "truth_of", lambda case: wrong)
     with pytest.raises(ProvingError, match="the reference itself fails soft_margin_loss/float32/"):
         list(of_op("soft_margin_loss", ()))
 

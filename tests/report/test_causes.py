@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from oracle.auditing.judge import run_case
-from oracle.cases.case import Case, parse, select
+from oracle.cases.case import Case, parse
+from oracle.cases.selection import select
 from oracle.dialects.table import DIALECTS
 from oracle.report import causes
 from oracle.targets.loading import Target, load

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from oracle.report.densities import PANELS, Panel, density, histogram, svg
-from oracle.verdict.distribution import CLAIMS, Claim
+from oracle.truth.claims import CLAIMS, Claim
 from reference import random
 
 ALARM = 1e-9  # the chance that the bars of a panel leave the line

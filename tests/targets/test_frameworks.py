@@ -16,7 +16,8 @@ import pytest
 
 from oracle.auditing import judge
 from oracle.cases import registry
-from oracle.cases.case import Case, parse, select
+from oracle.cases.case import Case, parse
+from oracle.cases.selection import select
 from oracle.cases.spec import Spec
 from oracle.checking.check import check
 from oracle.dialects.table import DIALECTS

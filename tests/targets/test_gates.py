@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from oracle.cases import registry
-from oracle.cases.case import Case, cases
+from oracle.cases.case import Case
+from oracle.cases.selection import cases
 from oracle.cases.spec import LossSpec, OptimSpec, Spec, Trajectory
 from reference import losses
 from reference.optim import Parameter

@@ -12,10 +12,12 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from oracle.cases import registry
-from oracle.cases.case import Case, cases, parse
+from oracle.cases.case import Case, parse
+from oracle.cases.selection import cases
 from oracle.targets.loading import load
 from oracle.targets.pytorch import _unhooked, _Views
-from oracle.truth.ball import Arithmetic, arithmetic, balls
+from oracle.truth.arithmetic import Arithmetic, arithmetic
+from oracle.truth.ball import balls
 from oracle.truth.evaluate import FLOATS, History, evaluate
 from oracle.truth.kept_truths import truth_of
 from oracle.verdict.compare import Verdict, judge

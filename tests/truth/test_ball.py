@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oracle.formats import FORMATS
-from oracle.truth.ball import Arithmetic, BallArray, Double, Undecided, arithmetic, balls, radius, split
+from oracle.truth.arithmetic import Arithmetic, Undecided, arithmetic
+from oracle.truth.ball import BallArray, balls, radius, split
+from oracle.truth.scalar import Double
 
 HALF_STEP = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 moderate = st.floats(-1e3, 1e3, width=32).filter(lambda x: x == 0 or abs(x) > 1e-3)

@@ -11,15 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-import oracle.truth.ball
+import oracle.truth.arithmetic
 from oracle.cases import registry
-from oracle.cases.case import Case, cases, parse
+from oracle.cases.case import Case, parse
+from oracle.cases.selection import cases
 from oracle.cases.spec import LossSpec, Spec
 from oracle.formats import FORMATS
-from oracle.truth.ball import Arithmetic, BallArray, Double, arithmetic, balls, radius
+from oracle.truth.arithmetic import Arithmetic, arithmetic
+from oracle.truth.ball import BallArray, balls, radius
 from oracle.truth.evaluate import evaluate
 from oracle.truth.orders import Product, Products, half_quanta
 from oracle.truth.proof import prove
+from oracle.truth.scalar import Double
 from tests.truth.orders import Way, multiplied, plain
 
 #: Cases of the older arguments and of broadcasting targets warn, as torch does.
@@ -172,7 +175,7 @@ ORDINARY = ["cross_entropy/float32/default", "smooth_l1_loss/float32/beta=0.25",
 @pytest.mark.parametrize("case_id", ORDINARY)
 def test_bounds_above_the_subnormals_are_the_same_to_the_bit(case_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     charged = prove(parse(case_id))
-    monkeypatch.setattr(oracle.truth.ball, "Products", lambda tiny: None)
+    monkeypatch.setattr(oracle.truth.arithmetic, "Products", lambda tiny: None)
     for name, truth in prove(parse(case_id)).items():
         assert np.array_equal(charged[name].bound, truth.bound), name
 
@@ -195,7 +198,7 @@ def test_no_bound_becomes_vacuous_by_an_order(monkeypatch: pytest.MonkeyPatch) -
     ids = ("Adadelta/float16/start=zero,grad=subnormal,steps=2", "Adamax/float16/start=zero,grad=subnormal,steps=2",
            "huber_loss/bfloat16/delta=0.25,regime=tiny")
     charged = [prove(parse(case_id)) for case_id in ids]
-    monkeypatch.setattr(oracle.truth.ball, "Products", lambda tiny: None)
+    monkeypatch.setattr(oracle.truth.arithmetic, "Products", lambda tiny: None)
     for case_id, truths in zip(ids, charged, strict=True):
         for name, truth in prove(parse(case_id)).items():
             assert not (truths[name].vacuous & ~truth.vacuous).any(), (case_id, name)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from oracle.cases import registry
-from oracle.cases.case import Case, cases, parse, select
+from oracle.cases.case import Case, parse
+from oracle.cases.selection import cases, select
 from oracle.cases.spec import LossSpec, Objective
 from oracle.truth.evaluate import FLOATS, closures, evaluate, stack_steps
 from oracle.truth.proof import prove, prove_gradients

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from oracle.auditing import judge
-from oracle.cases.case import Case, select
-from oracle.dialects.table import Dialect
+from oracle.cases.case import Case
+from oracle.cases.selection import select
+from oracle.dialects.record import Dialect
 from oracle.truth.evaluate import FLOATS, Outputs, evaluate
 from oracle.verdict.diagnosis import Diagnosis, diagnose
 from oracle.verdict.observation import Observation

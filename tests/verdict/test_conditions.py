@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oracle.cases.case import Case, select
+from oracle.cases.case import Case
+from oracle.cases.selection import select
 from oracle.truth.evaluate import Outputs
 from oracle.verdict import conditions, magnitudes
 from oracle.verdict.diagnosis import Diagnosis, diagnose

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from oracle.auditing import judge
-from oracle.cases.case import Case, select
+from oracle.cases.case import Case
+from oracle.cases.selection import select
 from oracle.dialects.table import DIALECTS
 from oracle.truth.evaluate import Outputs
 from oracle.verdict.diagnosis import diagnose

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import oracle
-from oracle.cases.case import select
+from oracle.cases.selection import select
 from oracle.checking import choice
 from oracle.dialects.table import DIALECTS, dialects_of
-from oracle.verdict.distribution import CLAIMS, claim_of
+from oracle.truth.claims import CLAIMS
+from oracle.verdict.distribution import claim_of
 from tests.verdict.plain_init import PLAIN
 
 #: What differs in the stream alone.

@@ -13,7 +13,9 @@ import pytest
 import reference.init as init
 from oracle.cases import registry
 from oracle.cases.spec import InitSpec
-from oracle.verdict.distribution import ALARM, CLAIMS, Claim, judge_draws
+from oracle.truth.claims import CLAIMS, Claim
+from oracle.verdict.chance import ALARM
+from oracle.verdict.distribution import judge_draws
 from reference import random
 
 Array = np.ndarray[Any, Any]

@@ -10,7 +10,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from oracle.cases.case import select
+from oracle.cases.selection import select
 from oracle.checking import choice
 from oracle.checking.check import check
 from oracle.truth.claims import CLAIMS, Claim

@@ -14,7 +14,7 @@ import pytest
 import oracle
 from oracle.auditing import judge
 from oracle.auditing.records import read_records
-from oracle.cases.case import select
+from oracle.cases.selection import select
 from oracle.checking import checked, checker, conformance, notes
 from oracle.cli import list_ops
 from oracle.cli.app import main

@@ -10,9 +10,10 @@ import mpmath
 import numpy as np
 import pytest
 
-from oracle.cases.case import select
+from oracle.cases.selection import select
 from oracle.checking.call_initializer import CALLS, DRAWS
-from oracle.verdict.distribution import Claim, judge_draws
+from oracle.truth.claims import Claim
+from oracle.verdict.distribution import judge_draws
 from oracle.verdict.haar import sphere_below
 
 Array = np.ndarray[Any, Any]

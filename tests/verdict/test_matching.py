@@ -7,9 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from oracle.cases.case import Case, select
+from oracle.cases.case import Case
+from oracle.cases.selection import select
 from oracle.cases.spec import DTYPES
-from oracle.dialects.table import DIALECTS, Dialect
+from oracle.dialects.record import Dialect
+from oracle.dialects.table import DIALECTS
 from oracle.truth.evaluate import Outputs
 from oracle.verdict import matching
 from oracle.verdict.diagnosis import diagnose

@@ -192,7 +192,7 @@ def test_what_cannot_work_is_refused_at_once(
     def too_late(*_: Any, **__: Any) -> Any:
         raise AssertionError("work has begun")
 
-    for place in ("oracle.cases.case.select", "oracle.checking.check.check", "oracle.proving.survivors.chosen",
+    for place in ("oracle.cases.selection.select", "oracle.checking.check.check", "oracle.proving.survivors.chosen",
                   "oracle.vectors.writing.export", "oracle.report.digest.read", "oracle.report.defects.defects"):
         monkeypatch.setattr(place, too_late)
     (tmp_path / "file").write_text("")

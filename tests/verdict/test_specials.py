@@ -12,7 +12,8 @@ import oracle
 from oracle.cases.case import parse
 from oracle.checking import choice
 from oracle.formats import FORMATS
-from oracle.truth.ball import Arithmetic, arithmetic, balls, flushed_balls, split
+from oracle.truth.arithmetic import Arithmetic, arithmetic
+from oracle.truth.ball import balls, flushed_balls, split
 from oracle.truth.kept_truths import truth_of
 
 FLUSHED, NAN = "by taking subnormal numbers for 0", "by gradients of NaN beside right values"

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from oracle.auditing import judge
-from oracle.cases.case import Case, parse, select, select_sweeps
+from oracle.cases.case import Case, parse
+from oracle.cases.selection import select, select_sweeps
 from oracle.cases.spec import Spec
 from oracle.targets import loading
 from oracle.truth.evaluate import FLOATS, Outputs, evaluate

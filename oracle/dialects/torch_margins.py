@@ -1,9 +1,8 @@
-"""Rules that torch follows where its own documentation says something else: losses."""
+"""Rules that torch follows where its own documentation says something else: losses with a margin, and of distances."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,62 +11,39 @@ from reference import losses, numerics, reduction
 from reference.losses.cosine_embedding import EPS
 
 from ..cases.spec import LossSpec
+from .calls import Array, with_reduction
 from .record import Dialect
 
-__all__ = ["TORCH_LOSSES"]
-
-Array = np.ndarray[Any, Any]
+__all__ = ["TORCH_MARGINS"]
 
 
-def _log_sigmoid_bce(spec: LossSpec) -> LossSpec:
-    """(1-t) x - (1 + (v-1) t) log σ(x), and its gradient from σ(x) - t."""
-
-    def factors(input: Array, target: Array, weight: Array | None, pos_weight: Array | None) -> tuple[Any, Any, Any]:
-        v = 1 if pos_weight is None else pos_weight
-        log_weight = 1 if pos_weight is None else (v - 1) * target + 1
-        return v, log_weight, 1 if weight is None else weight
+def _open_clamp(spec: LossSpec) -> LossSpec:
+    """max(0, z) has the gradient 1 where z > 0, and 0 at the kink itself: elements of loss 0 have none."""
 
     @numerics.ieee
-    def function(input: Array, target: Array, weight: Array | None = None, size_average: bool | None = None,
-                 reduce: bool | None = None, reduction_: str = "mean", pos_weight: Array | None = None) -> Array:
-        _, log_weight, w = factors(input, target, weight, pos_weight)
-        elements = ((1 - target) * input - log_weight * numerics.log_sigmoid(input)) * w
-        return reduction.reduce_losses(numerics.cast(elements, target.dtype),
-                                       reduction.resolve(reduction_, size_average=size_average, reduce=reduce))
-
-    @numerics.ieee
-    def backward(grad_output: Array, input: Array, target: Array, weight: Array | None = None,
-                 size_average: bool | None = None, reduce: bool | None = None, reduction_: str = "mean",
-                 pos_weight: Array | None = None) -> tuple[Array | None, ...]:
-        v, _, w = factors(input, target, weight, pos_weight)
+    def backward(grad_output: Array, size_average: bool | None = None, reduce: bool | None = None,
+                 reduction_: str = "mean", **arguments: Any) -> Any:
+        elements = spec.function(**arguments, reduction="none")
         mean = reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean"
-        g = (grad_output / input.size if mean else grad_output) * w
-        sigma = numerics.sigmoid(input)
-        if pos_weight is None:
-            by_input, by_target = sigma - target, -input
-        else:
-            by_input = (v * target + 1 - target) * sigma - v * target
-            by_target = -v * numerics.log_sigmoid(input) + numerics.log_sigmoid(-input)
-        return (numerics.unbroadcast(g * by_input, input), numerics.unbroadcast(g * by_target, target), None, None)
+        g = np.where(elements > 0, grad_output / elements.size if mean else grad_output, 0)
+        return spec.backward(numerics.cast(g, elements.dtype), **arguments, reduction="none")
 
-    return dataclasses.replace(spec, function=_torch_names(function), backward=_torch_names(backward))
+    return dataclasses.replace(spec, backward=with_reduction(backward))
 
 
-def _torch_names(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``reduction`` is the name of a module here."""
-    return lambda *args, reduction="mean", **kwargs: function(*args, reduction_=reduction, **kwargs)
-
-
-def _unmasked_cross_entropy(spec: LossSpec) -> LossSpec:
-    """The gradient of every row is multiplied out, those that do not count by 0: 0 · NaN is NaN."""
+def _open_hinge(spec: LossSpec) -> LossSpec:
+    """max(0, m - x) has the gradient 0 at the kink itself; targets other than -1 have the loss x besides."""
 
     @numerics.ieee
-    def backward(grad_output: Array, input: Array, target: Array, *args: Any, **kwargs: Any) -> Any:
-        grad_input, *others = losses.cross_entropy_backward(grad_output, input, target, *args, **kwargs)
-        axis = min(input.ndim - 1, 1)
-        return (grad_input + numerics.cast(0 * numerics.softmax(input, axis), input.dtype), *others)
+    def backward(grad_output: Array, input: Array, target: Array, margin: float = 1.0,
+                 size_average: bool | None = None, reduce: bool | None = None,
+                 reduction_: str = "mean") -> tuple[Array | None, None]:
+        slope = np.where(target != -1, 1, 0) - np.where((target != 1) & (margin - input > 0), 1, 0)
+        mean = reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean"
+        g = grad_output / slope.size if mean else grad_output
+        return numerics.unbroadcast(g * numerics.cast(slope, input.dtype), input), None
 
-    return dataclasses.replace(spec, backward=backward)
+    return dataclasses.replace(spec, backward=with_reduction(backward))
 
 
 def _overflowing_soft_margin(spec: LossSpec) -> LossSpec:
@@ -88,53 +64,7 @@ def _overflowing_soft_margin(spec: LossSpec) -> LossSpec:
         g = grad_output / input.size if mean else grad_output
         return numerics.unbroadcast(-g * target * e / (1 + e), input), None
 
-    return dataclasses.replace(spec, function=_torch_names(function), backward=_torch_names(backward))
-
-
-def _unmasked_kl_div(spec: LossSpec) -> LossSpec:
-    """Probabilities of 0 are multiplied out: 0 · inf is NaN, and so is 0/0, the derivative of t log t but for log t."""
-
-    def resolved(input: Array, reduction_: str, size_average: bool | None,
-                 reduce: bool | None) -> tuple[str, int | None]:
-        kind = reduction.resolve(reduction_, size_average=size_average, reduce=reduce, extra=("batchmean",))
-        return ("mean", input.shape[0] if input.ndim else 1) if kind == "batchmean" else (kind, None)
-
-    @numerics.ieee
-    def function(input: Array, target: Array, size_average: bool | None = None, reduce: bool | None = None,
-                 reduction_: str = "mean", log_target: bool = False) -> Array:
-        x, t = input, target
-        elements = np.exp(t) * (t - x) if log_target else numerics.xlogy(t, t) - t * x
-        return reduction.reduce_losses(elements, *resolved(x, reduction_, size_average, reduce))
-
-    @numerics.ieee
-    def backward(grad_output: Array, input: Array, target: Array, size_average: bool | None = None,
-                 reduce: bool | None = None, reduction_: str = "mean",
-                 log_target: bool = False) -> tuple[Array | None, ...]:
-        x, t, p = input, target, np.exp(target) if log_target else target
-        by_target = p * (t - x) + p if log_target else np.log(t) + t / t - x
-        kind, rows = resolved(x, reduction_, size_average, reduce)
-        g = grad_output / (by_target.size if rows is None else rows) if kind == "mean" else grad_output
-        by_input = np.broadcast_to(-g * p, by_target.shape, subok=True)
-        return numerics.unbroadcast(by_input, input), numerics.unbroadcast(g * by_target, target)
-
-    return dataclasses.replace(spec, function=_torch_names(function), backward=_torch_names(backward))
-
-
-def _ctc_inf_minus_inf(spec: LossSpec) -> LossSpec:
-    """exp(lp) - exp(A - lp - log P) with log-probabilities A of paths: where lp is -inf, so is A, and NaN comes."""
-
-    @numerics.ieee
-    def backward(grad_output: Array, log_probs: Array, targets: Array, input_lengths: Any, target_lengths: Any,
-                 blank: int = 0, reduction_: str = "mean", zero_infinity: bool = False) -> Any:
-        arguments = (log_probs, targets, input_lengths, target_lengths, blank)
-        gradient, *others = losses.ctc_loss_backward(grad_output, *arguments, reduction_, zero_infinity)
-        time = np.arange(len(log_probs)).reshape(-1, *(1,) * (log_probs.ndim - 1))
-        lost = (time < np.asarray(input_lengths).reshape(-1, 1)) & (log_probs == -np.inf)
-        if zero_infinity:
-            lost = lost & (losses.ctc_loss(*arguments, "none") != np.inf).reshape(-1, 1)
-        return (np.where(lost, np.nan, gradient), *others)
-
-    return dataclasses.replace(spec, backward=_torch_names(backward))
+    return dataclasses.replace(spec, function=with_reduction(function), backward=with_reduction(backward))
 
 
 def _cosine_of_one_root(spec: LossSpec) -> LossSpec:
@@ -163,7 +93,7 @@ def _cosine_of_one_root(spec: LossSpec) -> LossSpec:
         g = np.where(with_finite_product(input1, input2), np.broadcast_to(g, shape, subok=True), 0)
         return losses.cosine_embedding_loss_backward(g, input1, input2, target, margin, reduction="none")
 
-    return dataclasses.replace(spec, function=_torch_names(function), backward=_torch_names(backward))
+    return dataclasses.replace(spec, function=with_reduction(function), backward=with_reduction(backward))
 
 
 def _cosine_of_own_lengths(spec: LossSpec) -> LossSpec:
@@ -199,7 +129,7 @@ def _cosine_of_own_lengths(spec: LossSpec) -> LossSpec:
             gradients.append(numerics.unbroadcast(slope, x))
         return *gradients, None
 
-    return dataclasses.replace(spec, function=_torch_names(function), backward=_torch_names(backward))
+    return dataclasses.replace(spec, function=with_reduction(function), backward=with_reduction(backward))
 
 
 def _unmasked_cosine(spec: LossSpec) -> LossSpec:
@@ -216,87 +146,6 @@ def _unmasked_cosine(spec: LossSpec) -> LossSpec:
     return dataclasses.replace(spec, backward=backward)
 
 
-def _open_clamp(spec: LossSpec) -> LossSpec:
-    """max(0, z) has the gradient 1 where z > 0, and 0 at the kink itself: elements of loss 0 have none."""
-
-    @numerics.ieee
-    def backward(grad_output: Array, size_average: bool | None = None, reduce: bool | None = None,
-                 reduction_: str = "mean", **arguments: Any) -> Any:
-        elements = spec.function(**arguments, reduction="none")
-        mean = reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean"
-        g = np.where(elements > 0, grad_output / elements.size if mean else grad_output, 0)
-        return spec.backward(numerics.cast(g, elements.dtype), **arguments, reduction="none")
-
-    return dataclasses.replace(spec, backward=_torch_names(backward))
-
-
-def _open_hinge(spec: LossSpec) -> LossSpec:
-    """As :func:`_open_clamp`, but only of max(0, m - x): targets other than -1 have the loss x besides."""
-
-    @numerics.ieee
-    def backward(grad_output: Array, input: Array, target: Array, margin: float = 1.0,
-                 size_average: bool | None = None, reduce: bool | None = None,
-                 reduction_: str = "mean") -> tuple[Array | None, None]:
-        slope = np.where(target != -1, 1, 0) - np.where((target != 1) & (margin - input > 0), 1, 0)
-        mean = reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean"
-        g = grad_output / slope.size if mean else grad_output
-        return numerics.unbroadcast(g * numerics.cast(slope, input.dtype), input), None
-
-    return dataclasses.replace(spec, backward=_torch_names(backward))
-
-
-def _unclamped_bce(spec: LossSpec) -> LossSpec:
-    """The gradient for the target is log(1-x) - log x, though the loss clamps both."""
-
-    @numerics.ieee
-    def backward(grad_output: Array, input: Array, target: Array, weight: Array | None = None,
-                 size_average: bool | None = None, reduce: bool | None = None,
-                 reduction_: str = "mean") -> tuple[Array | None, ...]:
-        mean = reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean"
-        g = (grad_output / input.size if mean else grad_output) * (1 if weight is None else weight)
-        by_target = numerics.cast(g * (np.log1p(-input) - np.log(input)), target.dtype)
-        return spec.backward(grad_output, input, target, weight, size_average, reduce, reduction_)[0], by_target, None
-
-    return dataclasses.replace(spec, backward=_torch_names(backward))
-
-
-def _floorless_bce(spec: LossSpec) -> LossSpec:
-    """The gradient for the input is (x - t) / (x (1-x)), for 1e-12 is 0 in float16."""
-
-    @numerics.ieee
-    def backward(grad_output: Array, input: Array, target: Array, weight: Array | None = None,
-                 size_average: bool | None = None, reduce: bool | None = None,
-                 reduction_: str = "mean") -> tuple[Array | None, ...]:
-        mean = reduction.resolve(reduction_, size_average=size_average, reduce=reduce) == "mean"
-        g = (grad_output / input.size if mean else grad_output) * (1 if weight is None else weight)
-        by_input = numerics.cast(g * ((input - target) / (input * (1 - input))), input.dtype)
-        return by_input, *spec.backward(grad_output, input, target, weight, size_average, reduce, reduction_)[1:]
-
-    return dataclasses.replace(spec, backward=_torch_names(backward))
-
-
-def _multiplied_mask_poisson(spec: LossSpec) -> LossSpec:
-    """Stirling's derivative, log t + t/t - 1 + 1/(2t), is multiplied by 0 where the term is left out."""
-
-    @numerics.ieee
-    def backward(grad_output: Array, input: Array, target: Array, *args: Any, **kwargs: Any) -> Any:
-        by_input, by_target = spec.backward(grad_output, input, target, *args, **kwargs)
-        harm = 0 * (np.log(target) + target / target - 1 + 1 / (2 * target))
-        return by_input, None if by_target is None else by_target + numerics.cast(harm, target.dtype)
-
-    return dataclasses.replace(spec, backward=backward)
-
-
-def _epsless_poisson(spec: LossSpec) -> LossSpec:
-    """ε is 0, as 1e-8 is in float16, and the gradient for the target that of torch in the other types."""
-    def without(f: Callable[..., Any], full_f: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *args, eps=1e-8, full=False, **kwargs: (full_f if full else f)(
-            *args, eps=0.0, full=full, **kwargs)
-
-    return dataclasses.replace(spec, function=without(spec.function, spec.function),
-                               backward=without(spec.backward, _multiplied_mask_poisson(spec).backward))
-
-
 def _multi_margin_drops_nan(spec: LossSpec) -> LossSpec:
     """z where z > 0, else 0: of a z that is NaN no loss is left."""
 
@@ -310,11 +159,11 @@ def _multi_margin_drops_nan(spec: LossSpec) -> LossSpec:
         return reduction.reduce_losses(each.reshape(target.shape), reduction.resolve(
             reduction_, size_average=size_average, reduce=reduce))
 
-    return dataclasses.replace(spec, function=_torch_names(function))
+    return dataclasses.replace(spec, function=with_reduction(function))
 
 
 def _multilabel_margin_drops_nan(spec: LossSpec) -> LossSpec:
-    """The same of the pairs of a label and another class."""
+    """max(0, z) of each pair of a label and another class is z where z > 0, and 0 otherwise, of NaN too."""
 
     @numerics.ieee
     def function(input: Array, target: Array, size_average: bool | None = None, reduce: bool | None = None,
@@ -328,7 +177,7 @@ def _multilabel_margin_drops_nan(spec: LossSpec) -> LossSpec:
         each = numerics.cast(np.sum(z, (1, 2)) / x.shape[1], input.dtype).reshape(input.shape[:-1])
         return reduction.reduce_losses(each, reduction.resolve(reduction_, size_average=size_average, reduce=reduce))
 
-    return dataclasses.replace(spec, function=_torch_names(function))
+    return dataclasses.replace(spec, function=with_reduction(function))
 
 
 def _two_logs_multilabel_soft(spec: LossSpec) -> LossSpec:
@@ -381,7 +230,7 @@ def _plain_norms(spec: LossSpec) -> LossSpec:
     @numerics.ieee
     def backward(grad_output: Array, anchor: Array, positive: Array, negative: Array, margin: float = 1.0,
                  p: float = 2, eps: float = 1e-6, *args: Any, **kwargs: Any) -> Any:
-        """Of the same value; but where powers overflow, an evaluation of it loses its range."""
+        """The value is the reference's; but where powers overflow, an evaluation loses its range."""
         gradients = losses.triplet_margin_loss_backward(grad_output, anchor, positive, negative, margin, p, eps,
                                                         *args, **kwargs)
         powers = [numerics.widen(x) - numerics.widen(y) for x, y in
@@ -389,37 +238,13 @@ def _plain_norms(spec: LossSpec) -> LossSpec:
         lost = sum(0 * np.sum(np.abs(d) ** p) for d in powers) if p != np.inf else 0
         return tuple(None if g is None else numerics.cast(g + lost, g.dtype) for g in gradients)
 
-    return dataclasses.replace(spec, function=_torch_names(function), backward=backward)
+    return dataclasses.replace(spec, function=with_reduction(function), backward=backward)
 
 
-TORCH_LOSSES = (
-    Dialect("bce-log-sigmoid", "binary_cross_entropy_with_logits", "log σ(x) in the place of a softplus",
-            "the loss is (1-t) x - (1 + (v-1) t) log σ(x), which cancels where x < 0; the gradient σ(x) - t "
-            "cancels where x > 0", "torch 0.4 to 2.13", _log_sigmoid_bce),
-    Dialect("ce-unmasked", "cross_entropy", "ignored rows multiplied by 0",
-            "gradients of ignored rows are 0 · softmax rather than 0, NaN where the row holds NaN or infinity",
-            "torch 0.4 to 2.13", _unmasked_cross_entropy),
-    Dialect("bce-unclamped", "binary_cross_entropy", "an unclamped gradient for the target",
-            "the gradient for the target is log(1-x) - log x, where the loss has both logarithms clamped at -100",
-            "torch 2.13", _unclamped_bce),
-    Dialect("bce-floorless", "binary_cross_entropy", "no floor under x (1-x) in the gradient",
-            "the gradient for the input divides by x (1-x), without a floor of 1e-12", "torch in float16",
-            _floorless_bce),
-    Dialect("poisson-multiplied-mask", "poisson_nll_loss",
-            "Stirling's gradient multiplied by 0 where the term is left out",
-            "the gradient of Stirling's term for the target is multiplied by 0 where the term is left out, "
-            "NaN where the target is 0 or negative", "torch 2.13", _multiplied_mask_poisson),
-    Dialect("poisson-epsless", "poisson_nll_loss", "an eps of 0",
-            "the loss is x - t log x, without eps", "torch in float16",
-            _epsless_poisson),
-    Dialect("kl-unmasked", "kl_div", "probabilities of 0 multiplied out",
-            "the loss is t log t - t x or exp(t) (t - x) at a probability of 0 too, NaN where a factor is "
-            "infinite; the derivative of t log t is log t + t/t, NaN at 0", "torch 1.13 to 2.13", _unmasked_kl_div),
+TORCH_MARGINS = (
     Dialect("soft-margin-overflow", "soft_margin_loss", "an exponential that overflows",
             "the loss is log(1 + e) and the gradient -y e / (1 + e) with e = exp(-y x), which overflows: the one is "
             "inf then, the other NaN", "torch 0.4 to 2.13", _overflowing_soft_margin),
-    Dialect("ctc-inf-minus-inf", "ctc_loss", "a gradient of inf - inf where log_probs is -inf",
-            "the gradient is NaN rather than 0 where log_probs is -inf", "torch 1.0 to 2.13", _ctc_inf_minus_inf),
     Dialect("cosine-one-root", "cosine_embedding_loss", "one root of the product of both squared lengths",
             "the divisor is the root of the product of both squared lengths, and the cosine 0 where that overflows",
             "torch 0.4 to 2.13", _cosine_of_one_root),
