@@ -74,8 +74,11 @@ class Arithmetic:
 class _Now:
     """What is computed with at the moment. Only :func:`arithmetic` changes it; all who compute read it here."""
 
-    arithmetic: Arithmetic = Arithmetic.exact(200)
-    products: Products | None = None  #: the factors of products, where range is charged for any order of them
+    __slots__ = ("arithmetic", "products")
+
+    def __init__(self) -> None:
+        self.arithmetic = Arithmetic.exact(200)
+        self.products: Products | None = None  #: the factors of products, where range is charged for any order of them
 
 
 now = _Now()

@@ -94,13 +94,14 @@ class BallArray(np.ndarray[Any, Any]):
             result = to_arb(result)
         if result.__class__ is not np.ndarray or not result.flags.c_contiguous:
             result = np.asarray(result, dtype=object, order="C")  # it is charged in place
-        if charged and now.arithmetic.unit:
+        active, products = now.arithmetic, now.products
+        if charged and active.unit:
             if summing:
                 result = charge_sum(result, run, operands, kwargs)
-                rounds = now.arithmetic.sum_unit != now.arithmetic.unit
+                rounds = active.sum_unit != active.unit
             charge_operation(result, rounds, underflows)
-        if now.products is not None:
-            charge_orders(ufunc, method, result, operands, kwargs, now.products)
+        if products is not None:
+            charge_orders(ufunc, method, result, operands, kwargs, products)
         if out is not None:
             (target,) = out
             target[...] = result
