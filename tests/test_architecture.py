@@ -27,7 +27,7 @@ FLOORS = (
 
 #: The files that may import a framework.
 FRAMEWORKS = {
-    "flint": {"oracle.truth.ball"},
+    "flint": {"oracle.truth.single"},
     "torch": {"oracle.targets.pytorch", "oracle.targets.pytorch_calls", "oracle.checking.kit_torch"},
     "jax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses", "oracle.checking.kit_jax"},
     "optax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses"},

@@ -16,7 +16,7 @@ import oracle
 from oracle.auditing import run, workers
 from oracle.auditing.records import header, read_records
 from oracle.auditing.words import three_lines
-from oracle.cases import case
+from oracle.cases import selection
 from oracle.checking.checked import Report
 from oracle.cli import app
 from oracle.report import digest, html, junit, markdown
@@ -149,7 +149,7 @@ def test_an_interrupt_elsewhere_promises_nothing(monkeypatch: pytest.MonkeyPatch
     def interrupted(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(case, "select", interrupted)
+    monkeypatch.setattr(selection, "select", interrupted)
     assert _main(monkeypatch, "list") == 130
     assert capsys.readouterr().err.strip() == "oracle: interrupted"
 
