@@ -22,7 +22,7 @@ from oracle.proving.shared_code import called, planted, shared_mutants
 from oracle.proving.survivors import prove
 from oracle.proving.variants import Variant
 from oracle.truth.evaluate import FLOATS, evaluate
-from reference import _storage, blocks, random
+from reference import _normal, _storage, _uniform, blocks, random
 from reference.losses import soft_margin_loss
 from reference.optim import SGD, Parameter
 from reference.optim import _blocks as optim_blocks
@@ -137,20 +137,20 @@ def test_all_is_as_it_was_after_an_error() -> None:
     single = _storage.SINGLE
 
     def fail() -> None:
-        assert random.SINGLE == _storage.SINGLE != single
+        assert _uniform.SINGLE == _storage.SINGLE != single
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError), planted(_mutant("_storage", "SINGLE", "BitOr->left")):
         fail()
-    assert random.SINGLE is _storage.SINGLE is single
+    assert _uniform.SINGLE is _storage.SINGLE is single
 
 
 def test_one_of_several_constants_of_a_statement_is_changed() -> None:
     mutant = _mutant("_box_muller", "_ONE", "0.5->0.5005")
     with planted(mutant):
         assert shared_code.feel(mutant) >= {("reference._box_muller", "box_muller"), ("reference._box_muller", "log")}
-        assert random.box_muller.__globals__["_HALF"] == np.float32(0.5005)
-    assert random.box_muller.__globals__["_HALF"] == 0.5
+        assert _normal.box_muller.__globals__["_HALF"] == np.float32(0.5005)
+    assert _normal.box_muller.__globals__["_HALF"] == 0.5
 
 
 def test_each_mutant_can_be_planted_or_says_why_not() -> None:
@@ -163,7 +163,7 @@ def test_each_mutant_can_be_planted_or_says_why_not() -> None:
 
 
 def test_constants_are_not_written_to() -> None:
-    constant = random.box_muller.__globals__["_LOG"][0]
+    constant = _normal.box_muller.__globals__["_LOG"][0]
     with shared_code.constants_kept(), pytest.raises(ValueError, match="read-only"):
         constant += 1
     assert constant.flags.writeable
