@@ -90,11 +90,11 @@ def range_within(dtype: np.dtype[Any], low: int, high: int | None, largest: int)
     end = largest + 1 if high is None else high
     if name_of(dtype) in DIGITS:
         digits = DIGITS[dtype.name]
-        near = _rounded(low + 1, dtype)
+        near = _round_to(low + 1, dtype)
         if near < low:
             low = near + 2 ** (abs(low + 1).bit_length() - digits)
         if high is not None:
-            near = _rounded(high - 1, dtype)
+            near = _round_to(high - 1, dtype)
             if near >= high:
                 end = near - 2 ** (abs(high - 1).bit_length() - digits)
         if low >= end:
@@ -110,7 +110,8 @@ def range_within(dtype: np.dtype[Any], low: int, high: int | None, largest: int)
     return low, end
 
 
-def _rounded(number: int, dtype: np.dtype[Any]) -> float:
+def _round_to(number: int, dtype: np.dtype[Any]) -> float:
+    """The number of a type that is nearest to an integer; an int where it is finite."""
     with np.errstate(over="ignore"):
         rounded = float(np.float32(number).astype(dtype) if dtype.name in HALF else dtype.type(number))
     return int(rounded) if math.isfinite(rounded) else rounded

@@ -244,14 +244,15 @@ def _measure(got: Array, truth: Truth) -> _Elements:
     lost = np.isinf(value) & np.isfinite(truth.rounded) & np.isfinite(truth.hi)
 
     rank = np.full(value.shape, Verdict.WITHIN.rank)
-    for where, verdict in (  # the last that holds
-            (wide, Verdict.VACUOUS),
-            (exceeds, Verdict.EXCEEDS),
-            (exceeds & lost, Verdict.RANGE),
-            (~special & ~np.isfinite(truth.bound), Verdict.UNDECIDED),
-            (rescued, Verdict.RANGE),
-            (rescued & (error <= truth.precise), Verdict.WITHIN),
-            (np.where(special, same_class, value == truth.rounded), Verdict.EXACT)):
+    # A later line overrules an earlier one: it knows more, first of the bound, then of the answer.
+    for where, verdict in (
+            (wide, Verdict.VACUOUS),  # such a bound says nothing of an answer within it
+            (exceeds, Verdict.EXCEEDS),  # what is outside of a wide bound is wrong all the same
+            (exceeds & lost, Verdict.RANGE),  # and an infinity where a number was due has its cause
+            (~special & ~np.isfinite(truth.bound), Verdict.UNDECIDED),  # without a bound nothing is outside of it
+            (rescued, Verdict.RANGE),  # without the type's range there is a bound: the range is what was in the way
+            (rescued & (error <= truth.precise), Verdict.WITHIN),  # unless the answer keeps to that bound
+            (np.where(special, same_class, value == truth.rounded), Verdict.EXACT)):  # the right value is right
         np.copyto(rank, verdict.rank, where=where)
     share = np.where(error == 0, 0.0, np.where(np.isinf(error), np.inf, error / allowed))
     return _Elements(value, error / truth.unit, share, allowed, rank)

@@ -76,7 +76,7 @@ def _from_normals(tensor: Array, mean: Any, std: Any, a: Any, b: Any, generator:
     generator.normal_(tensor, mean, std)
     if not tensor.size:
         return tensor
-    low, high = _stored(tensor, a), _stored(tensor, b)
+    low, high = _round_as_stored(tensor, a), _round_as_stored(tensor, b)
     fresh = tensor.copy(order="K")
     outside = (tensor < low) | (tensor > high)
     while outside.any():
@@ -87,8 +87,8 @@ def _from_normals(tensor: Array, mean: Any, std: Any, a: Any, b: Any, generator:
 
 def _from_uniforms(tensor: Array, mean: Any, std: Any, a: Any, b: Any, generator: random.Generator) -> Array:
     mode = max(a, min(mean, b))
-    peak = _stored(tensor, -0.5 * ((mode - mean) / std) ** 2)
-    centre = _stored(tensor, mean)  # what is subtracted is rounded first; what divides is not
+    peak = _round_as_stored(tensor, -0.5 * ((mode - mean) / std) ** 2)
+    centre = _round_as_stored(tensor, mean)  # what is subtracted is rounded first; what divides is not
     fresh, chance = tensor.copy(order="K"), tensor.copy(order="K")
 
     def rejected() -> Any:
@@ -97,8 +97,8 @@ def _from_uniforms(tensor: Array, mean: Any, std: Any, a: Any, b: Any, generator
         density = fresh
         for step in (lambda x: x - centre, lambda x: x / std, lambda x: x * x, lambda x: x * -0.5,
                      lambda x: x - peak):
-            density = _rounded(step, density)
-        return _rounded(np.log, chance) > density
+            density = _round_after(step, density)
+        return _round_after(np.log, chance) > density
 
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         pending = rejected()
@@ -110,12 +110,12 @@ def _from_uniforms(tensor: Array, mean: Any, std: Any, a: Any, b: Any, generator
     return tensor
 
 
-def _stored(tensor: Array, number: Any) -> float:
+def _round_as_stored(tensor: Array, number: Any) -> float:
     """A number as the array's type has it."""
     with np.errstate(over="ignore"):
         return float(np.asarray(float(number)).astype(storage_of(tensor, "normal_")))
 
 
-def _rounded(step: Any, x: Array) -> Array:
+def _round_after(step: Any, x: Array) -> Array:
     """One step in an array's own precision: half types compute in float32 and round after each."""
     return cast(step(widen(x)), x.dtype)
