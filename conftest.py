@@ -6,12 +6,13 @@ found by the source that they follow from.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from oracle.keeping.store import OFF, VARIABLE
-from tests.kept import SHARED
+from tests.kept import SHARED, shared
 
 pytest_plugins = ["oracle.pytest_plugin"]
 os.environ[VARIABLE] = OFF
@@ -27,3 +28,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if SHARED not in os.environ:
         cache = getattr(config, "cache", None)
         os.environ[SHARED] = str(cache.mkdir("oracle") if cache else Path(config.rootpath) / ".pytest_cache" / "oracle")
+
+
+@pytest.fixture
+def shared_truths() -> Iterator[None]:
+    """For a test that plants nothing in what computes: it finds the truths that others have proven."""
+    with shared():
+        yield

@@ -68,13 +68,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wanted = {"oracle_case", "oracle_spec"}.intersection(metafunc.fixturenames)
     if not wanted:
         return
-    from .cases.selection import select
-
-    chosen = select(_list(metafunc.config, "ops"), _list(metafunc.config, "dtypes"))
+    ops, dtypes = _list(metafunc.config, "ops"), _list(metafunc.config, "dtypes")
     if "oracle_case" in wanted:
+        from .cases.selection import select
+
+        chosen = select(ops, dtypes)
         metafunc.parametrize("oracle_case", chosen, ids=[case.id for case in chosen], indirect=True)
     if "oracle_spec" in wanted:
-        specs = list(dict.fromkeys(case.spec for case in chosen))
+        from .cases.registry import chosen_specs
+
+        specs = [spec for spec in chosen_specs(ops) if not dtypes or {*dtypes}.intersection(spec.dtypes)]
         metafunc.parametrize("oracle_spec", specs, ids=[spec.name for spec in specs])
 
 

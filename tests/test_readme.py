@@ -14,6 +14,8 @@ import pytest
 import oracle
 from oracle.report.summary import END, START, replace, rows
 
+pytestmark = pytest.mark.usefixtures("shared_truths")
+
 pytest_plugins = ["pytester"]
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

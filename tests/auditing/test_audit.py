@@ -30,18 +30,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     ops, dtypes = ([item for item in str(metafunc.config.getoption(f"--oracle-{name}")).split(",") if item]
                    for name in ("ops", "dtypes"))
+    with shared():  # which cases there are is kept as truths are
+        groups = _groups(metafunc, ops, dtypes)
+    metafunc.parametrize("its_cases", groups.values(), ids=groups)
+
+
+def _groups(metafunc: pytest.Metafunc, ops: Sequence[str], dtypes: Sequence[str]) -> dict[str, list[Case]]:
+    """The cases of each test, by its id."""
     few = bool(metafunc.config.getoption("--few"))
     named = [argument.partition("::test_case[")[2].rstrip("]") for argument in metafunc.config.args]
     if metafunc.function is test_long_cases:
-        groups = {} if few else {spec.name: _long(spec) for spec in registry.specs().values() if spec.long}
-    elif any(named):
-        groups = {name: _named(name) for name in named if name}
-    elif metafunc.config.getoption("keyword"):
-        groups = {case.id: [case] for case in select(ops, dtypes)}
-    else:
-        chosen = _few(ops, dtypes) if few else select(ops, dtypes)
-        groups = {key: list(group) for key, group in groupby(chosen, _op_and_type)}
-    metafunc.parametrize("its_cases", groups.values(), ids=groups)
+        return {} if few else {spec.name: _long(spec) for spec in registry.specs().values() if spec.long}
+    if any(named):
+        return {name: _named(name) for name in named if name}
+    if metafunc.config.getoption("keyword"):
+        return {case.id: [case] for case in select(ops, dtypes)}
+    chosen = _few(ops, dtypes) if few else select(ops, dtypes)
+    return {key: list(group) for key, group in groupby(chosen, _op_and_type)}
 
 
 def _few(ops: Sequence[str], dtypes: Sequence[str]) -> list[Case]:

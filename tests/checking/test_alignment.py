@@ -11,7 +11,7 @@ import oracle
 from oracle.verdict.compare import Verdict
 from tests.checking.implementations import mse
 
-pytestmark = pytest.mark.usefixtures("few_cases")
+pytestmark = pytest.mark.usefixtures("few_cases", "shared_truths")
 
 
 # --- states at other steps than torch's ----------------------------------------------------------

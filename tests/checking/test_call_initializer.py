@@ -10,7 +10,7 @@ import torch
 
 import oracle
 
-pytestmark = pytest.mark.usefixtures("few_cases")
+pytestmark = pytest.mark.usefixtures("few_cases", "shared_truths")
 
 
 def test_torch_passes_as_a_stranger_whose_stream_is_another() -> None:

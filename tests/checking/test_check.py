@@ -19,7 +19,7 @@ from oracle.truth.proof import prove
 from oracle.verdict.compare import Verdict
 from tests.checking.implementations import PAIRS, Pair, mse, mse_in_double
 
-pytestmark = pytest.mark.usefixtures("few_cases")
+pytestmark = pytest.mark.usefixtures("few_cases", "shared_truths")
 
 HERE = Path(__file__).parent
 JAX = f"{HERE / 'implementations_jax.py'}:"

@@ -12,7 +12,7 @@ from oracle.checking import choice
 from oracle.checking.choice import in_order, replacements
 from oracle.truth.proof import effort
 
-pytestmark = pytest.mark.usefixtures("few_cases")
+pytestmark = pytest.mark.usefixtures("few_cases", "shared_truths")
 
 
 @pytest.mark.parametrize("op", ["cross_entropy", "Adam", "normal_"])

@@ -10,6 +10,8 @@ import oracle
 from oracle.checking.conformance import registry_at, suites
 from oracle.targets.loading import TargetError
 
+pytestmark = pytest.mark.usefixtures("shared_truths")
+
 pytest_plugins = ["pytester"]
 
 MINE = """

@@ -10,7 +10,7 @@ import torch
 import oracle
 from tests.checking.implementations import mse
 
-pytestmark = pytest.mark.usefixtures("few_cases")
+pytestmark = pytest.mark.usefixtures("few_cases", "shared_truths")
 
 
 class _AdamW(torch.optim.AdamW):

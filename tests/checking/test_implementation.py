@@ -10,7 +10,7 @@ import oracle
 from oracle.verdict.compare import Verdict
 from tests.checking.implementations import mse
 
-pytestmark = pytest.mark.usefixtures("few_cases")
+pytestmark = pytest.mark.usefixtures("few_cases", "shared_truths")
 
 
 def _verdicts(report: oracle.Report) -> set[str]:

@@ -11,7 +11,7 @@ import pytest
 import oracle
 from tests.checking.implementations import PAIRS, Pair
 
-pytestmark = pytest.mark.usefixtures("few_cases")
+pytestmark = pytest.mark.usefixtures("few_cases", "shared_truths")
 
 HERE = Path(__file__).parent
 

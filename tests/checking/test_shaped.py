@@ -19,6 +19,8 @@ from oracle.checking.checker import Checker
 from oracle.checking.implementation import implementation_of
 from oracle.checking.kit import make_kit
 
+pytestmark = pytest.mark.usefixtures("shared_truths")
+
 JAX = f"{Path(__file__).parent / 'implementations_jax.py'}:"
 needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
 Init = Callable[..., Any]

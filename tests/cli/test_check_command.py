@@ -12,6 +12,8 @@ import pytest
 from oracle.checking import choice
 from oracle.cli.app import main
 
+pytestmark = pytest.mark.usefixtures("shared_truths")
+
 
 @pytest.fixture(autouse=True)
 def _few_cases(monkeypatch: pytest.MonkeyPatch) -> None:

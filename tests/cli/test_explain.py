@@ -14,6 +14,8 @@ from oracle.cases.case import parse
 from oracle.truth import kept_truths
 from tests.commands import exit_status
 
+pytestmark = pytest.mark.usefixtures("shared_truths")
+
 
 @pytest.mark.parametrize("case_id", [
     "mse_loss/float32/default", "cross_entropy/bfloat16/weight=random", "Adam/float16/steps=2",

@@ -82,6 +82,7 @@ LIBRARY = [p for p in COUPLES if p.values[0] in SEEDED and (p.values[1] == "floa
 
 
 @quiet
+@pytest.mark.usefixtures("shared_truths")
 @pytest.mark.parametrize(("spec", "dtype"), LIBRARY)
 def test_what_a_library_decides_is_within_its_bound(spec: InitSpec, dtype: str) -> None:
     """What passes through a library's float64 functions, or its factorization, is judged against the truth too."""

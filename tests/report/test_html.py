@@ -25,6 +25,8 @@ from oracle.verdict.record import Record
 from tests import runs
 from tests.report.pages import HEAD, HOSTILE, SOFT, Page, hostile, sections, small, strangers
 
+pytestmark = pytest.mark.usefixtures("shared_truths")
+
 
 def test_a_page_nests_and_brings_in_nothing() -> None:
     page = html.render(small())

@@ -18,6 +18,8 @@ from oracle.verdict import conditions, magnitudes
 from oracle.verdict.diagnosis import Diagnosis, diagnose
 from tests.verdict.observed import observed, reference_of
 
+pytestmark = pytest.mark.usefixtures("shared_truths")
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -109,7 +111,7 @@ def test_an_interrupt_ends_a_diagnosis() -> None:
     code = """
 import numpy as np
 from oracle.verdict import conditions
-from oracle.cases.case import select
+from oracle.cases.selection import select
 cases = select(["cross_entropy"], ["float32"])
 print("began", flush=True)
 while True:

@@ -14,6 +14,8 @@ from oracle.verdict.observation import Observation
 from tests.planted import Planted
 from tests.verdict.observed import observed, reference_of, short, speaking
 
+pytestmark = pytest.mark.usefixtures("shared_truths")
+
 
 def test_a_reference_is_no_dialect_and_nothing_fails() -> None:
     cases = [case for case in select(["Adam"], ["float32"]) if short(case)][:8]

@@ -17,6 +17,8 @@ from oracle.verdict import matching
 from oracle.verdict.diagnosis import diagnose
 from tests.verdict.observed import diagnosed, observed, reference_of, short, speaking
 
+pytestmark = pytest.mark.usefixtures("shared_truths")
+
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
