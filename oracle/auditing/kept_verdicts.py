@@ -22,13 +22,13 @@ from ..cases.case import Case
 from ..keeping import store
 from ..verdict.compare import Finding
 
-__all__ = ["Recall", "fingerprint"]
+__all__ = ["KeptVerdicts", "fingerprint"]
 
 
 _dtype_name = cache(str)  #: of a type, which takes NumPy some time
 
 
-class Recall:
+class KeptVerdicts:
     """What earlier runs found on a case; what is new is kept by :meth:`save`.
 
     Args:

@@ -19,22 +19,22 @@ from ..targets.loading import Target
 from ..verdict.record import Record
 from .records import FORMAT, parse_header, parse_record
 
-__all__ = ["Journal", "JournalError", "resume", "start"]
+__all__ = ["RecordFile", "RecordFileError", "resume", "start"]
 
 Header = Mapping[str, Any]
 
 
-class JournalError(Exception):
+class RecordFileError(Exception):
     """A file that cannot be written, or is not that of this run; the message is one line."""
 
 
-class Journal:
+class RecordFile:
     """An open file of records; a context manager."""
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path, self._file = path, file
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> RecordFile:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -44,7 +44,7 @@ class Journal:
         """Add records.
 
         Raises:
-            JournalError: they cannot be written, or not the whole of them.
+            RecordFileError: they cannot be written, or not the whole of them.
         """
         self.write(*(record.to_json() for record in records))
 
@@ -55,15 +55,15 @@ class Journal:
             while rest:
                 rest = rest[self._file.write(rest):]
         except OSError as error:
-            raise JournalError(f"cannot write to {self.path}: {error.strerror}; what is there is kept: make room "
+            raise RecordFileError(f"cannot write to {self.path}: {error.strerror}; what is there is kept: make room "
                                "and go on with --resume") from None
 
 
-def start(path: Path, header: Header) -> Journal:
+def start(path: Path, header: Header) -> RecordFile:
     """A new file with its header. One that is there is put aside, as ``records.previous.jsonl``.
 
     Raises:
-        JournalError: it cannot be written, or another run is at it.
+        RecordFileError: it cannot be written, or another run is at it.
     """
     file = _open(path)
     if os.fstat(file.fileno()).st_size:
@@ -73,23 +73,23 @@ def start(path: Path, header: Header) -> Journal:
     return _begin(path, file, header)
 
 
-def _begin(path: Path, file: BinaryIO, header: Header) -> Journal:
+def _begin(path: Path, file: BinaryIO, header: Header) -> RecordFile:
     """Begin a file with its header; what was in it is gone."""
     file.truncate(0)
-    journal = Journal(path, file)
-    journal.write(json.dumps(header))
-    return journal
+    begun = RecordFile(path, file)
+    begun.write(json.dumps(header))
+    return begun
 
 
 def resume(path: Path, header: Header, cases: Sequence[Case],
-           targets: Sequence[Target]) -> tuple[Journal, list[Record], int]:
+           targets: Sequence[Target]) -> tuple[RecordFile, list[Record], int]:
     """The file of a run that ended early, what is in it, and how many cases are done.
 
     A file that is not there, or ends within its header, is begun.
 
     Raises:
-        JournalError: the file is another run's, is none of ours, is damaged, or cannot be read or written; or a run is
-            still at it.
+        RecordFileError: the file is another run's, is none of ours, is damaged, or cannot be read or written; or a
+            run is still at it.
     """
     file = _open(path)
     try:
@@ -100,7 +100,7 @@ def resume(path: Path, header: Header, cases: Sequence[Case],
 
 
 def _take_up(path: Path, file: BinaryIO, header: Header, cases: Sequence[Case],
-             targets: Sequence[Target]) -> tuple[Journal, list[Record], int]:
+             targets: Sequence[Target]) -> tuple[RecordFile, list[Record], int]:
     data = path.read_bytes()
     lines = data.split(b"\n")[:-1]  # what stands behind the last end of line is torn
     beginning = json.dumps({"format": FORMAT})[:-1].encode()
@@ -110,10 +110,10 @@ def _take_up(path: Path, file: BinaryIO, header: Header, cases: Sequence[Case],
         _check_header(parse_header(lines[0] if lines else data, path), header, path)
         records, done, length = _read_completed(lines[1:], cases, targets, path)
     except ValueError as error:
-        raise JournalError(str(error)) from None
+        raise RecordFileError(str(error)) from None
     file.truncate(len(lines[0]) + 1 + length)
     file.seek(0, os.SEEK_END)
-    return Journal(path, file), records, done
+    return RecordFile(path, file), records, done
 
 
 def _open(path: Path) -> BinaryIO:
@@ -121,12 +121,12 @@ def _open(path: Path) -> BinaryIO:
     try:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
     except OSError as error:
-        raise JournalError(f"cannot write to {path}: {error.strerror}") from None
+        raise RecordFileError(f"cannot write to {path}: {error.strerror}") from None
     try:
         _lock(file)
     except BlockingIOError:
         file.close()
-        raise JournalError(f"another run is writing to {path}; wait for its end, or choose another folder with --out"
+        raise RecordFileError(f"another run is writing to {path}; wait for its end, or choose another folder with --out"
                            ) from None
     except OSError:  # a file system without locks
         pass
@@ -150,7 +150,7 @@ def _check_header(found: Header, wanted: Header, path: Path) -> None:
     differing = [_describe_difference(key, found.get(key), wanted[key]) for key in wanted
                  if key != "command" and found.get(key) != wanted[key]]
     if differing:
-        raise JournalError(f"{path} is of another run ({' '.join(map(str, found['command']))}): "
+        raise RecordFileError(f"{path} is of another run ({' '.join(map(str, found['command']))}): "
                            f"{'; '.join(differing)}")
 
 

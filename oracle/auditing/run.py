@@ -73,14 +73,14 @@ def _judge_case(case: Case, targets: Sequence[Target], waivers: Sequence[waiver_
                 elements: bool) -> list[str]:
     """The records of a case; what earlier runs judged is taken from there."""
     judges = source(*registry.followed_by(case.spec), __name__)
-    earlier = kept_verdicts.Recall(case, judges, judged_by()["waivers"], str(elements))
+    earlier = kept_verdicts.KeptVerdicts(case, judges, judged_by()["waivers"], str(elements))
     lines = [_judge_target(case, target, waivers, elements, earlier) for target in targets]
     earlier.save()
     return lines
 
 
 def _judge_target(case: Case, target: Target, waivers: Sequence[waiver_module.Waiver], elements: bool,
-                  earlier: kept_verdicts.Recall) -> str:
+                  earlier: kept_verdicts.KeptVerdicts) -> str:
     """The record of a target on a case, as a line.
 
     A target whose answers are known is not asked, and an answer that was judged is not judged again.

@@ -23,7 +23,7 @@ REFUSED, INTERRUPTED = 2, 130
 #: their names, because most of their modules are not imported by most commands.
 REFUSALS = frozenset({
     "oracle.auditing.executors.ExecutorError",
-    "oracle.auditing.record_file.JournalError",
+    "oracle.auditing.record_file.RecordFileError",
     "oracle.cases.registry.BadCaseError",
     "oracle.proving.equivalents.EquivalentError",
     "oracle.proving.bench.ProvingError",

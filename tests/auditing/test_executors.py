@@ -19,7 +19,7 @@ import pytest
 
 from oracle.auditing import executors, judge, run
 from oracle.auditing.executors import ExecutorError
-from oracle.auditing.record_file import Journal
+from oracle.auditing.record_file import RecordFile
 from oracle.cases.case import Case
 from oracle.cases.selection import select
 from oracle.cli.app import main
@@ -177,15 +177,15 @@ def test_a_process_that_dies_ends_the_run_with_one_line_and_it_is_resumed(
         monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     arguments = ["audit", "hinge_embedding_loss", "--dtype", "float16", "--target", "reference", "-j", "2",
                  "--out", str(tmp_path)]
-    append = Journal.append
+    append = RecordFile.append
 
-    def deadly(journal: Journal, *records: Record) -> None:
-        append(journal, *records)
+    def deadly(file: RecordFile, *records: Record) -> None:
+        append(file, *records)
         for child in multiprocessing.active_children():
             child.kill()
 
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "append", deadly)
+        patch.setattr(RecordFile, "append", deadly)
         assert _oracle(patch, *arguments) == 2
     assert capsys.readouterr().err == ("oracle: a worker process died, of too little memory perhaps; "
                                        "go on with --resume\n")

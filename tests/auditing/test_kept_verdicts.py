@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from oracle.auditing import judge, run, workers
-from oracle.auditing.kept_verdicts import Recall, fingerprint
+from oracle.auditing.kept_verdicts import KeptVerdicts, fingerprint
 from oracle.cases import case, registry
 from oracle.cases.case import Case, parse
 from oracle.keeping import store
@@ -74,21 +74,21 @@ def test_another_answer_is_judged_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_answer_that_comes_back_is_known_as_long_as_it_was_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES[0]
-    recall = Recall(case, "by this")
+    recall = KeptVerdicts(case, "by this")
     recall.put("torch", "a", "one")
     two = "two\u2028\x85"  # ends of lines to Python, not in JSON
     recall.put("jax", "b", two)
     recall.put("numpy", None, "three")
     recall.save()
-    recall = Recall(case, "by this")
+    recall = KeptVerdicts(case, "by this")
     assert [recall.get(*asked) for asked in (("torch", "a"), ("torch", "b"), ("jax", "b"), ("numpy", None))] == [
         "one", None, two, None]
     recall.put("torch", "b", "four")
     recall.save()
-    recall = Recall(case, "by this")
+    recall = KeptVerdicts(case, "by this")
     assert [recall.get("torch", "a"), recall.get("torch", "b"), recall.get("jax", "b")] == [None, "four", two]
-    assert Recall(case, "by that").get("torch", "b") is None
-    assert Recall(CASES[1], "by this").get("torch", "b") is None
+    assert KeptVerdicts(case, "by that").get("torch", "b") is None
+    assert KeptVerdicts(CASES[1], "by this").get("torch", "b") is None
 
 
 def test_other_waivers_and_other_sources_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from oracle.auditing import record_file, run
-from oracle.auditing.record_file import Journal, JournalError
+from oracle.auditing.record_file import RecordFile, RecordFileError
 from oracle.auditing.records import header
 from oracle.cases.case import Case
 from oracle.cases.selection import select
@@ -131,7 +131,7 @@ def test_a_full_disk_is_one_line_and_what_is_there_is_gone_on_with(
     path = tmp_path / "records.jsonl"
     opened = record_file._open
     monkeypatch.setattr(record_file, "_open", lambda path: Full(opened(path), 5000))
-    with pytest.raises(JournalError, match=r"cannot write to .*records\.jsonl: No space left on device; .*--resume"):
+    with pytest.raises(RecordFileError, match=r"cannot write to .*records\.jsonl: No space left on device; .*--resume"):
         go(path)
     assert path.stat().st_size == 5000
     monkeypatch.setattr(record_file, "_open", opened)
@@ -239,7 +239,7 @@ def test_a_damaged_or_foreign_file_is_one_clear_line_and_left_as_it_is(
     path = tmp_path / "records.jsonl"
     data = b"\n".join(change(undisturbed.split(b"\n")))
     path.write_bytes(data)
-    with pytest.raises(JournalError) as error:
+    with pytest.raises(RecordFileError) as error:
         go(path)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
@@ -262,7 +262,7 @@ def test_resume_of_another_command_is_refused_by_the_command_line(
     assert head["cases"]["count"] == len(select(["ones_"]))
 
 
-def test_a_journal_writes_lines_whole(tmp_path: Path) -> None:
+def test_lines_are_written_whole(tmp_path: Path) -> None:
     class Slow:
         def __init__(self) -> None:
             self.data = b""
@@ -272,7 +272,7 @@ def test_a_journal_writes_lines_whole(tmp_path: Path) -> None:
             return min(3, len(data))
 
     slow = Slow()
-    Journal(tmp_path / "x", slow).write("a line")  # type: ignore[arg-type]
+    RecordFile(tmp_path / "x", slow).write("a line")  # type: ignore[arg-type]
     assert slow.data == b"a line\n"
 
 
