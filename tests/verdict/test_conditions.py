@@ -109,8 +109,10 @@ def test_four_ways_to_fail_are_said_and_the_rest_is_counted() -> None:
 
 def test_an_interrupt_ends_a_diagnosis() -> None:
     code = """
+import signal
 import numpy as np
 from oracle.verdict import conditions
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background is born without
 from oracle.cases.selection import select
 cases = select(["cross_entropy"], ["float32"])
 print("began", flush=True)
