@@ -141,7 +141,7 @@ def test_the_worst_error_in_ulp_is_that_of_all_elements() -> None:
     spacing = np.spacing(np.abs(truth.hi).astype(np.float16)).astype(float)
     errors = np.abs((got - truth.hi) - truth.lo) / spacing
     assert tally.ulp_at == (int(np.argmax(errors)),)
-    assert tally.ulp == pytest.approx(float(errors.max()), rel=1e-3)
+    assert tally.ulp == errors.max()  # the same two subtractions, and a division by a power of two
     assert tally.ulp >= record.outputs["output"][1]
     assert _row(record, "output")[6] == f"{float(case.inputs['input'][tally.ulp_at]):.9g} (0.7)"
 

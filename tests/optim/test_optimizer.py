@@ -91,23 +91,6 @@ def test_parameters_and_gradients_that_do_not_fit(make):
 
 
 @pytest.mark.parametrize("cls", [SGD, Adam])
-def test_the_closure_is_called_once_and_first(cls):
-    p = Parameter(np.zeros(1))
-    optimizer = cls([p])
-    calls = []
-
-    def closure():
-        calls.append(p.data.copy())
-        p.grad = np.ones(1)
-        return "loss"
-
-    assert optimizer.step(closure) == "loss"
-    assert same(calls, [np.zeros(1)])
-    assert p.data.item() < 0
-    assert optimizer.step() is None
-
-
-@pytest.mark.parametrize("cls", [SGD, Adam])
 def test_no_gradient_no_state_no_count(cls):
     p, q = Parameter(np.ones(1)), Parameter(np.ones(1))
     optimizer = cls([p, q], weight_decay=0.5, **STATEFUL[cls])
