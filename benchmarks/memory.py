@@ -17,7 +17,7 @@ from rich.table import Table
 
 from oracle.cases.registry import BadCaseError, chosen_specs
 from oracle.cases.spec import OptimSpec
-from oracle.truth.evaluate import entries
+from oracle.truth.history import entries
 from reference.optim import Parameter, SparseGrad
 
 from .workloads import FLOAT32, stepper

@@ -2,7 +2,8 @@
 
 ``cross_entropy/float32/reduction=sum,regime=huge`` is an op, a storage type, and the axes of its
 spec that do not have their default; ``/2`` behind it would be the third draw of the same combination.
-Which combinations there are is for :mod:`.covering` to say.
+``cross_entropy/float32/reduction=none@size=1025`` stands in surroundings: the same rows, laid out over 1,025.
+Which combinations there are is for :mod:`.covering` to say, and in which surroundings for :mod:`.surroundings`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
@@ -27,7 +28,11 @@ from ..keeping.sources import source
 from ..ulp import numpy_dtype
 from . import registry, sweeps
 from .registry import KINDS, BadCaseError, chosen_specs
-from .spec import Limits, LossSpec, Options, ParamGroup, Spec, Trajectory
+from .spec import InitSpec, Limits, LossSpec, OptimSpec, Options, ParamGroup, Spec, Trajectory
+from .surroundings.events import EVENTS
+from .surroundings.fitting import is_laid_out, misfit, other_options
+from .surroundings.record import NOTHING, Surroundings, parse_surroundings
+from .surroundings.sizes import LossLayout, OptimLayout
 
 __all__ = ["Case", "leaf", "leaves", "parse", "storage", "with_leaf"]
 
@@ -52,13 +57,37 @@ class Case:
     dtype: str
     options: Options
     draw: int = 0
+    around: Surroundings = NOTHING
 
     @cached_property
     def id(self) -> str:
         """The readable name, e.g. ``mse_loss/float32/reduction=sum``."""
         changed = [f"{k}={v}" for k, v in self.options.items() if v != self.spec.defaults[k]]
         name = f"{self.spec.name}/{self.dtype}/{','.join(changed) or 'default'}"
+        name = f"{name}@{self.around}" if self.around else name
         return f"{name}/{self.draw}" if self.draw else name
+
+    def within(self, around: Surroundings) -> Case:
+        """The same case in other surroundings."""
+        return self if around == self.around else replace(self, around=around)
+
+    @cached_property
+    def base(self) -> Case:
+        """The case whose elements are laid out; without an event all that its spec draws."""
+        return self.within(self.around.alterations if self.laid_out else NOTHING)
+
+    @property
+    def laid_out(self) -> bool:
+        """Are its arrays those of its base, laid out over more elements?"""
+        return bool(self.around.size or self.around.tensors) and is_laid_out(self.spec, self.options)
+
+    @cached_property
+    def layout(self) -> Any:
+        """Where the elements of its base stand, in a case that is laid out: a layout of :mod:`.surroundings.sizes`."""
+        rng = self.within(self.around.behind_the_truth).rng("layout")
+        if isinstance(self.spec, LossSpec):
+            return LossLayout.of(self.spec, self.base.inputs, self.around, rng)
+        return OptimLayout.of(self.base.inputs, self.around, rng)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return parse, (self.id,)
@@ -71,16 +100,62 @@ class Case:
     @cached_property
     def inputs(self) -> Any:
         """What the spec draws, in the storage type: keyword arguments, or a :class:`Trajectory`."""
+        around = self.around.behind_the_truth
+        if around != self.around:
+            return self.within(around).inputs
+        if self.laid_out:
+            given = self.base.inputs
+            if isinstance(given, Trajectory):
+                return self.layout.trajectory(given)
+            return {name: self._lay_out(value) for name, value in given.items()}
+        return self._in_storage(self._drawn())
+
+    def _drawn(self) -> Any:
+        """What the spec draws for it."""
+        limits, draw = self._limits, self.spec.draw  # type: ignore[attr-defined]  # all kinds have it
+        if not self.around:
+            return draw(self.options, self.rng(), limits)
+        shape, bare = self.around.shape, self.within(NOTHING)
+        if isinstance(self.spec, LossSpec):
+            assert self.spec.whole is not None
+            settings = {k: v for k, v in bare.inputs.items() if not isinstance(v, np.ndarray)}
+            return settings | self.spec.whole(shape, self.rng(), limits)
+        if isinstance(self.spec, InitSpec):
+            return {**draw(self.options, self.rng(), limits), "shape": shape}
+        assert isinstance(self.spec, OptimSpec)
+        options = {**self.options, "layout": self.around.size} if shape else self.options
+        drawn = draw(options, bare.rng(), limits)
+        name, _, axis = self.around.event.partition(":")
+        if not name:
+            return drawn
+        event, other = EVENTS[name], {}
+        if event.of_option:
+            changed = draw(other_options(self.spec, options, axis), bare.rng(), limits)
+            other = {k: v for k, v in changed.defaults.items() if v != drawn.defaults[k]}
+        return event.alter(drawn, self.spec, other)
+
+    @property
+    def _limits(self) -> Limits:
         fmt = FORMATS[self.dtype]
-        limits = Limits(self.dtype, 2.0 ** (1 - fmt.bits), fmt.tiny, fmt.max)
-        drawn = self.spec.draw(self.options, self.rng(), limits)  # type: ignore[attr-defined]  # all kinds have it
+        return Limits(self.dtype, 2.0 ** (1 - fmt.bits), fmt.tiny, fmt.max)
+
+    def _lay_out(self, value: Any) -> Any:
+        """A value of a loss's base, laid out and read-only where it is an array."""
+        taken = self.layout.take(value)
+        if isinstance(taken, np.ndarray):
+            taken.flags.writeable = False
+        return taken
+
+    def _in_storage(self, drawn: Any) -> Any:
+        """What was drawn, in the storage type."""
         if not isinstance(drawn, Trajectory):
             return {k: _in_storage(v, self.dtype) for k, v in drawn.items()}
         groups = [ParamGroup(tuple(storage(p, self.dtype) for p in group.params), group.options)
                   for group in drawn.groups]
-        gradients = [tuple(_gradient_in_storage(g, self.dtype) for g in step) for step in drawn.gradients]
+        steps = {id(step): tuple(_gradient_in_storage(g, self.dtype) for g in step) for step in drawn.gradients}
+        gradients = tuple(steps[id(step)] for step in drawn.gradients)  # one that comes again stays the same object
         objective = drawn.objective and drawn.objective.converted(lambda array: storage(array, self.dtype))
-        return Trajectory(tuple(groups), drawn.defaults, tuple(gradients), objective)
+        return replace(drawn, groups=tuple(groups), gradients=gradients, objective=objective)
 
     @cached_property
     def result(self) -> Any:
@@ -100,6 +175,11 @@ class Case:
     def grad_output(self) -> Any:
         """The gradient that comes from above in a loss's backward pass, one for each result: random, and about 1."""
         assert isinstance(self.spec, LossSpec)
+        around = self.around.behind_the_truth
+        if around != self.around:
+            return self.within(around).grad_output
+        if self.laid_out:
+            return self._lay_out(self.base.grad_output)
         rng = self.rng("grad_output")
         several, shapes = self._shapes
         drawn = tuple(storage(rng.uniform(*self.spec.upstream, shape), self.dtype) for shape in shapes)
@@ -109,6 +189,8 @@ class Case:
     def differentiated(self) -> tuple[str, ...]:
         """The array arguments of a loss, or places in them, for which ``backward`` gives a gradient in this case."""
         assert isinstance(self.spec, LossSpec)
+        if self.around:
+            return self.within(NOTHING).differentiated
         if self._form is not None:
             return tuple(self._form["differentiated"])
         paths = tuple(path for name, g in zip(self.spec.arrays, self.gradients, strict=True)
@@ -217,7 +299,7 @@ def storage(array: Array, dtype: str) -> Array:
     return kept
 
 
-_ID = re.compile(r"(?P<op>[^/]*)/(?P<dtype>[^/]*)/(?P<changes>[^/]*)(?:/(?P<draw>[0-9]{1,9}))?")
+_ID = re.compile(r"(?P<op>[^/]*)/(?P<dtype>[^/]*)/(?P<changes>[^/@]*)(?:@(?P<around>[^/@]*))?(?:/(?P<draw>[0-9]{1,9}))?")
 
 
 def parse(case_id: str) -> Case:
@@ -247,4 +329,16 @@ def parse(case_id: str) -> Case:
         options[name] = values[label]
     if not spec.allowed(options, dtype):
         raise BadCaseError(f"{case_id!r} combines values that {spec.name} does not take together")
-    return Case(spec, dtype, options, int(found["draw"] or 0))
+    case = Case(spec, dtype, options, int(found["draw"] or 0))
+    return case if found["around"] is None else case.within(_surroundings(case, found["around"]))
+
+
+def _surroundings(case: Case, text: str) -> Surroundings:
+    """What stands behind the ``@`` of an id, if the case can stand in it."""
+    try:
+        around = parse_surroundings(text)
+    except ValueError as problem:
+        raise BadCaseError(f"{case.id}@{text}: {problem}") from None
+    if reason := misfit(case.spec, case.options, case.dtype, around):
+        raise BadCaseError(f"{case.id}@{text}: {reason}")
+    return around

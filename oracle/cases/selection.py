@@ -9,17 +9,22 @@ from .case import Case
 from .covering import combinations
 from .registry import BadCaseError, chosen_specs
 from .spec import DTYPES, Spec
+from .surroundings.shipped import surrounded
 
 __all__ = ["cases", "select", "select_sweeps"]
 
 
 def cases(spec: Spec, dtype: str, *, long: bool = False) -> list[Case]:
-    """The shipped cases of one op in one storage type, always the same, in the same order; without the long ones."""
+    """The shipped cases of one op in one storage type, always the same, in the same order; without the long ones.
+
+    Those in surroundings come last.
+    """
     chosen = list(combinations(spec.name, dtype))
     if long:
         whole = [{**spec.defaults, **changes} for changes in spec.long]
         chosen += [options for options in whole if spec.allowed(options, dtype)]
-    return [Case(spec, dtype, options) for options in chosen]
+    bare = [Case(spec, dtype, options) for options in chosen]
+    return bare + [Case(spec, dtype, options, 0, around) for options, around in surrounded(spec, dtype, long=long)]
 
 
 def select(ops: Sequence[str] = (), dtypes: Sequence[str] = (), *, long: bool = False) -> list[Case]:

@@ -124,6 +124,9 @@ class Trajectory:
     defaults: Mapping[str, Any]  #: keyword arguments of the optimizer's constructor
     gradients: tuple[tuple[np.ndarray[Any, Any] | SparseGrad | None, ...], ...]  #: one entry a step, one a parameter
     objective: Objective | None = None  #: what a closure evaluates, for an optimizer that has to have one
+    settings: tuple[tuple[int, Mapping[str, Any]], ...] = ()
+    """Options that all groups are given before a step, by the number of that step."""
+    joins: int = 0  #: the number of the step before which the last group is added
 
 
 def _always(options: Options, dtype: str) -> bool:
@@ -153,6 +156,8 @@ class Spec:
     dtypes: tuple[str, ...] = DTYPES
     refusals: tuple[Refusal, ...] = ()
     slower: str = ""  #: where it takes more than twice torch's time, and why that is measured to be so
+    surrounded: tuple[Options, ...] = ({},)
+    """What is not at its default in the cases beside which surroundings stand: between them they use all there is."""
 
     @cached_property
     def defaults(self) -> Options:
@@ -194,6 +199,12 @@ class LossSpec(Spec):
     exact: Callable[[Options], bool] = _never
     """Does this combination hold numbers so small and whole that every step is exact in every type, however the formula
     is written? Then an evaluation is charged with the final rounding alone, and a branch that it meets is decided."""
+    whole: Callable[[tuple[int, ...], np.random.Generator, Limits], dict[str, Any]] | None = None
+    """Arguments of which each term of a sum is a small whole number, however the formula is written: then every partial
+    sum is exact in every order, and one element that is dropped or doubled shows. By the shape of elements or rows."""
+    independent: str = "rows"
+    """What of a result that is not reduced depends on nothing else: ``elements`` of arrays, ``rows`` along their first
+    axis, or nothing (an empty text)."""
     potential: Callable[..., Any] | None = None
     """What ``backward`` is the derivative of, where torch's gradient is not that of the function."""
     held: Callable[[Mapping[str, Any]], tuple[dict[str, Any], dict[str, str]]] | None = None
@@ -229,6 +240,7 @@ class OptimSpec(Spec):
     """How options act together shows in these types; half types have short trajectories, and wide bounds."""
     optimizer: type[Optimizer]
     draw: Callable[[Options, np.random.Generator, Limits], Trajectory]
+    elementwise: bool = True  #: is each element's update independent of all others?
     sized: Mapping[str, Any] = field(default_factory=dict)  #: constructor arguments to time it with
 
     @property

@@ -10,7 +10,8 @@ import numpy as np
 from ..cases.case import Case
 from ..cases.spec import OptimSpec
 from ..targets.loading import Unsupported
-from ..truth.evaluate import Outputs, closures, entries, stack_steps
+from ..truth.evaluate import Outputs
+from ..truth.history import closures, entries, stack_steps
 from .implementation import Implementation, Misbehaved
 from .kit import Kit
 from .signature import init_and_update, is_default, split_arguments

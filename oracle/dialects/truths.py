@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from ..cases.case import Case
 from ..cases.registry import followed_by
 from ..keeping.sources import source
-from ..truth.kept_truths import PROOF, kept_or_made
+from ..truth.kept_truths import PROOF, in_surroundings, kept_or_made
 from ..truth.proof import Truth, prove
 from . import table
 
@@ -18,7 +19,13 @@ __all__ = ["dialect_truth"]
 def dialect_truth(case: Case, dialect: str) -> dict[str, Truth]:
     """Truth and bound of a shipped case where the op follows a dialect."""
 
+    if case.around:
+        return in_surroundings(case, lambda one: dialect_truth(one, dialect), lambda one: _proven(one, dialect))
+    return _proven(case, dialect)
+
+
+def _proven(case: Case, dialect: str) -> dict[str, Truth]:
     def make() -> dict[str, Truth]:
-        return prove(Case(table.DIALECTS[dialect](case.spec), case.dtype, case.options, case.draw))
+        return prove(replace(case, spec=table.DIALECTS[dialect](case.spec)))
 
     return kept_or_made(make, source(*followed_by(case.spec), PROOF, table.__name__), case.id, dialect)

@@ -20,7 +20,8 @@ from reference.optim import Parameter, SparseGrad
 
 from ..cases.case import Case
 from ..cases.spec import LossSpec, OptimSpec, Spec
-from ..truth.evaluate import Outputs, Partial, stack_steps
+from ..truth.evaluate import Outputs, Partial
+from ..truth.history import stack_steps
 from .loading import Target, TargetError, Unsupported
 from .optax_losses import LOSSES, run_loss
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+import io
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,8 +15,11 @@ import torch
 from reference.optim import SparseGrad
 
 from ..cases.case import Case, leaf, leaves
-from ..cases.spec import InitSpec, LossSpec, OptimSpec, Spec, Trajectory
-from ..truth.evaluate import History, Outputs, closures, empty_tensor, entries, take_seeds
+from ..cases.spec import InitSpec, LossSpec, Objective, OptimSpec, Spec
+from ..cases.surroundings.memory import Memory
+from ..truth.evaluate import Outputs, empty_tensor, take_seeds
+from ..truth.history import OVERWRITTEN
+from ..truth.training import Trainer
 from .loading import Target, TargetError, Unsupported
 from .pytorch_calls import (
     OPTIMIZER_VARIANTS,
@@ -25,7 +30,7 @@ from .pytorch_calls import (
     split_parameters,
 )
 
-__all__ = ["VARIANTS", "default", "loss_call", "make", "path", "to_array", "to_gradient", "to_tensor", "to_tensors"]
+__all__ = ["VARIANTS", "default", "loss_call", "make", "path", "placed", "to_array", "to_gradient", "to_tensor", "to_tensors"]
 
 Array = np.ndarray[Any, Any]
 
@@ -61,10 +66,26 @@ def path() -> str:
 
 def to_tensor(array: Array, device: str = "cpu") -> torch.Tensor:
     """A tensor with a copy of the array, strides kept; bfloat16 by its bits."""
-    array = array.copy(order="K")
-    tensor = (torch.from_numpy(array.view(np.int16)).view(torch.bfloat16) if array.dtype == ml_dtypes.bfloat16
-              else torch.from_numpy(array))
+    tensor = _in_memory_of(array.copy(order="K"))
     return tensor if device == "cpu" else tensor.to(device)
+
+
+def placed(memory: Memory, array: Array, role: str, device: str = "cpu") -> torch.Tensor:
+    """A tensor with the numbers of an array, in the place that a case's memory has for it."""
+    spot = memory.spot(array, role)
+    if spot is None:
+        return to_tensor(array, device)
+    if min(spot.strides, default=0) < 0:
+        raise Unsupported("torch has no negative strides")
+    if device != "cpu":
+        raise Unsupported(f"memory is looked after on the CPU, not on {device}")
+    return _in_memory_of(spot.buffer).as_strided(spot.shape, spot.strides, spot.first)
+
+
+def _in_memory_of(array: Array) -> torch.Tensor:
+    """A tensor in the memory of an array; bfloat16 by its bits."""
+    return (torch.from_numpy(array.view(np.int16)).view(torch.bfloat16) if array.dtype == ml_dtypes.bfloat16
+            else torch.from_numpy(array))
 
 
 def to_gradient(gradient: Array | SparseGrad, device: str = "cpu") -> torch.Tensor:
@@ -140,71 +161,43 @@ class _Torch:
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return torch.compile(function) if self.variant == "compile" else function
 
-    def _tensors(self, value: Any) -> Any:
-        return to_tensors(value, self.device)
+    def _placed(self, memory: Memory, value: Any, role: str) -> Any:
+        """An argument as tensors, each in its place."""
+        if isinstance(value, tuple):
+            return tuple(self._placed(memory, one, role) for one in value)
+        return placed(memory, value, role, self.device) if isinstance(value, np.ndarray) else value
 
     def loss(self, case: Case) -> Outputs:
         """Results and gradients of a loss."""
         spec = case.spec
         assert isinstance(spec, LossSpec)
-        arguments = self._tensors(case.inputs)
+        memory = Memory(case.around.memory)
+        arguments = {name: self._placed(memory, value, name) for name, value in case.inputs.items()}
         inputs = {path: leaf(arguments, path).requires_grad_() for path in case.differentiated}
         result = self._compiled(loss_call(spec, self.variant, case.inputs, arguments, inputs))()
         outputs = {name: to_array(one) for name, one in leaves("output", result)}
         if inputs:
             upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
-            torch.autograd.backward([one for _, one in leaves("output", result)], self._tensors(upstream))
+            torch.autograd.backward([one for _, one in leaves("output", result)], self._placed(memory, upstream, "upstream"))
         outputs |= {f"grad.{path}": to_array(one.grad).reshape(leaf(case.inputs, path).shape)
                     for path, one in inputs.items() if one.grad is not None}
         for name, value in case.inputs.items():
             if isinstance(value, np.ndarray) and _view(arguments[name]).tobytes() != value.tobytes():
                 raise ValueError(f"the implementation changed its argument {name}")
-        return outputs
+        return outputs | {OVERWRITTEN: np.array(memory.overwritten())} if case.around else outputs
 
     def optimizer(self, case: Case) -> Outputs:
         """Parameters and state of an optimizer after each step."""
         spec = case.spec
         assert isinstance(spec, OptimSpec)
         choice = implementation(spec, self.variant)
-        trajectory = case.inputs
-        groups = [{"params": [self._parameter(p) for p in g.params], **g.options} for g in trajectory.groups]
-        params = [p for g in groups for p in g["params"]]
         try:
-            optimizer = resolve(spec.torch_names[0])(groups, **trajectory.defaults, **choice)
-            return self._trajectory(optimizer, params, trajectory)
+            return _TorchTrainer(self, case, choice).run()
         except (RuntimeError, AssertionError) as error:
             not_there = isinstance(error, NotImplementedError) or "does not support sparse" in str(error)
             if not_there or ("capturable" in choice and self.device == "cpu"):
                 raise Unsupported(f"torch: {error}") from None
             raise
-
-    def _parameter(self, p: Array) -> torch.Tensor:
-        """A leaf; where the step is to be part of the graph none, as leaves cannot change in place there."""
-        leaf = torch.nn.Parameter(to_tensor(p, self.device))
-        if self.variant != "differentiable":
-            return leaf
-        inner = leaf.clone()
-        inner.retain_grad()
-        return inner
-
-    def _trajectory(self, optimizer: Any, params: list[Any], trajectory: Trajectory) -> Outputs:
-        step = torch.compile(optimizer.step) if self.variant == "compile" else _unhooked(optimizer)
-        objective = trajectory.objective and trajectory.objective.converted(lambda a: to_tensor(a, self.device))
-        history, view = History(len(trajectory.gradients)), _Views()
-        for now in trajectory.gradients:
-            for p, g in zip(params, now, strict=True):
-                p.grad = None if g is None else to_gradient(g, self.device)
-            step(*closures(objective, params, now if objective is None else [p.grad for p in params]))
-            for i, p in enumerate(params):
-                history.note(f"param[{i}]", view(f"param[{i}]", p))
-            for i, p in enumerate(params):
-                for key, value in entries(optimizer.state.get(p, {})):
-                    name = f"{key}[{i}]"
-                    if isinstance(value, torch.Tensor):
-                        history.note(name, view(name, value))
-                    elif isinstance(value, int):
-                        history.note(name, value)
-        return history.outputs()
 
     def initializer(self, case: Case) -> Outputs:
         """What an initializer draws, twice, and what its generators give next."""
@@ -222,6 +215,70 @@ class _Torch:
             words = {name: to_array(torch.empty(1, dtype=torch.int32).random_(generator=source))
                      for name, source in (("next_word", given), ("default_word", default))}
         return {"tensor": to_array(first), "again": to_array(second), **words}
+
+
+class _TorchTrainer(Trainer):
+    """An optimizer of torch on a trajectory."""
+
+    def __init__(self, target: _Torch, case: Case, choice: Mapping[str, bool]) -> None:
+        super().__init__(case, case.inputs)
+        self._target, self._choice, self._view = target, choice, _Views()
+
+    def parameter(self, array: Array) -> torch.Tensor:
+        """A leaf; where the step is to be part of the graph none, as leaves cannot change in place there."""
+        leaf = torch.nn.Parameter(placed(self.memory, array, "parameter", self._target.device))
+        if self._target.variant != "differentiable":
+            return leaf
+        inner = leaf.clone()
+        inner.retain_grad()
+        return inner
+
+    def gradient(self, gradient: Array | SparseGrad) -> torch.Tensor:
+        if isinstance(gradient, SparseGrad):
+            return to_gradient(gradient, self._target.device)
+        return placed(self.memory, gradient, "gradient", self._target.device)
+
+    def make(self, groups: Sequence[dict[str, Any]]) -> Any:
+        made = resolve(self.case.spec.torch_names[0])(groups, **self.trajectory.defaults, **self._choice)
+        self._step = torch.compile(made.step) if self._target.variant == "compile" else _unhooked(made)
+        return made
+
+    def step(self, *closure: Any) -> Any:
+        return self._step(*closure)
+
+    def objective(self) -> Objective | None:
+        return self.trajectory.objective and self.trajectory.objective.converted(
+            lambda array: to_tensor(array, self._target.device))
+
+    def read(self, name: str, value: Any) -> Array | int | None:
+        if isinstance(value, torch.Tensor):
+            return self._view(name, value)
+        return value if isinstance(value, int) else None
+
+    def data_of(self, i: int) -> Array:
+        return self._view(f"param[{i}]", self.params[i])
+
+    def through_file(self, state: Any) -> Any:
+        file = io.BytesIO()
+        torch.save(state, file)
+        file.seek(0)
+        return torch.load(file)
+
+    def copy_all(self) -> None:
+        self.optimizer, self.params, self._held = copy.deepcopy((self.optimizer, self.params, self._held))
+        self._step = _unhooked(self.optimizer)
+
+    def move_data(self) -> None:
+        for p in self.params:
+            p.data = p.data.clone()
+
+    def spoil_gradients(self) -> None:
+        for g in self._given:
+            if g is not None:
+                g.fill_(torch.nan)
+
+    def zero_gradients(self, set_to_none: bool) -> None:
+        self.optimizer.zero_grad(set_to_none)
 
 
 _RUNS: dict[type[Spec], Callable[[_Torch, Case], Outputs]] = {

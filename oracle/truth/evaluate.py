@@ -14,7 +14,8 @@ a mapping from readable names to arrays, the same names that every target uses:
 
 from __future__ import annotations
 
-import itertools
+import copy
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
@@ -27,10 +28,12 @@ from reference.optim import Parameter, SparseGrad
 
 from ..cases.case import Case, leaves
 from ..cases.spec import InitSpec, LossSpec, Objective, OptimSpec, Spec
+from ..cases.surroundings.memory import Memory
 from ..ulp import numpy_dtype
+from .history import OVERWRITTEN
+from .training import Trainer
 
-__all__ = ["FLOATS", "History", "Lift", "Outputs", "Partial", "Seeds", "answers", "closures", "empty_tensor",
-           "entries", "evaluate", "stack_steps", "take_seeds"]
+__all__ = ["FLOATS", "Lift", "Outputs", "Partial", "Seeds", "answers", "empty_tensor", "evaluate", "take_seeds"]
 
 Array = np.ndarray[Any, Any]
 Outputs = Mapping[str, Array]
@@ -105,31 +108,72 @@ def answers(case: Case) -> dict[str, Array]:
 
     A case of a loss may have run the reference already, to know the shapes of its results; it is not run again.
     """
-    if isinstance(case.spec, LossSpec):
+    if not isinstance(case.spec, LossSpec):
+        return evaluate(case, FLOATS)
+    if not case.around:
         return _named(case.spec, case.result, case.gradients)
-    return evaluate(case, FLOATS)
+    memory = Memory(case.around.memory)
+    arguments = {name: memory.place_all(value, name) for name, value in case.inputs.items()}
+    upstream = memory.place_all(case.grad_output, "upstream")
+    outputs = _named(case.spec, case.spec.function(**arguments), case.spec.backward(upstream, **arguments))
+    return outputs | {OVERWRITTEN: np.array(memory.overwritten())}
 
 
 @_evaluate.register
 def _(spec: OptimSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
-    groups = [{"params": [Parameter(lift(p).copy(order="K")) for p in group.params], **lift.mapping(group.options)}
-              for group in inputs.groups]
-    params: list[Parameter] = [p for group in groups for p in group["params"]]
-    optimizer = spec.optimizer(groups, **lift.mapping(inputs.defaults))
-    objective = inputs.objective and inputs.objective.converted(lift)
-    history = History(len(inputs.gradients))
-    for gradients in inputs.gradients:
-        for p, g in zip(params, gradients, strict=True):
-            p.grad = None if g is None else lift(g)
-        optimizer.step(*closures(objective, params, gradients if objective is None else [p.grad for p in params]))
-        for i, p in enumerate(params):
-            history.note(f"param[{i}]", p.data)
-        for i, p in enumerate(params):
-            for key, value in entries(optimizer.state.get(p, {})):
-                now = value.to_dense() if isinstance(value, SparseGrad) else value
-                if isinstance(now, np.ndarray | int):
-                    history.note(f"{key}[{i}]", now)
-    return history.outputs()
+    return _ReferenceTrainer(case, inputs, lift).run()
+
+
+class _ReferenceTrainer(Trainer):
+    """The reference on a trajectory. What happens around it happens where it runs on floats: it changes no exact value."""
+
+    def __init__(self, case: Case, inputs: Any, lift: Lift) -> None:
+        super().__init__(case, inputs, surrounded=lift is FLOATS)
+        self.lift = lift
+
+    def parameter(self, array: Array) -> Parameter:
+        return Parameter(self.memory.place(self.lift(array), "parameter"))
+
+    def gradient(self, gradient: Array | SparseGrad) -> Any:
+        lifted = self.lift(gradient)
+        return self.memory.place(lifted, "gradient") if self._watched and isinstance(lifted, np.ndarray) else lifted
+
+    def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        return self.lift.mapping(options)
+
+    def make(self, groups: Sequence[dict[str, Any]]) -> Any:
+        spec = self.case.spec
+        assert isinstance(spec, OptimSpec)
+        return spec.optimizer(groups, **self.lift.mapping(self.trajectory.defaults))
+
+    def objective(self) -> Objective | None:
+        return self.trajectory.objective and self.trajectory.objective.converted(self.lift)
+
+    def read(self, name: str, value: Any) -> Array | int | None:
+        now = value.to_dense() if isinstance(value, SparseGrad) else value
+        return now if isinstance(now, np.ndarray | int) else None
+
+    def data_of(self, i: int) -> Array:
+        data: Array = self.params[i].data
+        return data
+
+    def through_file(self, state: Any) -> Any:
+        return pickle.loads(pickle.dumps(state))
+
+    def copy_all(self) -> None:
+        self.optimizer, self.params, self._held = copy.deepcopy((self.optimizer, self.params, self._held))
+
+    def move_data(self) -> None:
+        for p in self.params:
+            p.data = p.data.copy()
+
+    def spoil_gradients(self) -> None:
+        for g in self._given:
+            if isinstance(g, np.ndarray):
+                g[...] = np.nan
+
+    def zero_gradients(self, set_to_none: bool) -> None:
+        self.optimizer.zero_grad(set_to_none)
 
 
 @_evaluate.register
@@ -174,103 +218,3 @@ def empty_tensor(arguments: dict[str, Any], dtype: str) -> Array:
     shape = arguments.pop("shape")
     transposed = arguments.pop("layout", "contiguous") == "transposed"
     return np.zeros(shape[::-1], numpy_dtype(dtype)).T if transposed else np.zeros(shape, numpy_dtype(dtype))
-
-
-def closures(objective: Objective | None, params: Sequence[Any],
-             gradients: Sequence[Any]) -> tuple[Callable[[], Any], ...]:
-    """The arguments of ``step``: a closure that sets the objective's gradients, or nothing without one."""
-    if objective is None:
-        return ()
-
-    answers = itertools.cycle(objective.answers)
-
-    def closure() -> Any:
-        value, slopes = next(answers) if objective.answers else objective([p.data for p in params], gradients)
-        for p, slope in zip(params, slopes, strict=True):
-            p.grad = slope
-        return value
-
-    return (closure,)
-
-
-def entries(state: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Names and values of an optimizer's state; the entries of a list have a name each."""
-    return [(name if value is part else f"{name}.{j}", part) for name, value in state.items()
-            for j, part in enumerate(value if isinstance(value, list) else [value])]
-
-
-class _Rows:
-    """What one name had: an array with a row for each step so far, or counts."""
-
-    def __init__(self, steps: int) -> None:
-        self.counts: list[int] = []
-        self.noted = 0
-        self.array = self.plain = np.empty(steps, np.void)  # the plain one is assigned to as it is
-        self.dtype: np.dtype[Any] | None = None
-        self.shape: tuple[int, ...] = ()
-
-    def admit(self, name: str, value: Array) -> None:
-        """Make room for an array of another type, or for the first."""
-        if self.dtype is None:
-            self.array = np.empty_like(value, order="C", shape=(*self.array.shape, *value.shape))
-            self.shape = value.shape
-        elif value.shape != self.shape:
-            raise ValueError(f"{name} changes its shape from {self.shape} to {value.shape}")
-        elif value.dtype != self.dtype:
-            self.array = self.array.astype(np.result_type(self.array, value))
-        self.plain, self.dtype = self.array.view(np.ndarray), value.dtype
-
-
-class History:
-    """What an optimizer has after each step: one array a name, steps along the first axis.
-
-    A state that comes late starts where it appears. One that is an integer at first, and an array later, starts
-    where it is an array.
-
-    >>> history = History(2)
-    >>> for step in (1, 2):
-    ...     history.note("param[0]", np.full(2, step / 4))
-    >>> history.outputs()
-    {'param[0]': array([[0.25, 0.25],
-           [0.5 , 0.5 ]])}
-    """
-
-    def __init__(self, steps: int) -> None:
-        self._steps = steps
-        self._rows: dict[str, _Rows] = {}  # in the order in which names appear
-
-    def note(self, name: str, value: Array | int) -> None:
-        """Take what a name has now; an array is copied.
-
-        Raises:
-            ValueError: an array of another shape than before.
-        """
-        rows = self._rows.get(name)
-        if rows is None:
-            rows = self._rows[name] = _Rows(self._steps)
-        if isinstance(value, int):
-            rows.counts.append(value)
-            return
-        if value.dtype is not rows.dtype or value.shape != rows.shape:
-            rows.admit(name, value)
-        rows.plain[rows.noted, ...] = value
-        rows.noted += 1
-
-    def outputs(self) -> dict[str, Array]:
-        """What was noted, by name."""
-        return {name: rows.array[:rows.noted] if rows.noted else np.stack(rows.counts)
-                for name, rows in self._rows.items()}
-
-
-def stack_steps(history: Sequence[Mapping[str, Array | int]]) -> dict[str, Array]:
-    """The outputs of a :class:`History` of these steps; what goes away is left out, up to where it is there for good.
-
-    >>> stack_steps([{"a": 1, "b": 1}, {"a": 2}, {"a": 3, "b": 3}])
-    {'a': array([1, 2, 3]), 'b': array([3])}
-    """
-    whole = History(len(history))
-    for i, now in enumerate(history):
-        for name, value in now.items():
-            if all(name in later for later in history[i + 1:]):
-                whole.note(name, value)
-    return whole.outputs()

@@ -12,9 +12,10 @@ from ..cases.registry import followed_by
 from ..keeping import store
 from ..keeping.sources import source
 from . import encoding, proof
+from .around import is_whole, lay_out, prove_whole, unchanged
 from .proof import Truth
 
-__all__ = ["PROOF", "kept_or_made", "truth_of"]
+__all__ = ["PROOF", "in_surroundings", "kept_or_made", "truth_of"]
 
 PROOF = proof.__name__  #: the module whose source a truth follows from, beside that of its op
 
@@ -30,7 +31,35 @@ class _Question:
 
 def truth_of(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
     """Truth and bound of a shipped case; the latest stay in memory, since every target needs the same."""
-    return _truth_of_shipped(_Question(case.id, accuracy, case))
+    asked = _Question(case.id, accuracy, case)
+    return _truth_in_surroundings(asked) if case.around else _truth_of_shipped(asked)
+
+
+@lru_cache(maxsize=2)
+def _truth_in_surroundings(asked: _Question) -> dict[str, Truth]:
+    """Of large arrays few stay in memory; they are laid out anew in no time."""
+    return in_surroundings(asked.case, lambda one: truth_of(one, asked.accuracy),
+                           lambda one: _truth_of_shipped(_Question(one.id, asked.accuracy, one)))
+
+
+def in_surroundings(case: Case, truths_of: Callable[[Case], dict[str, Truth]],
+                    proven: Callable[[Case], dict[str, Truth]]) -> dict[str, Truth]:
+    """Truth and bound of a case in surroundings.
+
+    Args:
+        truths_of: gives those of a case in fewer surroundings.
+        proven: proves those of a small case that is drawn as it is.
+    """
+    around = case.around.behind_the_truth
+    if around != case.around:
+        truths = truths_of(case.within(around))
+    elif case.laid_out:
+        truths = lay_out(case, truths_of(case.base))
+    elif is_whole(case):
+        truths = prove_whole(case)
+    else:
+        truths = proven(case)
+    return truths | unchanged(case)
 
 
 @lru_cache(maxsize=64)

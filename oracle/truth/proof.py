@@ -25,7 +25,7 @@ from .ball import BallArray, balls, flushed_balls, split
 from .evaluate import Lift, evaluate
 from .scalar import Double
 
-__all__ = ["SLACK", "VACUOUS", "Truth", "counted", "effort", "prove", "prove_gradients"]
+__all__ = ["SLACK", "VACUOUS", "Truth", "counted", "effort", "largest_magnitude", "prove", "prove_gradients"]
 
 Array = np.ndarray[Any, Any]
 
@@ -194,7 +194,7 @@ def _truth_of_balls(name: str, value: BallArray, parts: _Parts, case: Case, eval
         hi, lo = np.where(special, evaluations.ieee[name], hi), np.where(special, 0.0, lo)
         radius = np.where(special, 0.0, radius)
     dtype = _storage(value, case)
-    scale = _scale(hi, case, dtype)
+    scale = largest_magnitude(hi, case, dtype)
     half = np.maximum(spacing(hi, dtype) / 2, 5e-324)  # half a quantum of float64 is not a double
     rounding = half + radius + np.abs(lo) * 2.0**-52
 
@@ -252,7 +252,7 @@ def _storage(value: BallArray, case: Case) -> str:
     return own if own in FORMATS else case.dtype
 
 
-def _scale(hi: Array, case: Case, dtype: str) -> Array:
+def largest_magnitude(hi: Array, case: Case, dtype: str) -> Array:
     """The largest finite magnitude of the array (of each step where steps are stacked), at least normal."""
     size = np.where(np.isfinite(hi), np.abs(hi), 0.0)
     axes = tuple(range(1 if case.spec.stacked else 0, hi.ndim))

@@ -18,7 +18,8 @@ from oracle.targets.loading import load
 from oracle.targets.pytorch import _unhooked, _Views
 from oracle.truth.arithmetic import Arithmetic, arithmetic
 from oracle.truth.ball import balls
-from oracle.truth.evaluate import FLOATS, History, evaluate
+from oracle.truth.evaluate import FLOATS, evaluate
+from oracle.truth.history import History
 from oracle.truth.kept_truths import truth_of
 from oracle.verdict.compare import Verdict, judge
 

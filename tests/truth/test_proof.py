@@ -13,7 +13,8 @@ from oracle.cases import registry
 from oracle.cases.case import Case, parse
 from oracle.cases.selection import cases, select
 from oracle.cases.spec import LossSpec, Objective
-from oracle.truth.evaluate import FLOATS, closures, evaluate, stack_steps
+from oracle.truth.evaluate import FLOATS, evaluate
+from oracle.truth.history import closures, stack_steps
 from oracle.truth.proof import prove, prove_gradients
 from oracle.ulp import spacing
 from reference.optim import Parameter

@@ -24,7 +24,7 @@ from oracle.cases import registry
 from oracle.cases.case import parse
 from oracle.cli.app import main
 from oracle.targets.loading import Unsupported, load
-from oracle.truth.evaluate import stack_steps
+from oracle.truth.history import stack_steps
 from oracle.vectors import layout, reading, selection, writing
 from reference import init, losses, optim, random
 from reference.optim import Parameter, SparseGrad

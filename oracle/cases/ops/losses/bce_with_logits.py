@@ -60,6 +60,7 @@ _refuse = refuser(input=_X, target=_X)
 
 SPEC = LossSpec(
     name="binary_cross_entropy_with_logits",
+    surrounded=({}, {"weight": "full", "pos_weight": "full"}),
     torch_names=("torch.nn.functional.binary_cross_entropy_with_logits", "torch.nn.BCEWithLogitsLoss"),
     function=binary_cross_entropy_with_logits, backward=binary_cross_entropy_with_logits_backward,
     module="BCEWithLogitsLoss",
@@ -71,7 +72,7 @@ SPEC = LossSpec(
     extra=uneven({"weight": "column", "pos_weight": "row"},
                  {"weight": "full", "pos_weight": "full", "reduction": "none"}),
     arrays=("input", "target", "weight", "pos_weight"),
-    elementwise={**{t: {"target": float(t)} for t in ("0", "1", "0.3")},
+    independent="elements", elementwise={**{t: {"target": float(t)} for t in ("0", "1", "0.3")},
                  "pos_weight": {"target": 1.0, "pos_weight": 3.0}},
     refusals=(
         _refuse("another shape", ValueError, "target must have the shape of input", target=_X[0]),

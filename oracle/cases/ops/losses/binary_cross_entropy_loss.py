@@ -68,6 +68,7 @@ _refuse = refuser(input=_X, target=_X)
 
 SPEC = LossSpec(
     name="binary_cross_entropy", torch_names=("torch.nn.functional.binary_cross_entropy", "torch.nn.BCELoss"),
+    surrounded=({}, {"weight": "full"}),
     function=binary_cross_entropy, backward=binary_cross_entropy_backward, module="BCELoss",
     axes=(Axis("target", ("soft", "hard", "right"), "hard: 0 or 1; right: the nearer of them"),
           Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
@@ -78,7 +79,7 @@ SPEC = LossSpec(
     extra=uneven({"weight": "row", "reduction": "none"}, {"weight": "full"}),
     kinks=lambda options: options["regime"] in ("ends", "clamped", "tiny", "floor"),
     arrays=("input", "target", "weight"),
-    elementwise={t: {"target": float(t)} for t in ("0", "1", "0.3")}, domain=(0.0, 1.0),
+    independent="elements", elementwise={t: {"target": float(t)} for t in ("0", "1", "0.3")}, domain=(0.0, 1.0),
     refusals=(
         _refuse("another shape", ValueError, r"target must have the shape of input, \(3, 4\)", target=_X[0]),
         _refuse("more than certain", RuntimeError, "input must be between 0 and 1, not 1.5", input=_X * 3),

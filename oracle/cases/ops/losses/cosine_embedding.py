@@ -81,6 +81,7 @@ _refuse = refuser(input1=_X, input2=_X, target=_Y)
 
 SPEC = LossSpec(
     name="cosine_embedding_loss",
+    surrounded=({}, {"margin": 0.5}),
     torch_names=("torch.nn.functional.cosine_embedding_loss", "torch.nn.CosineEmbeddingLoss"),
     function=cosine_embedding_loss, backward=cosine_embedding_loss_backward, module="CosineEmbeddingLoss",
     axes=(Axis("shape", tuple(name for name in _SHAPES if name != "one-column")), Axis("reduction", tuple(REDUCTIONS)),

@@ -67,6 +67,7 @@ _refuse = refuser(input=_X, target=_Y)
 
 SPEC = LossSpec(
     name="cross_entropy", torch_names=("torch.nn.functional.cross_entropy", "torch.nn.CrossEntropyLoss"),
+    surrounded=({}, {"weight": "random", "ignore_index": "used", "label_smoothing": 0.1}, {"target": "probs"}),
     function=cross_entropy, backward=cross_entropy_backward, module="CrossEntropyLoss",
     axes=(Axis("target", ("index", "probs", "soft"), "soft: probabilities that do not add up to 1"),
           Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),

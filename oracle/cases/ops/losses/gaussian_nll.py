@@ -91,6 +91,7 @@ _refuse = refuser(input=_X, target=_X, var=_X)
 
 SPEC = LossSpec(
     name="gaussian_nll_loss",
+    surrounded=({}, {"full": True}),
     torch_names=("torch.nn.functional.gaussian_nll_loss", "torch.nn.GaussianNLLLoss"),
     function=gaussian_nll_loss, backward=gaussian_nll_loss_backward, module="GaussianNLLLoss",
     axes=(Axis("var", _VARS, "short: without the last length; row-of-1, column: with a first or last 1"),
@@ -107,7 +108,7 @@ SPEC = LossSpec(
     kinks=lambda options: options["regime"] in ("clamped", "zero-var") or (
         options["regime"] == "narrow" and options["eps"] == 0.25),
     arrays=("input", "target", "var"),
-    elementwise={"unit": {"target": 0.0, "var": 1.0}, "narrow": {"target": 0.7, "var": 1e-3},
+    independent="elements", elementwise={"unit": {"target": 0.0, "var": 1.0}, "narrow": {"target": 0.7, "var": 1e-3},
                  "full": {"target": -1.0, "var": 4.0, "full": True}},
     refusals=(
         _refuse("a negative variance", ValueError, r"var must not be negative, not -1\.0", var=-_X),

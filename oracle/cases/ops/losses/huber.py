@@ -38,6 +38,7 @@ _refuse = refuser(input=_X, target=_X)
 
 SPEC = LossSpec(
     name="huber_loss", torch_names=("torch.nn.functional.huber_loss", "torch.nn.HuberLoss"),
+    surrounded=({}, {"weight": "random", "delta": 0.25}),
     function=huber_loss, backward=huber_loss_backward, module="HuberLoss",
     axes=(Axis("target", ("same", "row", "larger"), "its shape beside that of input; torch warns"),
           Axis("shape", tuple(PAIR_SHAPES)), Axis("reduction", ("mean", "none", "sum")),
@@ -49,7 +50,7 @@ SPEC = LossSpec(
     allowed=_allowed, draw=_draw, strength=3, sized=sized_pair,
     extra=uneven({"weight": "random", "reduction": "none"}, {"target": "row"}),
     arrays=("input", "target", "weight"),
-    elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "delta": {"target": -1.0, "delta": 0.3}},
+    independent="elements", elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "delta": {"target": -1.0, "delta": 0.3}},
     refusals=(
         _refuse("a negative delta", RuntimeError, "delta must be positive, not -1.0", delta=-1.0),
         _refuse("zero for delta", RuntimeError, "delta must be positive, not 0.0", delta=0.0),

@@ -82,6 +82,7 @@ _refuse = refuser(input=_X, target=_X)
 
 SPEC = LossSpec(
     name="kl_div", torch_names=("torch.nn.functional.kl_div", "torch.nn.KLDivLoss"),
+    surrounded=({}, {"log_target": True}),
     function=kl_div, backward=kl_div_backward, module="KLDivLoss",
     axes=(Axis("log_target", (False, True)), Axis("shape", tuple(_SHAPES)),
           Axis("reduction", (*REDUCTIONS, "batchmean")),
@@ -92,7 +93,7 @@ SPEC = LossSpec(
     allowed=_allowed, draw=_draw, sized=_sized, strength=3,
     kinks=lambda options: options["regime"] == "zero",  # log t has no value below
     arrays=("input", "target"),
-    elementwise={**{t: {"target": float(t)} for t in ("0", "0.3", "1")}, "log": {"target": -1.5, "log_target": True}},
+    independent="elements", elementwise={**{t: {"target": float(t)} for t in ("0", "0.3", "1")}, "log": {"target": -1.5, "log_target": True}},
     refusals=(
         _refuse("integer targets", RuntimeError, "target must be floating, not int64",
                 target=_X.astype(np.int64)),

@@ -36,6 +36,7 @@ _refuse = refuser(input=_X, target=_X)
 
 SPEC = LossSpec(
     name="l1_loss", torch_names=("torch.nn.functional.l1_loss", "torch.nn.L1Loss"),
+    surrounded=({}, {"weight": "random"}),
     function=l1_loss, backward=l1_loss_backward, module="L1Loss",
     axes=(Axis("target", ("same", "row", "larger"), "its shape beside that of input; torch warns"),
           Axis("shape", tuple(PAIR_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
@@ -45,7 +46,7 @@ SPEC = LossSpec(
     extra=(*({"weight": "integers", "reduction": reduction} for reduction in ("mean", "none", "sum")),
            *uneven({"weight": "random", "reduction": "none"}, {"target": "row"})),
     arrays=("input", "target", "weight"),
-    elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
+    independent="elements", elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
     # A tiny difference is nearer to 0 than the step of a difference quotient.
     kinks=lambda options: options["regime"] in ("tie", "tiny"),
     refusals=(

@@ -104,6 +104,7 @@ _refuse = refuser(input=_X, linear_weight=_W, target=_Y)
 
 SPEC = LossSpec(
     name="linear_cross_entropy",
+    independent="",
     torch_names=("torch.nn.functional.linear_cross_entropy", "torch.nn.LinearCrossEntropyLoss"),
     function=linear_cross_entropy, backward=linear_cross_entropy_backward, module="LinearCrossEntropyLoss",
     axes=(Axis("target", ("index", "probs")),

@@ -34,6 +34,7 @@ _refuse = refuser(input=_X, target=_X)
 
 SPEC = LossSpec(
     name="mse_loss", torch_names=("torch.nn.functional.mse_loss", "torch.nn.MSELoss"),
+    surrounded=({}, {"weight": "random"}),
     function=mse_loss, backward=mse_loss_backward, module="MSELoss",
     axes=(Axis("target", ("same", "row", "larger"), "its shape beside that of input; torch warns"),
           Axis("shape", tuple(PAIR_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
@@ -43,7 +44,7 @@ SPEC = LossSpec(
     extra=(*({"weight": "integers", "reduction": reduction} for reduction in ("mean", "none", "sum")),
            *uneven({"weight": "random", "reduction": "none"}, {"target": "row"})),
     arrays=("input", "target", "weight"),
-    elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
+    independent="elements", elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
     refusals=(
         _refuse("integers", NotImplementedError, "must be floating, not int64 and int64",
                 input=_X.astype(np.int64), target=_X.astype(np.int64)),

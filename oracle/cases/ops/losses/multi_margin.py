@@ -70,6 +70,7 @@ _refuse = refuser(input=_X, target=_Y)
 
 SPEC = LossSpec(
     name="multi_margin_loss", torch_names=("torch.nn.functional.multi_margin_loss", "torch.nn.MultiMarginLoss"),
+    surrounded=({}, {"p": 2, "weight": "random"}),
     function=multi_margin_loss, backward=multi_margin_loss_backward, module="MultiMarginLoss",
     axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
           Axis("p", (1, 2)), Axis("margin", (1.0, 0.0, 2.5, -0.5)),

@@ -68,6 +68,7 @@ _refuse = refuser(input=_X, target=_Y)
 
 SPEC = LossSpec(
     name="nll_loss", torch_names=("torch.nn.functional.nll_loss", "torch.nn.NLLLoss"),
+    surrounded=({}, {"weight": "random", "ignore_index": "used"}),
     function=nll_loss, backward=nll_loss_backward, module="NLLLoss", older_modules=("NLLLoss2d",),
     axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
           Axis("target", ("int64", "uint8"), "its dtype"),

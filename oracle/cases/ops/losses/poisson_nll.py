@@ -103,6 +103,7 @@ _refuse = refuser(input=_X, target=_X)
 
 SPEC = LossSpec(
     name="poisson_nll_loss", torch_names=("torch.nn.functional.poisson_nll_loss", "torch.nn.PoissonNLLLoss"),
+    surrounded=({}, {"log_input": False, "full": True}),
     function=poisson_nll_loss, backward=poisson_nll_loss_backward, module="PoissonNLLLoss",
     axes=(Axis("log_input", (True, False)), Axis("full", (False, True)), Axis("eps", (1e-8, 0.25)),
           Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
@@ -116,7 +117,7 @@ SPEC = LossSpec(
            {"target": "both-integer", "regime": "zeros", "reduction": "none"}, *uneven({"reduction": "none"})),
     kinks=lambda options: options["regime"] == "ones",
     arrays=("input", "target"),
-    elementwise={"0": {"target": 0.0}, "3": {"target": 3.0}, "full": {"target": 3.0, "full": True},
+    independent="elements", elementwise={"0": {"target": 0.0}, "3": {"target": 3.0}, "full": {"target": 3.0, "full": True},
                  "rate": {"target": 3.0, "log_input": False}},
     refusals=(
         _refuse("shapes that do not broadcast", RuntimeError, r"target must broadcast .*, not \(3,\)",

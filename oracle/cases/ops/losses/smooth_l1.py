@@ -35,6 +35,7 @@ _refuse = refuser(input=_X, target=_X)
 
 SPEC = LossSpec(
     name="smooth_l1_loss", torch_names=("torch.nn.functional.smooth_l1_loss", "torch.nn.SmoothL1Loss"),
+    surrounded=({}, {"beta": 0.25}),
     function=smooth_l1_loss, backward=smooth_l1_loss_backward, module="SmoothL1Loss",
     axes=(Axis("target", ("same", "row", "larger"), "its shape beside that of input; torch warns"),
           Axis("shape", tuple(PAIR_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
@@ -46,7 +47,7 @@ SPEC = LossSpec(
     allowed=_allowed, draw=_draw, strength=3, sized=sized_pair,
     extra=uneven({"reduction": "none"}, {"target": "row"}),
     arrays=("input", "target"),
-    elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "beta": {"target": -1.0, "beta": 0.3},
+    independent="elements", elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "beta": {"target": -1.0, "beta": 0.3},
                  "no-beta": {"target": 0.7, "beta": 0.0}},
     # Only β = 0 has a kink, at x = y; a tiny difference is nearer to it than the step of a quotient.
     kinks=lambda options: options["beta"] == 0 and options["regime"] in ("tie", "kink", "tiny"),

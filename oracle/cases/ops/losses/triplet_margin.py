@@ -88,6 +88,7 @@ _refuse = refuser(anchor=_X, positive=_X, negative=_X)
 
 SPEC = LossSpec(
     name="triplet_margin_loss",
+    surrounded=({}, {"p": 1.0, "swap": True}),
     torch_names=("torch.nn.functional.triplet_margin_loss", "torch.nn.TripletMarginLoss"),
     function=triplet_margin_loss, backward=triplet_margin_loss_backward, module="TripletMarginLoss",
     axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),

@@ -79,6 +79,7 @@ _refuse = refuser(anchor=_X, positive=_X, negative=_X)
 
 SPEC = LossSpec(
     name="triplet_margin_with_distance_loss",
+    surrounded=({}, {"swap": True}),
     torch_names=("torch.nn.functional.triplet_margin_with_distance_loss", "torch.nn.TripletMarginWithDistanceLoss"),
     function=triplet_margin_with_distance_loss, backward=triplet_margin_with_distance_loss_backward,
     module="TripletMarginWithDistanceLoss",

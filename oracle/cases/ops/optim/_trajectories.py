@@ -110,6 +110,16 @@ def _magnitude(options: Options, limits: Limits) -> float:
             return 1.0
 
 
+def _two_shapes(size: str) -> tuple[tuple[int, ...], ...]:
+    """The shapes of two parameters, the first of a size in text.
+
+    >>> _two_shapes("33x17")
+    ((33, 17), (17, 17))
+    """
+    first, *rest = map(int, size.split("x"))
+    return (first, *rest), (first // 2 + 1, *rest)
+
+
 def sparsified(drawn: Trajectory, sparsity: str, rng: np.random.Generator) -> Trajectory:
     """A trajectory with sparse gradients in the place of dense ones: which elements they have says :data:`SPARSITY`."""
     if sparsity == "dense":
@@ -145,7 +155,7 @@ def trajectory(options: Options, rng: np.random.Generator, limits: Limits, defau
         group: options of the second group, where the layout has one.
         shapes: of the two parameters, by layout.
     """
-    two = shapes[options["layout"]]
+    two = shapes.get(options["layout"]) or _two_shapes(options["layout"])
     size = _magnitude(options, limits)
 
     def about_one(shape: tuple[int, ...]) -> Array:

@@ -34,6 +34,7 @@ SPEC = OptimSpec(
     name="Adadelta", torch_names=("torch.optim.Adadelta",), optimizer=Adadelta, draw=_draw, allowed=_allowed,
     strength=3, long=VERY_LONG,
     extra=(*DECAYS, *EDGES, {"start": "zero", "grad": "eps", "steps": 10}),  # squares that float16 cannot hold
+    surrounded=({}, {"start": "one", "weight_decay": 0.1, "maximize": True}),
     axes=(*AXES, Axis("lr", (1.0, 1e-2)), Axis("rho", (0.9, 0.5, 0.99)), Axis("eps", (1e-6, 1e-3)),
           Axis("weight_decay", (0, 0.1)), Axis("maximize", (False, True))),
     refusals=(

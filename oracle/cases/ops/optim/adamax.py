@@ -21,6 +21,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 SPEC = OptimSpec(
     name="Adamax", torch_names=("torch.optim.Adamax",), optimizer=Adamax, draw=_draw, allowed=decidable,
     strength=3, long=VERY_LONG, extra=(*DECAYS, *EDGES),
+    surrounded=({}, {"start": "one", "lr": 0.1, "weight_decay": 0.1, "maximize": True}),
     axes=(*AXES, Axis("lr", (2e-3, 0.1)), Axis("beta1", (0.9, 0.8, 0.5)), Axis("beta2", (0.999, 0.5)),
           Axis("eps", (1e-8, 1e-3)), Axis("weight_decay", (0, 0.1)), Axis("maximize", (False, True))),
     refusals=(

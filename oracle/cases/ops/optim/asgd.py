@@ -23,6 +23,7 @@ SPEC = OptimSpec(
     strength=3, long=VERY_LONG,
     extra=(*FULL_DECAY, *EDGES, {"t0": -3, "steps": 2},  # the average starts at once
            {"steps": 300, "lr": 0.1, "alpha": 0.5, "t0": 5}),  # a rate that float32 has to round at each step
+    surrounded=({"t0": 0}, {"start": "one", "lambd": 0.1, "t0": 0, "weight_decay": 0.1}),
     axes=(*AXES, Axis("lr", (1e-2, 0.1)), Axis("lambd", (1e-4, 0.1)), Axis("alpha", (0.75, 0.5)),
           Axis("t0", (1e6, 5, 0)), Axis("weight_decay", (0, 0.1)), Axis("maximize", (False, True))),
     refusals=(

@@ -20,6 +20,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="NAdam", torch_names=("torch.optim.NAdam",), optimizer=NAdam, draw=_draw, allowed=decidable,
+    surrounded=({}, {"start": "one", "lr": 0.1, "weight_decay": 0.1, "momentum_decay": 0.5}),
     long=VERY_LONG, extra=(*DECAYS, *EDGES),
     strength=3,  # a mistake in decay shows where decay, its kind and start are all as they need to be
     axes=(*AXES, Axis("lr", (2e-3, 0.1)), Axis("beta1", (0.9, 0.8, 0.0)), Axis("beta2", (0.999, 0.9)),

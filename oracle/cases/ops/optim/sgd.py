@@ -32,6 +32,8 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="SGD", torch_names=("torch.optim.SGD",), optimizer=SGD, draw=_draw, allowed=_allowed,
+    surrounded=({"momentum": 0.9}, {"start": "one", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "nesterov": True},
+                {"momentum": 0.9, "dampening": 0.5, "maximize": True}, {}),
     long=VERY_LONG, extra=(*DECAYS, *EDGES),
     strength=3,  # a mistake in dampening shows where momentum, dampening and steps are all as they need to be
     axes=(*AXES, Axis("lr", (1e-3, 0.1)), Axis("momentum", (0, 0.9)), Axis("dampening", (0, 0.5)),

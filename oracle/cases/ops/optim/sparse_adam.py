@@ -26,6 +26,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="SparseAdam", torch_names=("torch.optim.SparseAdam",), optimizer=SparseAdam, draw=_draw, allowed=decidable,
+    surrounded=({},),
     strength=3, long=VERY_LONG, extra=EDGES,
     axes=(*AXES, replace(SPARSITY, values=SPARSITY.values[1:]), Axis("lr", (1e-3, 0.1)),
           Axis("beta1", (0.9, 0.8, 0.0)), Axis("beta2", (0.999, 0.9)), Axis("eps", (1e-8, 1e-3)),

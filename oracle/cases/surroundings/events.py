@@ -1,0 +1,141 @@
+"""What happens to an optimizer between two of its steps.
+
+An event alters a trajectory, where it changes what has to come out, and it acts on the optimizer, where it must not
+change anything: what is saved and loaded goes on as if nothing had happened. It acts after the first step, or after each.
+
+``option:NAME`` and the like are about one option, by the name of an axis of the op. What an option becomes is the next
+value of that axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..spec import Options, OptimSpec, Trajectory
+
+__all__ = ["EVENTS", "Event", "Training", "event_options"]
+
+Array = np.ndarray[Any, Any]
+
+
+class Training(Protocol):
+    """An optimizer at work, as an event finds it: whoever runs one has these."""
+
+    optimizer: Any
+    params: list[Any]
+
+    def renew(self) -> Any:
+        """A new optimizer of the same parameters and options, without any state."""
+
+    def through_file(self, state: Any) -> Any:
+        """A ``state_dict`` that was written to a file of the framework, and read again."""
+
+    def copy_all(self) -> None:
+        """Go on with a deep copy of optimizer and parameters."""
+
+    def move_data(self) -> None:
+        """Give each parameter its numbers in other memory: what was kept of the old is out of date."""
+
+    def spoil_gradients(self) -> None:
+        """Overwrite the memory of the gradients, as a caller does who uses it again."""
+
+    def zero_gradients(self, set_to_none: bool) -> None:
+        """Have the optimizer drop its gradients, and see that they are dropped."""
+
+
+def _nothing(training: Training) -> None:
+    pass
+
+
+def _as_it_is(trajectory: Trajectory, spec: OptimSpec, other: Options) -> Trajectory:
+    return trajectory
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happens between steps."""
+
+    said: str  #: in a diagnosis: "only <said>"
+    act: Callable[[Training], None] = _nothing
+    alter: Callable[[Trajectory, OptimSpec, Options], Trajectory] = _as_it_is
+    """From a trajectory, its op and the options of the group or step that are others: what is run instead."""
+    of_option: bool = False  #: is it about one option?
+    groups: bool = False  #: does it need two groups?
+    always: bool = False  #: does it happen after every step, and not after the first alone?
+
+
+# --- what alters the trajectory ------------------------------------------------------------------
+
+
+def _set_option(trajectory: Trajectory, spec: OptimSpec, other: Options) -> Trajectory:
+    return replace(trajectory, settings=((1, other),))
+
+
+def _own_option(trajectory: Trajectory, spec: OptimSpec, other: Options) -> Trajectory:
+    """The last group has another value of the option."""
+    *groups, last = trajectory.groups
+    return replace(trajectory, groups=(*groups, replace(last, options={**last.options, **other})))
+
+
+def _join_later(trajectory: Trajectory, spec: OptimSpec, other: Options) -> Trajectory:
+    first = len(trajectory.groups[0].params)
+    return replace(trajectory, joins=1, gradients=tuple(
+        tuple(g if step or i < first else None for i, g in enumerate(now))
+        for step, now in enumerate(trajectory.gradients)))
+
+
+def _repeat_step(trajectory: Trajectory, spec: OptimSpec, other: Options) -> Trajectory:
+    first, *rest = trajectory.gradients
+    return replace(trajectory, gradients=(first, first, *rest))
+
+
+def _step_on_zeros(trajectory: Trajectory, spec: OptimSpec, other: Options) -> Trajectory:
+    first, *rest = trajectory.gradients
+    return replace(trajectory, gradients=(first, tuple(np.zeros_like(g) for g in first), *rest))
+
+
+def _step_without(trajectory: Trajectory, spec: OptimSpec, other: Options) -> Trajectory:
+    """A second step at which there are no gradients."""
+    first, *rest = trajectory.gradients
+    return replace(trajectory, gradients=(first, (None,) * len(first), *rest))
+
+
+# --- what acts and has to change nothing ---------------------------------------------------------
+
+
+def _load(training: Training, state: Any) -> None:
+    training.optimizer = training.renew()
+    training.optimizer.load_state_dict(state)
+
+
+def _save_and_load(training: Training) -> None:
+    _load(training, training.optimizer.state_dict())
+
+
+def _save_and_load_file(training: Training) -> None:
+    _load(training, training.through_file(training.optimizer.state_dict()))
+
+
+EVENTS: Mapping[str, Event] = {
+    "option": Event("where an option changes between steps", alter=_set_option, of_option=True),
+    "group": Event("where a group has an option of its own", alter=_own_option, of_option=True, groups=True),
+    "joins": Event("where a group is added later", alter=_join_later, groups=True),
+    "again": Event("where a step comes without new gradients", alter=_repeat_step),
+    "zeros": Event("after zero_grad(set_to_none=False)", lambda t: t.zero_gradients(False), _step_on_zeros),
+    "none": Event("after zero_grad(set_to_none=True)", lambda t: t.zero_gradients(True), _step_without),
+    "load": Event("after load_state_dict", _save_and_load),
+    "file": Event("after its state was in a file", _save_and_load_file),
+    "copy": Event("after deepcopy", lambda t: t.copy_all()),
+    "moved": Event("where a parameter's data is replaced", lambda t: t.move_data(), always=True),
+    "reused": Event("where gradients are overwritten after a step", lambda t: t.spoil_gradients(), always=True),
+}
+
+
+def event_options(defaults: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a constructor that are others with another value on an axis."""
+    return {name: value for name, value in others.items() if value != defaults[name]}

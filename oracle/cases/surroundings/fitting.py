@@ -1,0 +1,69 @@
+"""Which surroundings a case can stand in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..spec import InitSpec, LossSpec, OptimSpec, Options, Spec
+from .events import EVENTS
+from .record import Surroundings
+
+__all__ = ["is_laid_out", "misfit", "other_options", "settable"]
+
+#: Axes of trajectories that are no options of an optimizer.
+_NO_OPTIONS = ("start", "grad", "steps", "layout", "sparsity")
+
+
+def is_laid_out(spec: Spec, options: Options) -> bool:
+    """Is a case of these options made larger by laying out its elements? Else a larger one is drawn."""
+    if isinstance(spec, LossSpec):
+        return bool(spec.independent) and options.get("reduction") == "none"
+    return isinstance(spec, OptimSpec) and spec.elementwise and options.get("sparsity", "dense") == "dense"
+
+
+def other_options(spec: Spec, options: Options, axis: str) -> dict[str, Any]:
+    """The options with the next value of an axis, in a circle."""
+    values = next(a.values for a in spec.axes if a.name == axis)
+    return {**options, axis: values[(values.index(options[axis]) + 1) % len(values)]}
+
+
+def settable(spec: OptimSpec, options: Options, dtype: str) -> list[str]:
+    """The axes whose option can become another between steps."""
+    return [axis.name for axis in spec.axes if axis.name not in _NO_OPTIONS and len(axis.values) > 1
+            and options[axis.name] in axis.values and spec.allowed(other_options(spec, options, axis.name), dtype)]
+
+
+def misfit(spec: Spec, options: Options, dtype: str, around: Surroundings) -> str:
+    """Why a case of these options cannot stand in these surroundings; an empty text where it can."""
+    return _misfit_of_size(spec, options, around) or _misfit_of_event(spec, options, dtype, around)
+
+
+def _misfit_of_size(spec: Spec, options: Options, around: Surroundings) -> str:
+    laid_out = (around.size or around.tensors) and is_laid_out(spec, options)
+    if around.is_broadcast and not laid_out:
+        return "memory=broadcast needs a size, whose lines can be made equal"
+    if isinstance(spec, LossSpec):
+        if around.tensors or around.event:
+            return "a loss has arguments, and neither a number of tensors nor events"
+        if around.size and not is_laid_out(spec, options) and (spec.whole is None or "reduction" not in options):
+            return f"{spec.name} has no size with these options; with reduction=none it may have"
+    elif isinstance(spec, InitSpec):
+        if around.tensors or around.event:
+            return "an initializer has one tensor, and no events"
+    elif around.tensors and not is_laid_out(spec, options):
+        return f"the parameters of {spec.name} are as its spec draws them"
+    return ""
+
+
+def _misfit_of_event(spec: Spec, options: Options, dtype: str, around: Surroundings) -> str:
+    if not around.event or not isinstance(spec, OptimSpec):
+        return ""
+    name, _, axis = around.event.partition(":")
+    event = EVENTS[name]
+    if event.of_option != bool(axis):
+        return f"event={name} needs an option behind a colon" if event.of_option else f"event={name} has no option"
+    if axis and axis not in settable(spec, options, dtype):
+        return f"{axis!r} is no option of {spec.name} that can change here: {', '.join(settable(spec, options, dtype))}"
+    if event.groups and options["layout"] != "groups":
+        return f"event={name} needs layout=groups"
+    return ""

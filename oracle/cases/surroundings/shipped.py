@@ -1,0 +1,135 @@
+"""Which surroundings stand beside the cases of an op: all of them beside few cases, so that an audit grows by little.
+
+In float32 there are all. In other types a few of each kind are left, which meet the kernels of that type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..spec import InitSpec, LossSpec, OptimSpec, Options, Spec
+from .events import EVENTS
+from .fitting import is_laid_out, misfit, settable
+from .memory import LAYOUTS
+from .record import Surroundings
+
+__all__ = ["surrounded"]
+
+#: Edges of vectors, blocks and grids, and of torch's grain for threads.
+SIZES = (15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1023, 1024, 1025, 4097, 32767, 32768, 32769)
+FEW_SIZES = (16, 33, 257, 1025, 32769)
+
+#: A size that takes so long that it is run only where long cases are asked for.
+LONG_SIZE = 1_000_003
+
+#: Numbers of parameters; an optimizer's spec draws two.
+TENSORS = (1, 33, 1000)
+
+#: Shapes that are laid out in memory: several vectors of elements, and no length a multiple of a vector's.
+_TWO_AXES, _FOUR_AXES = "33x17", "3x5x7x9"
+
+#: What an optimizer's cases in surroundings have in common: so many steps that what it keeps is used, from where an
+#: update that is left out shows in each type.
+_TRAJECTORY: Options = {"start": "zero", "steps": 2}
+
+#: Reductions of many terms.
+_REDUCTIONS = ("mean", "sum")
+
+_ALL = "float32"  #: the type in which all surroundings stand
+
+_Shipped = Iterator[tuple[Options, Surroundings]]
+
+
+def surrounded(spec: Spec, dtype: str, *, long: bool = False) -> list[tuple[Options, Surroundings]]:
+    """The options and surroundings of all such cases of an op in one storage type; with ``long`` those that take long.
+
+    They are in the order in which they tell: sizes first.
+    """
+    found = {}
+    for options, around in _proposed(spec, dtype, long):
+        if spec.allowed(options, dtype) and not misfit(spec, options, dtype, around):
+            found[tuple(options.values()), around] = options, around
+    return list(found.values())
+
+
+def _proposed(spec: Spec, dtype: str, long: bool) -> _Shipped:
+    if isinstance(spec, LossSpec):
+        yield from _around_loss(spec, dtype, long)
+    elif isinstance(spec, OptimSpec):
+        yield from _around_optimizer(spec, dtype, long)
+    elif isinstance(spec, InitSpec):
+        yield from _around_initializer(spec, dtype)
+
+
+def _sizes(dtype: str, first: bool, long: bool) -> Iterable[int]:
+    sizes = SIZES if first and dtype == _ALL else FEW_SIZES
+    return (*sizes, LONG_SIZE) if long and first and dtype == _ALL else sizes
+
+
+def _layouts(roles: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each layout of all arrays, and of each alone, with a size that has as many axes as it needs."""
+    for name, layout in LAYOUTS.items():
+        if name != "contiguous":
+            for role in roles:
+                yield f"{name}:{role}" if role else name, _FOUR_AXES if layout.least_axes > 2 else _TWO_AXES
+
+
+# --- losses --------------------------------------------------------------------------------------
+
+
+def _around_loss(spec: LossSpec, dtype: str, long: bool) -> _Shipped:
+    for k, changes in enumerate(spec.surrounded):
+        options = {**spec.defaults, **changes, "reduction": "none"} if "reduction" in spec.defaults else spec.defaults
+        rows = is_laid_out(spec, options)
+        for n in _sizes(dtype, k == 0, long) if rows else ():
+            yield options, Surroundings(size=str(n))
+        if rows and k == 0:
+            yield options, Surroundings(size=str(SIZES[-1]), threads="3")
+        for reduction in _REDUCTIONS if rows and spec.whole else ():
+            for n in _sizes(dtype, k == 0, long):
+                yield {**options, "reduction": reduction}, Surroundings(size=str(n))
+        roles = ("", *spec.arrays, "upstream") if k == 0 and dtype == _ALL else ("",)
+        for memory, size in _layouts(roles):
+            laid = spec.independent == "elements" or "channels" not in memory
+            shape = (size if spec.independent == "elements" else size.partition("x")[0]) if rows and laid else ""
+            yield options, Surroundings(size=shape, memory=memory)
+
+
+# --- optimizers ----------------------------------------------------------------------------------
+
+
+def _around_optimizer(spec: OptimSpec, dtype: str, long: bool) -> _Shipped:
+    for k, changes in enumerate(spec.surrounded):
+        options = {**spec.defaults, **_TRAJECTORY, **changes}
+        rows = is_laid_out(spec, options)
+        for n in _sizes(dtype, k == 0, long) if rows else ():
+            yield options, Surroundings(size=str(n))
+        for n in TENSORS if dtype == _ALL and rows else ():
+            yield options, Surroundings(tensors=str(n))
+        if rows and k == 0:
+            yield options, Surroundings(size=str(SIZES[-1]), threads="3")
+        roles = ("", "parameter", "gradient") if k == 0 and dtype == _ALL else ("",)
+        for memory, size in _layouts(roles):
+            yield options, Surroundings(size=size if rows else "", memory=memory)
+        yield from _events(spec, options, dtype)
+
+
+def _events(spec: OptimSpec, options: Options, dtype: str) -> _Shipped:
+    two_groups: dict[str, Any] = {**options, "layout": "groups"}
+    for name, event in EVENTS.items():
+        base = two_groups if event.groups else options
+        if str(base["layout"]) not in spec.labels["layout"]:
+            continue
+        for axis in settable(spec, base, dtype) if event.of_option else ("",):
+            if dtype == _ALL or axis in ("", "lr"):
+                yield base, Surroundings(event=f"{name}:{axis}" if axis else name)
+
+
+# --- initializers --------------------------------------------------------------------------------
+
+
+def _around_initializer(spec: InitSpec, dtype: str) -> _Shipped:
+    for name, layout in LAYOUTS.items():
+        if layout.writable and dtype == _ALL:
+            yield spec.defaults, Surroundings(memory=name)

@@ -1,0 +1,96 @@
+"""Truths in surroundings: those of proven elements laid out, and what has to stay as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..cases.case import Case
+from ..cases.spec import LossSpec, Trajectory
+from ..ulp import spacing
+from .arithmetic import Arithmetic
+from .evaluate import Lift, evaluate
+from .history import OVERWRITTEN
+from .proof import Truth, counted, largest_magnitude
+
+__all__ = ["is_whole", "lay_out", "prove_whole", "unchanged"]
+
+Array = np.ndarray[Any, Any]
+
+_ARRAYS = ("hi", "lo", "bound", "precise", "special")  #: of a truth; its scale is that of the elements that are taken
+
+_LONGDOUBLE = Lift(lambda array: array.astype(np.float64).astype(np.longdouble), lambda scalar: scalar)
+
+
+def lay_out(case: Case, truths: Mapping[str, Truth]) -> dict[str, Truth]:
+    """The truths of a case that is laid out, from those of its base."""
+    if isinstance(case.spec, LossSpec):
+        return {name: _taken(truth, case.layout.take, case) for name, truth in truths.items()}
+    return dict(_laid_out_states(case, truths))
+
+
+def _laid_out_states(case: Case, truths: Mapping[str, Truth]) -> Iterator[tuple[str, Truth]]:
+    """Of each parameter what its source has: arrays of the parameter's shape are laid out, others stay."""
+    layout = case.layout
+    shapes = [p.shape for group in case.base.inputs.groups for p in group.params]
+    for i, source in enumerate(layout.sources):
+        for name, truth in truths.items():
+            if name == OVERWRITTEN:
+                continue
+            key, place = name.removesuffix("]").rsplit("[", 1)
+            if int(place) != source:
+                continue
+            if truth.hi.shape[1:] == shapes[source]:
+                truth = _taken(truth, lambda a, i=i: layout.take(i, a, axes=1), case)
+            yield f"{key}[{i}]", truth
+
+
+def _taken(truth: Truth, take: Any, case: Case) -> Truth:
+    arrays = {name: np.ascontiguousarray(take(getattr(truth, name))) for name in _ARRAYS}
+    scale = truth.scale if truth.discrete else largest_magnitude(arrays["hi"], case, truth.dtype)
+    return replace(truth, **arrays, scale=scale if scale.shape == arrays["hi"].shape else take(truth.scale))
+
+
+def is_whole(case: Case) -> bool:
+    """Is it a sum of small whole numbers, each of whose partial sums is exact?"""
+    return isinstance(case.spec, LossSpec) and bool(case.around.size) and not case.laid_out
+
+
+#: Operations behind an exact sum, however a mean is written: a reciprocal of the number of terms, its product with the
+#: gradient from above, and the product of that with the term.
+_OPERATIONS = 3
+
+
+def prove_whole(case: Case) -> dict[str, Truth]:
+    """Truth and bound of a sum of small whole numbers, and of its gradients.
+
+    Every partial sum is exact in the type in which it is accumulated, so nothing is charged for the sum, and more
+    digits than the type has give the exact value. What is charged are the operations behind the sum, and the rounding.
+    """
+    unit = Arithmetic.of(case.dtype).unit * _OPERATIONS
+    with np.errstate(all="ignore"):
+        values = evaluate(case, _LONGDOUBLE)
+    return {name: _truth_of_whole(value, unit, case) for name, value in values.items()}
+
+
+def _truth_of_whole(value: Array, unit: float, case: Case) -> Truth:
+    hi = np.asarray(value, np.float64)
+    lo = np.asarray(value - hi, np.float64)
+    bound = unit * np.abs(hi) + spacing(hi, case.dtype) / 2 + np.abs(hi) * 2.0**-60
+    none = np.zeros(hi.shape, bool)
+    return Truth(hi, lo, bound, bound, largest_magnitude(hi, case, case.dtype), none, case.dtype)
+
+
+def unchanged(case: Case) -> dict[str, Truth]:
+    """What has to stay as it was: memory beside the arrays, and the gradients that an optimizer was given."""
+    kept = {OVERWRITTEN: counted(np.zeros((), np.int64), decided=True)}
+    if isinstance(case.inputs, Trajectory) and case.inputs.objective is None:
+        for i in range(len(case.inputs.gradients[0])):
+            given = [now[i] for now in case.inputs.gradients if isinstance(now[i], np.ndarray)]
+            if given:
+                kept[f"gradient[{i}]"] = counted(np.stack(given), decided=True)
+    return kept
+
