@@ -299,7 +299,8 @@ def storage(array: Array, dtype: str) -> Array:
     return kept
 
 
-_ID = re.compile(r"(?P<op>[^/]*)/(?P<dtype>[^/]*)/(?P<changes>[^/@]*)(?:@(?P<around>[^/@]*))?(?:/(?P<draw>[0-9]{1,9}))?")
+_ID = re.compile(r"(?P<op>[^/]*)/(?P<dtype>[^/]*)/(?P<changes>[^/@]*)(?:@(?P<around>[^/@]*))?"
+                 r"(?:/(?P<draw>[0-9]{1,9}))?")
 
 
 def parse(case_id: str) -> Case:

@@ -241,6 +241,7 @@ class OptimSpec(Spec):
     optimizer: type[Optimizer]
     draw: Callable[[Options, np.random.Generator, Limits], Trajectory]
     elementwise: bool = True  #: is each element's update independent of all others?
+    fixed: tuple[str, ...] = ()  #: axes whose option is read when state is made, and not at each step
     sized: Mapping[str, Any] = field(default_factory=dict)  #: constructor arguments to time it with
 
     @property

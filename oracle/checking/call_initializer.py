@@ -11,9 +11,11 @@ import numpy as np
 
 from ..cases.case import Case
 from ..cases.spec import InitSpec
+from ..cases.surroundings.memory import Memory
 from ..targets.loading import Unsupported
 from ..truth.claims import CLAIMS
 from ..truth.evaluate import Outputs, empty_tensor, take_seeds
+from ..truth.history import OVERWRITTEN
 from .implementation import Implementation, Misbehaved
 from .kit import Kit, kind_of
 from .shaped import shaped
@@ -36,7 +38,7 @@ def run_initializer(spec: InitSpec, case: Case, asked: Implementation, kit: Kit)
     """
     arguments = dict(case.inputs)
     seeds = take_seeds(arguments)
-    empty = empty_tensor(arguments, case.dtype)
+    empty, memory = empty_tensor(arguments, case.dtype), Memory(case.around.memory)
     is_random = spec.name in CLAIMS
     stream = kit.shares_stream if asked.stream is None else asked.stream
     if is_random and stream and not kit.shares_stream:
@@ -55,11 +57,12 @@ def run_initializer(spec: InitSpec, case: Case, asked: Implementation, kit: Kit)
         takes = signature.accepts("generator")
         if is_random and stream and wanted and not takes:
             raise Unsupported("has no keyword 'generator'")
-        fill = partial(_fill, asked, kit, empty, chosen, generators if wanted and takes else None)
+        fill = partial(_fill, asked, kit, empty, memory, chosen, generators if wanted and takes else None)
     if is_random and not stream:
         calls = min(CALLS, math.ceil(DRAWS / max(empty.size, 1)))
         return {"draws": np.stack([fill() for _ in range(calls)])}
     outputs = {"tensor": fill(), "again": fill()}
+    outputs |= {OVERWRITTEN: np.array(memory.overwritten())} if case.around else {}
     return outputs | (kit.words(given) if is_random else {})
 
 
@@ -68,10 +71,10 @@ def _make_of_shape(kit: Kit, init: Callable[[Any, Any, Any], Any], empty: Array,
     return kit.numpy(init(next(generators), empty.shape, kit.array(empty).dtype))
 
 
-def _fill(asked: Implementation, kit: Kit, empty: Array, chosen: Mapping[str, Any],
+def _fill(asked: Implementation, kit: Kit, empty: Array, memory: Memory, chosen: Mapping[str, Any],
           generators: Iterator[Any] | None) -> Array:
     """A copy of an empty array that the initializer has filled, with a generator where there are some."""
-    array = kit.array(empty)
+    array = kit.array(empty, memory, "tensor")
     generator = {} if generators is None else {"generator": next(generators)}
     result = asked.code(array, **chosen, **generator)
     filled = kit.numpy(result)

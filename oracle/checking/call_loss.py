@@ -10,7 +10,9 @@ import numpy as np
 
 from ..cases.case import Case, leaf, leaves
 from ..cases.spec import LossSpec
+from ..cases.surroundings.memory import Memory
 from ..truth.evaluate import Outputs
+from ..truth.history import OVERWRITTEN
 from .implementation import Implementation, Misbehaved
 from .kit import Kit, kind_of
 from .signature import split_arguments
@@ -51,31 +53,31 @@ def run_loss(spec: LossSpec, case: Case, asked: Implementation, kit: Kit) -> Out
         Unsupported: the loss has no keyword for what the case asks for.
         Misbehaved: it changed an argument, or returned a view of one.
     """
-    arguments = _to_framework(kit, case.inputs)
+    memory = Memory(case.around.memory)
+    arguments = {name: _to_framework(kit, value, memory, name) for name, value in case.inputs.items()}
     call = _Call(asked, *split_arguments(asked.signature, spec, case.inputs))
     paths = call.differentiated(case)
     gradients: dict[str, Any] = {}
     if asked.differentiates and paths:
         upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
-        result, gradients = kit.gradients(call.loss, arguments, paths, [kit.array(g) for g in upstream])
+        above = [kit.array(g, memory, "upstream") for g in upstream]
+        result, gradients = kit.gradients(call.loss, arguments, paths, above)
     else:
         result = call.loss(arguments)
         if callable(asked.backward):
-            given = call.backward(_to_framework(kit, case.grad_output), arguments)
+            given = call.backward(_to_framework(kit, case.grad_output, memory, "upstream"), arguments)
             gradients = _name_gradients(spec, case, asked, given)
     outputs = _name_results(case, kit, result)
     _check_arguments(kit, case.inputs, arguments, result)
     outputs |= {f"grad.{path}": kit.numpy(g) for path, g in gradients.items()}
-    return outputs
+    return outputs | {OVERWRITTEN: np.array(memory.overwritten())} if case.around else outputs
 
 
-def _to_framework(kit: Kit, value: Any) -> Any:
+def _to_framework(kit: Kit, value: Any, memory: Memory, role: str) -> Any:
     """A value with arrays of the framework in the places of NumPy's."""
-    if isinstance(value, Mapping):
-        return {k: _to_framework(kit, v) for k, v in value.items()}
     if isinstance(value, tuple):
-        return tuple(_to_framework(kit, one) for one in value)
-    return kit.array(value) if isinstance(value, np.ndarray) else value
+        return tuple(_to_framework(kit, one, memory, role) for one in value)
+    return kit.array(value, memory, role) if isinstance(value, np.ndarray) else value
 
 
 def _name_gradients(spec: LossSpec, case: Case, asked: Implementation, given: Any) -> dict[str, Any]:

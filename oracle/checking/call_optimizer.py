@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from reference.optim import SparseGrad
+
 from ..cases.case import Case
-from ..cases.spec import OptimSpec
+from ..cases.spec import Objective, OptimSpec
 from ..targets.loading import Unsupported
 from ..truth.evaluate import Outputs
-from ..truth.history import closures, entries, stack_steps
+from ..truth.history import entries, stack_steps
+from ..truth.training import Trainer
 from .implementation import Implementation, Misbehaved
 from .kit import Kit
 from .signature import init_and_update, is_default, split_arguments
@@ -31,7 +34,7 @@ def run_optimizer(spec: OptimSpec, case: Case, asked: Implementation, kit: Kit) 
     if not asked.signature.takes_params:
         return stack_steps(list(_steps_of_pair(spec, case, asked, kit)))
     try:
-        return stack_steps(list(_steps_of_class(spec, case, asked, kit)))
+        return _ClassTrainer(spec, case, asked, kit).run()
     except Exception as error:
         if "sparsity" in spec.defaults and case.options["sparsity"] != spec.defaults["sparsity"]:
             raise Unsupported(f"a sparse gradient: {type(error).__name__}: {error}") from None
@@ -41,62 +44,92 @@ def run_optimizer(spec: OptimSpec, case: Case, asked: Implementation, kit: Kit) 
 # --- a class -------------------------------------------------------------------------------------
 
 
-def _steps_of_class(spec: OptimSpec, case: Case, asked: Implementation, kit: Kit) -> Iterator[dict[str, Array]]:
-    trajectory = case.inputs
-    held = [[kit.parameter(p) for p in group.params] for group in trajectory.groups]
-    params = [p for group in held for p in group]
-    optimizer = _make_of_class(spec, case, asked, held)
-    objective = trajectory.objective and trajectory.objective.converted(kit.array)
-    for gradients in trajectory.gradients:
-        for p, g in zip(params, gradients, strict=True):
-            p.grad = None if g is None else kit.array(g)
-        optimizer.step(*closures(objective, params, [p.grad for p in params]))
-        outputs = {f"param[{i}]": kit.numpy(p.data) for i, p in enumerate(params)}
-        for i, (p, g) in enumerate(zip(params, gradients, strict=True)):
-            state = _state_of_parameter(optimizer, p)
-            if objective is None and isinstance(g, np.ndarray):
-                _check_gradient(kit, i, p, g, state)
-            outputs |= {f"{key}[{i}]": value for key, value in _readable_state(asked, kit, state)}
-        yield outputs
+class _ClassTrainer(Trainer):
+    """A class of torch's form on a trajectory."""
+
+    def __init__(self, spec: OptimSpec, case: Case, asked: Implementation, kit: Kit) -> None:
+        super().__init__(case, case.inputs)
+        self._spec, self._asked, self._kit = spec, asked, kit
+
+    def parameter(self, array: Array) -> Any:
+        return self._kit.parameter(array, self.memory)
+
+    def gradient(self, gradient: Array | SparseGrad) -> Any:
+        return self._kit.array(gradient, self.memory, "gradient")
+
+    def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Those that the optimizer has a keyword for.
+
+        Raises:
+            Unsupported: it has none, and the option is not at torch's default.
+        """
+        _, names = split_arguments(self._asked.signature, self._spec, options, skip=1)
+        return {k: options[k] for k in names}
+
+    def make(self, groups: Sequence[dict[str, Any]]) -> Any:
+        """The optimizer of some groups; one group without options of its own is a plain list."""
+        is_plain = len(groups) == 1 and set(groups[0]) == {"params"}
+        return self._asked.code(groups[0]["params"] if is_plain else groups, **self.options(self.trajectory.defaults))
+
+    def objective(self) -> Objective | None:
+        return self.trajectory.objective and self.trajectory.objective.converted(self._kit.array)
+
+    def step(self, *closure: Any) -> Any:
+        return self.optimizer.step(*closure)
+
+    def state_of(self, i: int) -> Mapping[str, Any]:
+        """What an optimizer of torch's form keeps for a parameter, under torch's names; nothing, in another form."""
+        state = getattr(self.optimizer, "state", None)
+        try:
+            found = state.get(self.params[i], {}) if isinstance(state, Mapping) else {}
+        except TypeError:  # a mapping of something else
+            found = {}
+        return _under_torchs_names(self._asked, found) if isinstance(found, Mapping) else {}
+
+    def read(self, name: str, value: Any) -> Array | int | None:
+        try:
+            return self._kit.numpy(value)
+        except TypeError:  # whatever else an optimizer keeps is its own affair
+            return None
+
+    def data_of(self, i: int) -> Array:
+        return self._kit.numpy(self.params[i].data)
+
+    def look(self, i: int) -> None:
+        """Refuse an optimizer that changed the gradient of parameter i, or keeps a view of it."""
+        p, given = self.params[i], self._given[i]
+        before = self._before[i]
+        if self.trajectory.objective is not None or not isinstance(before, np.ndarray) or p.grad is None:
+            return
+        if self._kit.numpy(p.grad).tobytes() != before.tobytes():
+            raise Misbehaved(f"changed the gradient of parameter {i}")
+        for name, value in entries(self.state_of(i)):
+            if before.size and self._kit.shares_memory(value, given):
+                raise Misbehaved(f"keeps a view of the gradient of parameter {i} as its state {name}")
+
+    # events
+
+    def through_file(self, state: Any) -> Any:
+        return self._kit.through_file(state)
+
+    def move_data(self) -> None:
+        for p in self.params:
+            p.data = self._kit.array(self._kit.numpy(p.data))
+
+    def spoil_gradients(self) -> None:
+        for g in self._given:
+            if g is not None:
+                self._kit.fill(g, np.nan)
 
 
-def _make_of_class(spec: OptimSpec, case: Case, asked: Implementation, held: Sequence[list[Any]]) -> Any:
-    """The optimizer of some groups of parameters; one group without options of its own is a plain list."""
-    code, signature, trajectory = asked.code, asked.signature, case.inputs
-    groups = []
-    for params, group in zip(held, trajectory.groups, strict=True):
-        _, names = split_arguments(signature, spec, group.options, skip=1)
-        groups.append({"params": params, **{k: group.options[k] for k in names}})
-    is_plain = len(groups) == 1 and not trajectory.groups[0].options
-    _, keywords = split_arguments(signature, spec, trajectory.defaults, skip=1)
-    return code(groups[0]["params"] if is_plain else groups, **{k: trajectory.defaults[k] for k in keywords})
-
-
-def _state_of_parameter(optimizer: Any, p: Any) -> Mapping[str, Any]:
-    """What an optimizer of torch's form keeps for a parameter; nothing, where its state has another form."""
-    state = getattr(optimizer, "state", None)
-    try:
-        found = state.get(p, {}) if isinstance(state, Mapping) else {}
-    except TypeError:  # a mapping of something else
-        found = {}
-    return found if isinstance(found, Mapping) else {}
-
-
-def _check_gradient(kit: Kit, i: int, p: Any, before: Array, state: Mapping[str, Any]) -> None:
-    """Refuse an optimizer that changed the gradient of parameter i, or keeps a view of it."""
-    if p.grad is None:
-        return
-    if kit.numpy(p.grad).tobytes() != before.tobytes():
-        raise Misbehaved(f"changed the gradient of parameter {i}")
-    for name, value in entries(state):
-        if before.size and kit.shares_memory(value, p.grad):
-            raise Misbehaved(f"keeps a view of the gradient of parameter {i} as its state {name}")
+def _under_torchs_names(asked: Implementation, state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state with torch's names beside its own, where these were told."""
+    return {**state, **{torchs: state[own] for torchs, own in asked.state.items() if own in state}}
 
 
 def _readable_state(asked: Implementation, kit: Kit, state: Mapping[str, Any]) -> Iterator[tuple[str, Array]]:
     """What of a state can be read as an array, under torch's names."""
-    named = {**state, **{torchs: state[own] for torchs, own in asked.state.items() if own in state}}
-    for name, value in entries(named):
+    for name, value in entries(_under_torchs_names(asked, state)):
         try:
             yield name, kit.numpy(value)
         except TypeError:  # whatever else an optimizer keeps is its own affair

@@ -10,6 +10,7 @@ import numpy as np
 
 from reference.optim import SparseGrad
 
+from ..cases.surroundings.memory import Memory
 from ..targets.loading import TargetError
 
 __all__ = ["KITS", "Kit", "kind_of", "make_kit"]
@@ -26,8 +27,8 @@ class Kit(Protocol):
     shares_stream: bool  #: does it draw torch's numbers from torch's seed?
     has_default: bool  #: has it a generator of its own, where none is handed over?
 
-    def array(self, array: Array | SparseGrad) -> Any:
-        """An array of the framework, with a copy of the numbers."""
+    def array(self, array: Array | SparseGrad, memory: Memory | None = None, role: str = "") -> Any:
+        """An array of the framework, with a copy of the numbers, in the place that a case's memory has for it."""
 
     def numpy(self, value: Any) -> Array:
         """A NumPy array of the same dtype; ``TypeError`` where the value is no array of the framework."""
@@ -39,8 +40,14 @@ class Kit(Protocol):
                   upstream: Sequence[Any]) -> tuple[Any, dict[str, Any]]:
         """The result of a call, and its gradients, by path of the argument; what has none is left out."""
 
-    def parameter(self, array: Array) -> Any:
+    def parameter(self, array: Array, memory: Memory | None = None) -> Any:
         """What an optimizer's class is handed: an object with ``data`` and ``grad``."""
+
+    def fill(self, array: Any, value: float) -> None:
+        """Write a number into each element of an array."""
+
+    def through_file(self, state: Any) -> Any:
+        """A ``state_dict`` that was written to a file of the framework, and read again."""
 
     def seeded(self, given: int, default: int) -> Any:
         """A generator; and the framework's own numbers start anew."""

@@ -13,6 +13,7 @@ import numpy as np
 from reference.optim import SparseGrad
 
 from ..cases.case import leaf, leaves, with_leaf
+from ..cases.surroundings.memory import Memory
 from ..targets.loading import TargetError, Unsupported
 from .kit import Kit
 
@@ -29,7 +30,9 @@ class _Jax:
         self.device = device
         jax.config.update("jax_enable_x64", True)  # float64 would silently be float32
 
-    def array(self, array: Array | SparseGrad) -> Any:
+    def array(self, array: Array | SparseGrad, memory: Memory | None = None, role: str = "") -> Any:
+        if memory is not None and memory.layout(role) is not None:
+            raise Unsupported("JAX's arrays all lie in memory in one way")
         if isinstance(array, SparseGrad):
             raise Unsupported("JAX has no sparse gradients")
         return jax.device_put(jnp.asarray(np.array(array)), self.device)
@@ -59,8 +62,14 @@ class _Jax:
             return found[0] if len(found) == 1 else tuple(found), {}  # compared, and found wrong
         return (found[0] if len(found) == 1 else tuple(found)), dict(zip(paths, pull(list(upstream)), strict=True))
 
-    def parameter(self, array: Array) -> Any:
+    def parameter(self, array: Array, memory: Memory | None = None) -> Any:
         raise Unsupported("JAX's arrays cannot be changed in place; an optimizer is a pair of functions")
+
+    def fill(self, array: Any, value: float) -> None:
+        raise Unsupported("JAX's arrays cannot be changed in place")
+
+    def through_file(self, state: Any) -> Any:
+        raise Unsupported("a pair of functions has no state_dict")
 
     def seeded(self, given: int, default: int) -> Any:
         """A key, of the 64 bits that a seed has."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from reference import random as reference_random
 from reference.optim import Parameter, SparseGrad
 
+from ..cases.surroundings.memory import Memory
 from ..targets.loading import TargetError
 from .kit import Kit
 
@@ -23,8 +25,10 @@ class _NumPy:
     shares_stream = False
     has_default = True
 
-    def array(self, array: Array | SparseGrad) -> Any:
-        return array.replaced(array.values.copy()) if isinstance(array, SparseGrad) else array.copy(order="K")
+    def array(self, array: Array | SparseGrad, memory: Memory | None = None, role: str = "") -> Any:
+        if isinstance(array, SparseGrad):
+            return array.replaced(array.values.copy())
+        return (memory or Memory()).place(array, role)
 
     def numpy(self, value: Any) -> Array:
         if isinstance(value, SparseGrad):
@@ -40,8 +44,14 @@ class _NumPy:
                   upstream: Sequence[Any]) -> tuple[Any, dict[str, Any]]:
         raise NotImplementedError("NumPy has no gradients; a backward may be handed over")
 
-    def parameter(self, array: Array) -> Any:
-        return Parameter(self.array(array))
+    def parameter(self, array: Array, memory: Memory | None = None) -> Any:
+        return Parameter(self.array(array, memory, "parameter"))
+
+    def fill(self, array: Any, value: float) -> None:
+        (array.values if isinstance(array, SparseGrad) else array)[...] = value
+
+    def through_file(self, state: Any) -> Any:
+        return pickle.loads(pickle.dumps(state))
 
     def seeded(self, given: int, default: int) -> Any:
         np.random.seed(default % 2**32)

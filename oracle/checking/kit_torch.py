@@ -12,8 +12,9 @@ import torch
 from reference.optim import SparseGrad
 
 from ..cases.case import leaf, leaves
+from ..cases.surroundings.memory import Memory
 from ..targets.loading import TargetError
-from ..targets.pytorch import to_array, to_gradient
+from ..targets.pytorch import placed, reload, to_array, to_gradient
 from .kit import Kit
 
 __all__ = ["make"]
@@ -29,8 +30,10 @@ class _Torch:
         self.shares_stream = device == "cpu"  # elsewhere torch has another generator
         torch.set_num_threads(1)  # threads do not outlive a fork, and cases are small
 
-    def array(self, array: Array | SparseGrad) -> Any:
-        return to_gradient(array, self.device)
+    def array(self, array: Array | SparseGrad, memory: Memory | None = None, role: str = "") -> Any:
+        if memory is None or isinstance(array, SparseGrad):
+            return to_gradient(array, self.device)
+        return placed(memory, array, role, self.device)
 
     def numpy(self, value: Any) -> Array:
         if not isinstance(value, torch.Tensor):
@@ -52,8 +55,14 @@ class _Torch:
             torch.autograd.backward([one for one, _ in graphs], [g for _, g in graphs])
         return result, {path: x.grad for path, x in inputs.items() if x.grad is not None}
 
-    def parameter(self, array: Array) -> Any:
-        return torch.nn.Parameter(self.array(array))
+    def parameter(self, array: Array, memory: Memory | None = None) -> Any:
+        return torch.nn.Parameter(self.array(array, memory, "parameter"))
+
+    def fill(self, array: Any, value: float) -> None:
+        array.fill_(value)
+
+    def through_file(self, state: Any) -> Any:
+        return reload(state)
 
     def seeded(self, given: int, default: int) -> Any:
         torch.manual_seed(default)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,8 @@ from .pytorch_calls import (
     split_parameters,
 )
 
-__all__ = ["VARIANTS", "default", "loss_call", "make", "path", "placed", "to_array", "to_gradient", "to_tensor", "to_tensors"]
+__all__ = ["VARIANTS", "default", "loss_call", "make", "path", "placed", "reload", "to_array", "to_gradient",
+           "to_tensor", "to_tensors"]
 
 Array = np.ndarray[Any, Any]
 
@@ -86,6 +87,14 @@ def _in_memory_of(array: Array) -> torch.Tensor:
     """A tensor in the memory of an array; bfloat16 by its bits."""
     return (torch.from_numpy(array.view(np.int16)).view(torch.bfloat16) if array.dtype == ml_dtypes.bfloat16
             else torch.from_numpy(array))
+
+
+def reload(state: Any) -> Any:
+    """A state that was written to a file and read again."""
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return torch.load(file)
 
 
 def to_gradient(gradient: Array | SparseGrad, device: str = "cpu") -> torch.Tensor:
@@ -150,7 +159,8 @@ class _Torch:
         return self.variant in _COVERS[type(spec)] and (self.variant != "eager" or has_function(spec))
 
     def run(self, case: Case) -> Outputs:
-        return _RUNS[type(case.spec)](self, case)
+        with _threads(int(case.around.threads or 1)):
+            return _RUNS[type(case.spec)](self, case)
 
     def script(self, case: Case) -> str:
         from .pytorch_script import torch_script
@@ -178,7 +188,8 @@ class _Torch:
         outputs = {name: to_array(one) for name, one in leaves("output", result)}
         if inputs:
             upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
-            torch.autograd.backward([one for _, one in leaves("output", result)], self._placed(memory, upstream, "upstream"))
+            above = self._placed(memory, upstream, "upstream")
+            torch.autograd.backward([one for _, one in leaves("output", result)], above)
         outputs |= {f"grad.{path}": to_array(one.grad).reshape(leaf(case.inputs, path).shape)
                     for path, one in inputs.items() if one.grad is not None}
         for name, value in case.inputs.items():
@@ -207,14 +218,16 @@ class _Torch:
         arguments = dict(case.inputs)
         seeds = take_seeds(arguments)
         given = torch.Generator().manual_seed(seeds.given)
-        empty = empty_tensor(arguments, case.dtype)
+        empty, memory = empty_tensor(arguments, case.dtype), Memory(case.around.memory)
         arguments |= seeds.argument(case.spec, given)
         with torch.random.fork_rng(devices=[]):
             default = torch.default_generator.manual_seed(seeds.default)  # torch.manual_seed asks each device
-            first, second = (resolve(case.spec.torch_names[0])(to_tensor(empty), **arguments) for _ in range(2))
+            first, second = (resolve(case.spec.torch_names[0])(placed(memory, empty, "tensor"), **arguments)
+                             for _ in range(2))
             words = {name: to_array(torch.empty(1, dtype=torch.int32).random_(generator=source))
                      for name, source in (("next_word", given), ("default_word", default))}
-        return {"tensor": to_array(first), "again": to_array(second), **words}
+        outputs = {"tensor": to_array(first), "again": to_array(second), **words}
+        return outputs | {OVERWRITTEN: np.array(memory.overwritten())} if case.around else outputs
 
 
 class _TorchTrainer(Trainer):
@@ -259,13 +272,14 @@ class _TorchTrainer(Trainer):
         return self._view(f"param[{i}]", self.params[i])
 
     def through_file(self, state: Any) -> Any:
-        file = io.BytesIO()
-        torch.save(state, file)
-        file.seek(0)
-        return torch.load(file)
+        if self._target.variant == "differentiable":
+            raise Unsupported("a state that is part of a graph is not for a file")
+        return reload(state)
 
     def copy_all(self) -> None:
-        self.optimizer, self.params, self._held = copy.deepcopy((self.optimizer, self.params, self._held))
+        if self._target.variant == "differentiable":
+            raise Unsupported("torch copies no parameters that are part of a graph")
+        super().copy_all()
         self._step = _unhooked(self.optimizer)
 
     def move_data(self) -> None:
@@ -277,12 +291,20 @@ class _TorchTrainer(Trainer):
             if g is not None:
                 g.fill_(torch.nan)
 
-    def zero_gradients(self, set_to_none: bool) -> None:
-        self.optimizer.zero_grad(set_to_none)
-
 
 _RUNS: dict[type[Spec], Callable[[_Torch, Case], Outputs]] = {
     LossSpec: _Torch.loss, OptimSpec: _Torch.optimizer, InitSpec: _Torch.initializer}
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _unhooked(optimizer: Any) -> Callable[..., Any]:

@@ -49,7 +49,7 @@ def _laid_out_states(case: Case, truths: Mapping[str, Truth]) -> Iterator[tuple[
 
 
 def _taken(truth: Truth, take: Any, case: Case) -> Truth:
-    arrays = {name: np.ascontiguousarray(take(getattr(truth, name))) for name in _ARRAYS}
+    arrays: dict[str, Any] = {name: np.ascontiguousarray(take(getattr(truth, name))) for name in _ARRAYS}
     scale = truth.scale if truth.discrete else largest_magnitude(arrays["hi"], case, truth.dtype)
     return replace(truth, **arrays, scale=scale if scale.shape == arrays["hi"].shape else take(truth.scale))
 
@@ -89,7 +89,7 @@ def unchanged(case: Case) -> dict[str, Truth]:
     kept = {OVERWRITTEN: counted(np.zeros((), np.int64), decided=True)}
     if isinstance(case.inputs, Trajectory) and case.inputs.objective is None:
         for i in range(len(case.inputs.gradients[0])):
-            given = [now[i] for now in case.inputs.gradients if isinstance(now[i], np.ndarray)]
+            given = [g for now in case.inputs.gradients if isinstance(g := now[i], np.ndarray)]
             if given:
                 kept[f"gradient[{i}]"] = counted(np.stack(given), decided=True)
     return kept

@@ -14,7 +14,6 @@ a mapping from readable names to arrays, the same names that every target uses:
 
 from __future__ import annotations
 
-import copy
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,7 +124,7 @@ def _(spec: OptimSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
 
 
 class _ReferenceTrainer(Trainer):
-    """The reference on a trajectory. What happens around it happens where it runs on floats: it changes no exact value."""
+    """The reference on a trajectory. Memory and events are there on floats: they change no exact value."""
 
     def __init__(self, case: Case, inputs: Any, lift: Lift) -> None:
         super().__init__(case, inputs, surrounded=lift is FLOATS)
@@ -160,9 +159,6 @@ class _ReferenceTrainer(Trainer):
     def through_file(self, state: Any) -> Any:
         return pickle.loads(pickle.dumps(state))
 
-    def copy_all(self) -> None:
-        self.optimizer, self.params, self._held = copy.deepcopy((self.optimizer, self.params, self._held))
-
     def move_data(self) -> None:
         for p in self.params:
             p.data = p.data.copy()
@@ -172,26 +168,24 @@ class _ReferenceTrainer(Trainer):
             if isinstance(g, np.ndarray):
                 g[...] = np.nan
 
-    def zero_gradients(self, set_to_none: bool) -> None:
-        self.optimizer.zero_grad(set_to_none)
-
 
 @_evaluate.register
 def _(spec: InitSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
     arguments = dict(inputs)
     seeds = take_seeds(arguments)
     given = reference_random.Generator().manual_seed(seeds.given)
-    empty = empty_tensor(arguments, case.dtype)
+    empty, memory = empty_tensor(arguments, case.dtype), Memory(case.around.memory if lift is FLOATS else "")
     arguments = lift.mapping(arguments) | seeds.argument(spec, given)
     before = reference_random.default_generator.get_state()
     try:
         default = reference_random.manual_seed(seeds.default)
-        first, second = (spec.function(lift.array(empty.copy(order="K")), **arguments) for _ in range(2))
+        first, second = (spec.function(lift.array(memory.place(empty, "tensor")), **arguments) for _ in range(2))
         words = {name: (source.random_words(1) & 0x7FFFFFFF).astype(np.int32)
                  for name, source in (("next_word", given), ("default_word", default))}
     finally:
         reference_random.default_generator.set_state(before)
-    return {"tensor": first, "again": second, **words}
+    outputs = {"tensor": first, "again": second, **words}
+    return outputs | {OVERWRITTEN: np.array(memory.overwritten())} if case.around and lift is FLOATS else outputs
 
 
 @dataclass(frozen=True)

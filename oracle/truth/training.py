@@ -7,6 +7,7 @@ and what has to stay as it was.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,6 +43,7 @@ class Trainer:
         self._event = EVENTS[case.around.event.partition(":")[0]] if case.around.event and surrounded else None
         self.memory = Memory(case.around.memory if surrounded else "")
         self._given: list[Any] = []
+        self._before: Sequence[Any] = ()
 
     # --- what a framework says -------------------------------------------------------------------
 
@@ -97,8 +99,9 @@ class Trainer:
         history = History(len(trajectory.gradients))
         for step, now in enumerate(trajectory.gradients):
             self._prepare(step)
-            if not step or now is not trajectory.gradients[step - 1]:
+            if not step or self.case.around.event != "again" or now is not trajectory.gradients[step - 1]:
                 self._give(now)
+            self._before = now
             given = now if objective is None else [p.grad for p in self.params]
             self.step(*closures(objective, self.params, given))
             self._note(history, now if objective is None else ())
@@ -153,3 +156,23 @@ class Trainer:
     def renew(self) -> Any:
         """A new optimizer of the same parameters and options, without any state."""
         return self.make([self._group(k) for k in range(self._joined)])
+
+    def through_file(self, state: Any) -> Any:
+        """A ``state_dict`` that was written to a file of the framework, and read again."""
+        raise NotImplementedError
+
+    def copy_all(self) -> None:
+        """Go on with a deep copy of optimizer and parameters."""
+        self.optimizer, self.params, self._held = copy.deepcopy((self.optimizer, self.params, self._held))
+
+    def move_data(self) -> None:
+        """Give each parameter its numbers in other memory."""
+        raise NotImplementedError
+
+    def spoil_gradients(self) -> None:
+        """Overwrite the memory of the gradients."""
+        raise NotImplementedError
+
+    def zero_gradients(self, set_to_none: bool) -> None:
+        """Have the optimizer drop its gradients."""
+        self.optimizer.zero_grad(set_to_none)

@@ -1,7 +1,8 @@
 """What happens to an optimizer between two of its steps.
 
 An event alters a trajectory, where it changes what has to come out, and it acts on the optimizer, where it must not
-change anything: what is saved and loaded goes on as if nothing had happened. It acts after the first step, or after each.
+change anything: what is saved and loaded goes on as if nothing had happened.
+It acts after the first step, or after each.
 
 ``option:NAME`` and the like are about one option, by the name of an axis of the op. What an option becomes is the next
 value of that axis.
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..spec import Options, OptimSpec, Trajectory
+    from ..spec import OptimSpec, Options, Trajectory
 
 __all__ = ["EVENTS", "Event", "Training", "event_options"]
 
@@ -96,7 +97,12 @@ def _repeat_step(trajectory: Trajectory, spec: OptimSpec, other: Options) -> Tra
 
 def _step_on_zeros(trajectory: Trajectory, spec: OptimSpec, other: Options) -> Trajectory:
     first, *rest = trajectory.gradients
-    return replace(trajectory, gradients=(first, tuple(np.zeros_like(g) for g in first), *rest))
+    return replace(trajectory, gradients=(first, tuple(_zeros_like(g) for g in first), *rest))
+
+
+def _zeros_like(g: Any) -> Any:
+    """A gradient of zeros; of a sparse one nothing is left."""
+    return np.zeros_like(g) if isinstance(g, np.ndarray) else g.replaced(np.zeros_like(g.values))
 
 
 def _step_without(trajectory: Trajectory, spec: OptimSpec, other: Options) -> Trajectory:

@@ -27,9 +27,10 @@ def other_options(spec: Spec, options: Options, axis: str) -> dict[str, Any]:
     return {**options, axis: values[(values.index(options[axis]) + 1) % len(values)]}
 
 
-def settable(spec: OptimSpec, options: Options, dtype: str) -> list[str]:
-    """The axes whose option can become another between steps."""
-    return [axis.name for axis in spec.axes if axis.name not in _NO_OPTIONS and len(axis.values) > 1
+def settable(spec: OptimSpec, options: Options, dtype: str, event: str) -> list[str]:
+    """The axes whose option can be another: in a group of its own, or (``option``) between steps."""
+    left_out = {*_NO_OPTIONS, *(spec.fixed if event == "option" else ())}
+    return [axis.name for axis in spec.axes if axis.name not in left_out and len(axis.values) > 1
             and options[axis.name] in axis.values and spec.allowed(other_options(spec, options, axis.name), dtype)]
 
 
@@ -62,8 +63,8 @@ def _misfit_of_event(spec: Spec, options: Options, dtype: str, around: Surroundi
     event = EVENTS[name]
     if event.of_option != bool(axis):
         return f"event={name} needs an option behind a colon" if event.of_option else f"event={name} has no option"
-    if axis and axis not in settable(spec, options, dtype):
-        return f"{axis!r} is no option of {spec.name} that can change here: {', '.join(settable(spec, options, dtype))}"
+    if axis and axis not in (known := settable(spec, options, dtype, name)):
+        return f"{axis!r} is no option of {spec.name} that can be another here; these are {', '.join(known)}"
     if event.groups and options["layout"] != "groups":
         return f"event={name} needs layout=groups"
     return ""

@@ -48,7 +48,7 @@ class Layout:
     first: int = 0  #: elements by which the array begins later than an aligned place
     least_axes: int = 1
     writable: bool = True  #: can each element have a value of its own?
-    negative: bool = False  #: are there negative strides, which torch has not?
+    in_order: bool = True  #: do elements lie in the order in which they are read? Else torch draws in another
 
 
 def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -68,7 +68,7 @@ def _repeated(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _channels_last(shape: tuple[int, ...]) -> tuple[int, ...]:
-    batch, channels, *places = shape
+    _, channels, *places = shape
     inner = _contiguous((*places, channels))
     return math.prod((channels, *places)), inner[-1], *inner[:-1]
 
@@ -80,12 +80,12 @@ def _backwards(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 LAYOUTS: Mapping[str, Layout] = {
     "contiguous": Layout("contiguous", _contiguous),
-    "transposed": Layout("transposed", _transposed, least_axes=2),
+    "transposed": Layout("transposed", _transposed, least_axes=2, in_order=False),
     "strided": Layout("every second element of a larger array", _every_second),
     "offset": Layout("a slice that begins off alignment", _contiguous, first=1),
     "broadcast": Layout("broadcast along its first axis", _repeated, writable=False),
-    "channels_last": Layout("channels last", _channels_last, least_axes=3),
-    "reversed": Layout("reversed along its last axis", _backwards, negative=True),
+    "channels_last": Layout("channels last", _channels_last, least_axes=3, in_order=False),
+    "reversed": Layout("reversed along its last axis", _backwards),
 }
 
 
@@ -146,7 +146,7 @@ class Memory:
     def spot(self, array: Array, role: str) -> Spot | None:
         """A new place for an array, which is watched from now on; None where it lies as it is drawn."""
         layout = self.layout(role)
-        if layout is None:
+        if layout is None or not (layout.writable or _has_equal_lines(array)):
             return None
         spot = Spot.of(array, layout)
         holes = spot.holes()
@@ -167,6 +167,11 @@ class Memory:
     def overwritten(self) -> int:
         """How many elements beside the arrays are others than before."""
         return sum(_count_changes(spot.buffer[holes], before) for _, spot, holes, before in self._kept)
+
+
+def _has_equal_lines(array: Array) -> bool:
+    """Can one line of an array stand for all of them?"""
+    return array.ndim > 0 and len(array) > 0 and array[:1].repeat(len(array), 0).tobytes() == array.tobytes()
 
 
 def _count_changes(now: Array, before: Array) -> int:

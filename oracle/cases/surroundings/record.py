@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
 from .events import EVENTS
@@ -105,5 +105,5 @@ def _check_event(text: str) -> str:
     return "" if name in EVENTS else f"one of {', '.join(EVENTS)}"
 
 
-_CHECKS: Mapping[str, object] = {"size": _check_size, "tensors": _check_count, "memory": _check_memory,
+_CHECKS: Mapping[str, Callable[[str], str]] = {"size": _check_size, "tensors": _check_count, "memory": _check_memory,
                                  "event": _check_event, "threads": _check_count}

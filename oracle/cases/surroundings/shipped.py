@@ -18,7 +18,10 @@ __all__ = ["surrounded"]
 
 #: Edges of vectors, blocks and grids, and of torch's grain for threads.
 SIZES = (15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1023, 1024, 1025, 4097, 32767, 32768, 32769)
-FEW_SIZES = (16, 33, 257, 1025, 32769)
+FEW_SIZES = (16, 33, 1025)
+
+#: Layouts and events that stand beside cases in other types.
+FEW_LAYOUTS, FEW_EVENTS = ("transposed", "strided"), ("option", "load", "reused")
 
 #: A size that takes so long that it is run only where long cases are asked for.
 LONG_SIZE = 1_000_003
@@ -67,10 +70,15 @@ def _sizes(dtype: str, first: bool, long: bool) -> Iterable[int]:
     return (*sizes, LONG_SIZE) if long and first and dtype == _ALL else sizes
 
 
-def _layouts(roles: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _combinations(spec: Spec, dtype: str) -> tuple[Options, ...]:
+    """What is not at its default, of the cases beside which surroundings stand."""
+    return spec.surrounded if dtype == _ALL else spec.surrounded[:1]
+
+
+def _layouts(dtype: str, roles: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Each layout of all arrays, and of each alone, with a size that has as many axes as it needs."""
     for name, layout in LAYOUTS.items():
-        if name != "contiguous":
+        if name != "contiguous" and (dtype == _ALL or name in FEW_LAYOUTS):
             for role in roles:
                 yield f"{name}:{role}" if role else name, _FOUR_AXES if layout.least_axes > 2 else _TWO_AXES
 
@@ -79,18 +87,18 @@ def _layouts(roles: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def _around_loss(spec: LossSpec, dtype: str, long: bool) -> _Shipped:
-    for k, changes in enumerate(spec.surrounded):
+    for k, changes in enumerate(_combinations(spec, dtype)):
         options = {**spec.defaults, **changes, "reduction": "none"} if "reduction" in spec.defaults else spec.defaults
         rows = is_laid_out(spec, options)
         for n in _sizes(dtype, k == 0, long) if rows else ():
             yield options, Surroundings(size=str(n))
-        if rows and k == 0:
+        if rows and k == 0 and dtype == _ALL:
             yield options, Surroundings(size=str(SIZES[-1]), threads="3")
         for reduction in _REDUCTIONS if rows and spec.whole else ():
             for n in _sizes(dtype, k == 0, long):
                 yield {**options, "reduction": reduction}, Surroundings(size=str(n))
         roles = ("", *spec.arrays, "upstream") if k == 0 and dtype == _ALL else ("",)
-        for memory, size in _layouts(roles):
+        for memory, size in _layouts(dtype, roles):
             laid = spec.independent == "elements" or "channels" not in memory
             shape = (size if spec.independent == "elements" else size.partition("x")[0]) if rows and laid else ""
             yield options, Surroundings(size=shape, memory=memory)
@@ -100,17 +108,17 @@ def _around_loss(spec: LossSpec, dtype: str, long: bool) -> _Shipped:
 
 
 def _around_optimizer(spec: OptimSpec, dtype: str, long: bool) -> _Shipped:
-    for k, changes in enumerate(spec.surrounded):
+    for k, changes in enumerate(_combinations(spec, dtype)):
         options = {**spec.defaults, **_TRAJECTORY, **changes}
         rows = is_laid_out(spec, options)
         for n in _sizes(dtype, k == 0, long) if rows else ():
             yield options, Surroundings(size=str(n))
         for n in TENSORS if dtype == _ALL and rows else ():
             yield options, Surroundings(tensors=str(n))
-        if rows and k == 0:
+        if rows and k == 0 and dtype == _ALL:
             yield options, Surroundings(size=str(SIZES[-1]), threads="3")
         roles = ("", "parameter", "gradient") if k == 0 and dtype == _ALL else ("",)
-        for memory, size in _layouts(roles):
+        for memory, size in _layouts(dtype, roles):
             yield options, Surroundings(size=size if rows else "", memory=memory)
         yield from _events(spec, options, dtype)
 
@@ -119,9 +127,9 @@ def _events(spec: OptimSpec, options: Options, dtype: str) -> _Shipped:
     two_groups: dict[str, Any] = {**options, "layout": "groups"}
     for name, event in EVENTS.items():
         base = two_groups if event.groups else options
-        if str(base["layout"]) not in spec.labels["layout"]:
+        if str(base["layout"]) not in spec.labels["layout"] or not (dtype == _ALL or name in FEW_EVENTS):
             continue
-        for axis in settable(spec, base, dtype) if event.of_option else ("",):
+        for axis in settable(spec, base, dtype, name) if event.of_option else ("",):
             if dtype == _ALL or axis in ("", "lr"):
                 yield base, Surroundings(event=f"{name}:{axis}" if axis else name)
 
@@ -131,5 +139,5 @@ def _events(spec: OptimSpec, options: Options, dtype: str) -> _Shipped:
 
 def _around_initializer(spec: InitSpec, dtype: str) -> _Shipped:
     for name, layout in LAYOUTS.items():
-        if layout.writable and dtype == _ALL:
+        if layout.writable and layout.in_order and dtype == _ALL:
             yield spec.defaults, Surroundings(memory=name)

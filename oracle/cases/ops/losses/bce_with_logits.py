@@ -72,7 +72,8 @@ SPEC = LossSpec(
     extra=uneven({"weight": "column", "pos_weight": "row"},
                  {"weight": "full", "pos_weight": "full", "reduction": "none"}),
     arrays=("input", "target", "weight", "pos_weight"),
-    independent="elements", elementwise={**{t: {"target": float(t)} for t in ("0", "1", "0.3")},
+    independent="elements",
+    elementwise={**{t: {"target": float(t)} for t in ("0", "1", "0.3")},
                  "pos_weight": {"target": 1.0, "pos_weight": 3.0}},
     refusals=(
         _refuse("another shape", ValueError, "target must have the shape of input", target=_X[0]),

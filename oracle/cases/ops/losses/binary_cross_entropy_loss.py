@@ -79,7 +79,8 @@ SPEC = LossSpec(
     extra=uneven({"weight": "row", "reduction": "none"}, {"weight": "full"}),
     kinks=lambda options: options["regime"] in ("ends", "clamped", "tiny", "floor"),
     arrays=("input", "target", "weight"),
-    independent="elements", elementwise={t: {"target": float(t)} for t in ("0", "1", "0.3")}, domain=(0.0, 1.0),
+    independent="elements",
+    elementwise={t: {"target": float(t)} for t in ("0", "1", "0.3")}, domain=(0.0, 1.0),
     refusals=(
         _refuse("another shape", ValueError, r"target must have the shape of input, \(3, 4\)", target=_X[0]),
         _refuse("more than certain", RuntimeError, "input must be between 0 and 1, not 1.5", input=_X * 3),

@@ -108,7 +108,8 @@ SPEC = LossSpec(
     kinks=lambda options: options["regime"] in ("clamped", "zero-var") or (
         options["regime"] == "narrow" and options["eps"] == 0.25),
     arrays=("input", "target", "var"),
-    independent="elements", elementwise={"unit": {"target": 0.0, "var": 1.0}, "narrow": {"target": 0.7, "var": 1e-3},
+    independent="elements",
+    elementwise={"unit": {"target": 0.0, "var": 1.0}, "narrow": {"target": 0.7, "var": 1e-3},
                  "full": {"target": -1.0, "var": 4.0, "full": True}},
     refusals=(
         _refuse("a negative variance", ValueError, r"var must not be negative, not -1\.0", var=-_X),

@@ -60,7 +60,8 @@ SPEC = LossSpec(
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     extra=uneven({"broadcast": "row", "reduction": "none"}),
     arrays=("input", "target"),
-    independent="elements", elementwise={t: {"target": float(t)} for t in ("1", "-1")},
+    independent="elements",
+    elementwise={t: {"target": float(t)} for t in ("1", "-1")},
     # Where m = 0 a tiny x is nearer to it than the step of a difference quotient.
     kinks=lambda options: (options["regime"] in ("kink", "near")
                            or (options["regime"] == "tiny" and options["margin"] == 0)),

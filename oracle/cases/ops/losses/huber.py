@@ -50,7 +50,8 @@ SPEC = LossSpec(
     allowed=_allowed, draw=_draw, strength=3, sized=sized_pair,
     extra=uneven({"weight": "random", "reduction": "none"}, {"target": "row"}),
     arrays=("input", "target", "weight"),
-    independent="elements", elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "delta": {"target": -1.0, "delta": 0.3}},
+    independent="elements",
+    elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "delta": {"target": -1.0, "delta": 0.3}},
     refusals=(
         _refuse("a negative delta", RuntimeError, "delta must be positive, not -1.0", delta=-1.0),
         _refuse("zero for delta", RuntimeError, "delta must be positive, not 0.0", delta=0.0),

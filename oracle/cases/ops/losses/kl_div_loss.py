@@ -93,7 +93,8 @@ SPEC = LossSpec(
     allowed=_allowed, draw=_draw, sized=_sized, strength=3,
     kinks=lambda options: options["regime"] == "zero",  # log t has no value below
     arrays=("input", "target"),
-    independent="elements", elementwise={**{t: {"target": float(t)} for t in ("0", "0.3", "1")}, "log": {"target": -1.5, "log_target": True}},
+    independent="elements",
+    elementwise={**{t: {"target": float(t)} for t in ("0", "0.3", "1")}, "log": {"target": -1.5, "log_target": True}},
     refusals=(
         _refuse("integer targets", RuntimeError, "target must be floating, not int64",
                 target=_X.astype(np.int64)),

@@ -46,7 +46,8 @@ SPEC = LossSpec(
     extra=(*({"weight": "integers", "reduction": reduction} for reduction in ("mean", "none", "sum")),
            *uneven({"weight": "random", "reduction": "none"}, {"target": "row"})),
     arrays=("input", "target", "weight"),
-    independent="elements", elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
+    independent="elements",
+    elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
     # A tiny difference is nearer to 0 than the step of a difference quotient.
     kinks=lambda options: options["regime"] in ("tie", "tiny"),
     refusals=(

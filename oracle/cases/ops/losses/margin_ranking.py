@@ -85,7 +85,8 @@ SPEC = LossSpec(
            *uneven({"reduction": "none"}, shapes=_ALIKE)),
     kinks=lambda o: o["regime"] == "kink",
     arrays=("input1", "input2", "target"),
-    independent="elements", elementwise={"1": {"input2": 0.0, "target": 1.0}, "-1": {"input2": 0.7, "target": -1.0},
+    independent="elements",
+    elementwise={"1": {"input2": 0.0, "target": 1.0}, "-1": {"input2": 0.7, "target": -1.0},
                  "margin": {"input2": 0.7, "target": 1.0, "margin": 0.3}},
     refusals=(
         _refuse("another dimension", RuntimeError, "as many dimensions", target=_X[0]),

@@ -44,7 +44,8 @@ SPEC = LossSpec(
     extra=(*({"weight": "integers", "reduction": reduction} for reduction in ("mean", "none", "sum")),
            *uneven({"weight": "random", "reduction": "none"}, {"target": "row"})),
     arrays=("input", "target", "weight"),
-    independent="elements", elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
+    independent="elements",
+    elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
     refusals=(
         _refuse("integers", NotImplementedError, "must be floating, not int64 and int64",
                 input=_X.astype(np.int64), target=_X.astype(np.int64)),

@@ -117,7 +117,8 @@ SPEC = LossSpec(
            {"target": "both-integer", "regime": "zeros", "reduction": "none"}, *uneven({"reduction": "none"})),
     kinks=lambda options: options["regime"] == "ones",
     arrays=("input", "target"),
-    independent="elements", elementwise={"0": {"target": 0.0}, "3": {"target": 3.0}, "full": {"target": 3.0, "full": True},
+    independent="elements",
+    elementwise={"0": {"target": 0.0}, "3": {"target": 3.0}, "full": {"target": 3.0, "full": True},
                  "rate": {"target": 3.0, "log_input": False}},
     refusals=(
         _refuse("shapes that do not broadcast", RuntimeError, r"target must broadcast .*, not \(3,\)",

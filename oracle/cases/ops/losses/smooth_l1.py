@@ -47,7 +47,8 @@ SPEC = LossSpec(
     allowed=_allowed, draw=_draw, strength=3, sized=sized_pair,
     extra=uneven({"reduction": "none"}, {"target": "row"}),
     arrays=("input", "target"),
-    independent="elements", elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "beta": {"target": -1.0, "beta": 0.3},
+    independent="elements",
+    elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "beta": {"target": -1.0, "beta": 0.3},
                  "no-beta": {"target": 0.7, "beta": 0.0}},
     # Only β = 0 has a kink, at x = y; a tiny difference is nearer to it than the step of a quotient.
     kinks=lambda options: options["beta"] == 0 and options["regime"] in ("tie", "kink", "tiny"),

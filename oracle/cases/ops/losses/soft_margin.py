@@ -71,7 +71,8 @@ SPEC = LossSpec(
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     extra=uneven({"broadcast": "row", "reduction": "none"}),
     arrays=("input", "target"),
-    independent="elements", elementwise={t: {"target": float(t)} for t in ("1", "-1", "0.3")},
+    independent="elements",
+    elementwise={t: {"target": float(t)} for t in ("1", "-1", "0.3")},
     refusals=(
         _refuse("shapes that do not broadcast", RuntimeError, r"broadcast with input, \(3, 4\), not \(3,\)",
                 target=_X[:, 0]),

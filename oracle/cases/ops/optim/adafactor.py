@@ -42,7 +42,8 @@ SPEC = OptimSpec(
            {"start": "zero", "grad": "eps", "steps": 10, "layout": "vector", "lr": 0.4,
             "maximize": True}),  # squares that float16 cannot hold, of a vector
     strength=3,  # a mistake in a size shows where start, shape and limit are all as they need to be
-    surrounded=({"layout": "vector"}, {"layout": "vector", "start": "one", "weight_decay": 0.1}), elementwise=False,
+    elementwise=False,
+    surrounded=({"layout": "vector"}, {"layout": "vector", "start": "one", "weight_decay": 0.1}),
     axes=(AXES[0], Axis("grad", (*AXES[1].values, "spike"), "as for all; a hundred times as large in the last step",
                          early=True), AXES[2],
           Axis("layout", ("matrix", "vector", "scalar", "groups"), "no empty one: torch divides by zero there",

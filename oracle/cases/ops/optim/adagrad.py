@@ -40,6 +40,7 @@ SPEC = OptimSpec(
     name="Adagrad", torch_names=("torch.optim.Adagrad",), optimizer=Adagrad, draw=_draw, allowed=_allowed,
     strength=3, long=VERY_LONG,
     extra=(*DECAYS, *EDGES, {"grad": "eps", "steps": 10, "layout": "groups"}),  # squares that float16 cannot hold
+    fixed=("initial_accumulator_value",),
     surrounded=({}, {"start": "one", "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5}),
     axes=(*AXES, Axis("lr", (1e-2, 0.1)), Axis("lr_decay", (0, 0.1)), Axis("weight_decay", (0, 0.1)),
           Axis("initial_accumulator_value", (0, 0.5)), Axis("eps", (1e-10, 1e-3)),

@@ -22,6 +22,7 @@ SPEC = OptimSpec(
     name="Adam", torch_names=("torch.optim.Adam",), optimizer=Adam, draw=_draw, allowed=short_enough,
     long=VERY_LONG, extra=(*DECAYS, *EDGES),
     strength=3,  # a mistake in decay shows where decay, its kind and start are all as they need to be
+    fixed=("amsgrad",),
     surrounded=({}, {"start": "one", "lr": 0.1, "weight_decay": 0.1, "amsgrad": True, "maximize": True}),
     axes=(*AXES, Axis("lr", (1e-3, 0.1)), Axis("beta1", (0.9, 0.8, 0.0)), Axis("beta2", (0.999, 0.9)),
           Axis("eps", (1e-8, 1e-3)), Axis("weight_decay", (0, 0.1)), Axis("amsgrad", (False, True)),

@@ -34,6 +34,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="RMSprop", torch_names=("torch.optim.RMSprop",), optimizer=RMSprop, draw=_draw, allowed=_allowed,
+    fixed=("momentum", "centered"),
     surrounded=({}, {"start": "one", "lr": 0.1, "weight_decay": 0.1, "momentum": 0.9, "centered": True}),
     strength=3,
     long=VERY_LONG,

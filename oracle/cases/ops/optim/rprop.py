@@ -28,6 +28,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="Rprop", torch_names=("torch.optim.Rprop",), optimizer=Rprop, draw=_draw, allowed=short_enough,
+    fixed=("lr",),
     surrounded=({}, {"turns": True, "eta_plus": 1.5}),
     strength=3, long=VERY_LONG, extra=EDGES,
     axes=(*AXES, Axis("turns", (False, True), "gradients keep their sign, or turn it by chance"),
