@@ -169,7 +169,8 @@ class Isolated:
                 kind, told = ("broken", "") if answer is None else (answer.kind, answer.text)
                 reason = told or f"was not ready within {READY:g} seconds"
             except (EOFError, ValueError) as error:
-                kind, told, reason = "broken", "", f"the process ended before it was ready: {str(error) or worker.end()}"
+                kind, told = "broken", ""
+                reason = f"the process ended before it was ready: {str(error) or worker.end()}"
             if kind != "ready":
                 self.close()
                 raise TargetError(plain(reason))

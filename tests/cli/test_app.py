@@ -13,7 +13,6 @@ import pytest
 from oracle.auditing import run
 from tests.commands import exit_status
 
-
 COMMANDS = ["", "list", "audit", "check", "diff", "explain", "report", "defects", "prove", "vectors", "vectors export",
             "vectors verify"]
 
