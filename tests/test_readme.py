@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import pytest
 
 import oracle
 from oracle.report.summary import END, START, replace, rows
+from tests.commands import exit_status
 
 pytestmark = pytest.mark.usefixtures("shared_truths")
 
@@ -49,21 +48,24 @@ def test_there_are_five_worked_examples() -> None:
 
 
 @pytest.mark.parametrize(("command", "shown"), COMMANDS, ids=[command.split()[2] for command, _ in COMMANDS])
-def test_a_worked_example_gives_what_is_shown(command: str, shown: str, tmp_path: Path) -> None:
+def test_a_worked_example_gives_what_is_shown(
+        command: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
     """Lines in this order; … stands for others, and numbers may be others where cases were added."""
     _, _, place, *options = command.split()
     source = place.partition(":")[0]
     if "jax" in options and not all(map(importlib.util.find_spec, ("jax", "optax"))):
         pytest.skip("optax and jax are not installed")
     (tmp_path / source).write_text(FILES[source])
-    done = subprocess.run([sys.executable, "-m", "oracle", *command.split()[1:]], capture_output=True, text=True,
-                          cwd=tmp_path)
-    assert done.stderr == ""
-    given, wanted = (re.sub(r"[0-9.e+-]*[0-9]", "0", text).splitlines() for text in (done.stdout, shown))
+    monkeypatch.chdir(tmp_path)
+    status = exit_status(monkeypatch, *command.split()[1:])
+    out, err = capsys.readouterr()
+    assert err == ""
+    given, wanted = (re.sub(r"[0-9.e+-]*[0-9]", "0", text).splitlines() for text in (out, shown))
     left = iter(given)
     for line in wanted:
-        assert line == "…" or line in left, f"{line!r} is not in\n{done.stdout[:2000]}"
-    assert done.returncode == ("FAILED" in done.stdout)
+        assert line == "…" or line in left, f"{line!r} is not in\n{out[:2000]}"
+    assert status == ("FAILED" in out)
 
 
 def test_the_corrections_that_the_text_names_pass() -> None:

@@ -47,8 +47,9 @@ __all__ = ["User"]
 class User:
     """A target that runs what was handed in."""
 
-    def __init__(self, implementation: Implementation, name: str = "user") -> None:
+    def __init__(self, implementation: Implementation, name: str = "user", told: str = "") -> None:
         self.name, self.asked = name, implementation
+        self.told = told  #: of its code, for a judge who does not load it
         self.kit = make_kit(implementation.framework, implementation.device, implementation.stream)
 
     def covers(self, spec: Spec) -> bool:

@@ -85,7 +85,8 @@ def check(op: str, implementation: Any, *, framework: str = "torch", dtypes: Seq
             seen.append(observation)
             on_case(observation)
         written, faults = _take_notes(notes_on(checker, seen))
-    facts = facts_of(op, asked) if any(one.record.fails for one in seen) else None
+        told = checker.target.told
+    facts = facts_of(op, asked, told) if any(one.record.fails for one in seen) else None
     defaults = Defaults() if facts is None else Defaults.of(op, asked, facts.differing, seen, **limits)
     return Report(op, checker.name, framework, checker.accuracy, observations=tuple(seen), shipped=len(cases),
                   asked=asked, notes=written, other_faults=faults, defaults=defaults, facts=facts)

@@ -28,8 +28,10 @@ from .adapter import User
 from .alignment import Alignment
 from .arguments import check_options
 from .choice import replacements, spec_of
+from .facts import tell_facts
 from .implementation import Implementation, load_code, name_of
 from .isolation import MEMORY, TIMEOUT, Isolated, starter
+from .places import Named
 
 __all__ = ["DEATHS", "Checker"]
 
@@ -37,9 +39,10 @@ __all__ = ["DEATHS", "Checker"]
 DEATHS = 3
 
 
-def _make_user(asked: Implementation, name: str) -> Target:
-    """The target, in the process in which it is to run."""
-    return User(load_code(asked), name)
+def _make_user(op: str, asked: Implementation, name: str) -> Target:
+    """The target, in the process in which it is to run; it tells of code that is given by its place."""
+    loaded = load_code(asked)
+    return User(loaded, name, tell_facts(op, loaded.code) if isinstance(asked.code, Named) else "")
 
 
 def _survives_fork(asked: Implementation) -> bool:
@@ -74,7 +77,7 @@ class Checker:
         self.alignment = Alignment(asked)
 
     def _start(self, timeout: float, memory: int | None) -> Isolated:
-        make = partial(_make_user, self.asked, self.name)
+        make = partial(_make_user, self.spec.name, self.asked, self.name)
         forks = _survives_fork(self.asked)
         start = starter(make, forks=forks)
         limits: dict[str, Any] = {"timeout": timeout, "memory": memory, "leaves_out": self.asked.leaves_out}

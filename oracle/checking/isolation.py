@@ -77,6 +77,7 @@ class Isolated:
                  memory: int | None = MEMORY, leaves_out: Callable[[Case], str | None] = lambda case: None) -> None:
         self.name, self.timeout, self.memory = name, timeout, memory
         self.deaths = 0  #: cases in a row that their process did not survive, or that took all the memory
+        self.told = ""  #: what the process tells of the code that it has loaded
         self.printed: dict[str, str] = {}  #: by case
         self.changed: list[str] = []  #: cases before which it was seen that NumPy had been changed
         self._make, self._start, self._leaves_out = make, start, leaves_out
@@ -84,7 +85,9 @@ class Isolated:
         self._begun: tuple[str, float] | None = None  #: id of the case that is running, and since when
         self._number = 0  #: of the latest question
         self._target = make() if start is None else None
-        if start is not None:
+        if start is None:
+            self.told = getattr(self._target, "told", "")
+        else:
             self._ready_worker()
 
     @property
@@ -163,13 +166,15 @@ class Isolated:
             self._number = 0
             try:
                 answer = self._next_answer(worker, time.monotonic() + READY)
-                kind, reason = ("broken", "") if answer is None else (answer.kind, answer.text)
-                reason = reason or f"was not ready within {READY:g} seconds"
+                kind, told = ("broken", "") if answer is None else (answer.kind, answer.text)
+                reason = told or f"was not ready within {READY:g} seconds"
             except (EOFError, ValueError) as error:
-                kind, reason = "broken", f"the process ended before it was ready: {str(error) or worker.end()}"
+                kind, told = "broken", ""
+                reason = f"the process ended before it was ready: {str(error) or worker.end()}"
             if kind != "ready":
                 self.close()
                 raise TargetError(plain(reason))
+            self.told = self.told or told
             worker.resident = _resident_bytes(worker.pid)
         return self._worker
 

@@ -1,7 +1,8 @@
 """What happens in a judged process: it makes its target, and answers questions until there are no more.
 
-A question is a number, a case's id, and a digest of the case's inputs. The answer repeats the number. Where this
-process computes other inputs, because the implementation has changed NumPy, the answer says so, and nothing is run.
+When it is ready, it says what its target tells of the code that it has loaded. A question is a number, a case's id,
+and a digest of the case's inputs. The answer repeats the number. Where this process computes other inputs, because the
+implementation has changed NumPy, the answer says so, and nothing is run.
 
 An implementation that forks and lets both processes return fails on that case, or on the next one where the second
 process takes long. A second process that comes back after the last case is ended unseen.
@@ -118,7 +119,7 @@ def serve(connection: socket.socket, make: Callable[[], Target], memory: int | N
             send(connection, pack(Answer(0, "broken", text)))
             return
         _leave_if_twin(myself, twins)
-        send(connection, pack(Answer(0, "ready")))
+        send(connection, pack(Answer(0, "ready", getattr(target, "told", ""))))
         while (question := read(connection)) is not None:
             number, case_id, wanted = json.loads(question)
             answer = _answer_question(target, number, case_id, wanted)

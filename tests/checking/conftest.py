@@ -9,5 +9,5 @@ from oracle.checking import choice
 
 @pytest.fixture
 def few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Checks run a sixth of the cases."""
-    monkeypatch.setattr(choice, "BUDGET", 2000)
+    """Checks run a twelfth of the cases."""
+    monkeypatch.setattr(choice, "BUDGET", 1000)

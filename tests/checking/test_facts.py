@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from oracle.cases import registry
 from oracle.checking import facts
+from oracle.checking.checker import Checker
 from oracle.checking.facts import facts_of
 from oracle.checking.implementation import implementation_of
 from oracle.checking.signature import Signature
@@ -65,9 +67,16 @@ def test_defaults_are_told_of_arguments_that_there_are_and_as_text_alone() -> No
         "reduction": ("'sum'\\x1b[31m", "mean")}
 
 
+@pytest.mark.parametrize("told", ["", "{", "[" * 10**5, "3", '{"signature": 3}'])
+def test_what_is_told_of_code_at_a_place_is_nothing_where_it_is_no_facts(told: str) -> None:
+    assert facts_of("mse_loss", implementation_of("math:exp", framework="numpy"), told) == facts.Facts(None, {})
+
+
 def test_another_process_tells_the_same_as_the_object(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def mse(input, target, reduction='sum', *, more):\n    pass\n")
-    there = facts_of("mse_loss", implementation_of(f"{tmp_path / 'mine.py'}:mse", framework="numpy"))
+    asked = implementation_of(f"{tmp_path / 'mine.py'}:mse", framework="numpy")
+    with contextlib.closing(Checker("mse_loss", asked)) as checker:
+        there = facts_of("mse_loss", asked, checker.target.told)
     here = facts_of("mse_loss", implementation_of(lambda input, target, reduction="sum", *, more: 0))
     assert there.signature == here.signature
     assert repr(there.differing) == repr(here.differing) == "{'reduction': ('sum', 'mean')}"

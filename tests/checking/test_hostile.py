@@ -134,7 +134,7 @@ def test_a_changed_numpy_spoils_no_other_case() -> None:
         np.float32 = np.abs = np.where = np.random.Generator = None  # type: ignore[assignment,misc]
         return result
 
-    modes = {name: MODES[name] for name in ("reduction", "weight")}
+    modes = {name: MODES[name] for name in ("reduction", "weight", "regime")}
     report = oracle.check("mse_loss", patches, framework="numpy", dtypes=["float32"], modes=modes)
     assert report.passed
     assert {record.verdict for record in report.records} == {"exact", "within", "unsupported"}
@@ -149,7 +149,7 @@ def test_numbers_that_come_out_otherwise_are_noticed() -> None:
         return result
 
     report = oracle.check("mse_loss", patches, framework="numpy", dtypes=["float32"],
-                          modes={name: MODES[name] for name in ("reduction", "weight")})
+                          modes={name: MODES[name] for name in ("reduction", "weight", "regime")})
     assert report.passed
 
 
@@ -180,18 +180,30 @@ def test_what_is_given_by_its_place_never_comes_into_the_judges_process(
     assert "runpy.run_path" in str(report) or "from intruder import mse" in str(report)
     assert "reduction is 'sum', torch's is 'mean'" not in str(report), "for it heals nothing"
     pids = (tmp_path / "pids").read_text().split()
-    assert len(pids) >= 2, "one judges it, and one tells of it"
+    assert pids
     assert str(os.getpid()) not in pids
     assert not any(str(tmp_path) in str(getattr(module, "__file__", "")) for module in [*sys.modules.values()])
 
 
 def test_what_no_process_can_tell_is_said_in_the_place_of_the_script(tmp_path: Path) -> None:
-    (tmp_path / "noisy.py").write_text(
-        "import atexit\natexit.register(print, '{\"signature\": {\"parameters\": 3}}')\n"
-        "def mse(input, target):\n    return 2 * ((input - target) ** 2).mean()\n")
-    report = oracle.check("mse_loss", f"{tmp_path / 'noisy.py'}:mse", framework="numpy", modes=MODES)
+    (tmp_path / "secretive.py").write_text(
+        "class Loss:\n    def __call__(self, input, target):\n        return 2 * ((input - target) ** 2).mean()\n\n"
+        "    @property\n    def __signature__(self):\n        raise SystemError\n\nmse = Loss()\n")
+    report = oracle.check("mse_loss", f"{tmp_path / 'secretive.py'}:mse", framework="numpy", modes=MODES)
     assert report.failures
-    assert report.script() == f"# no process could tell the signature of {tmp_path / 'noisy.py'}:mse"
+    assert report.script() == f"# no process could tell the signature of {tmp_path / 'secretive.py'}:mse"
+
+
+def test_what_is_told_in_the_place_of_facts_is_parsed_strictly(tmp_path: Path) -> None:
+    """A module that is imported may say that it is ready before it is."""
+    forged = _framed(pack(Answer(0, "ready", '{"signature": {"parameters": 3}}')))
+    (tmp_path / "forger.py").write_text(
+        "import os, socket\nfrom tests.checking.test_hostile import _connection\n"
+        f"with socket.socket(fileno=os.dup(_connection())) as one:\n    one.sendall({forged!r})\n"
+        "def mse(input, target):\n    return ((input - target) ** 2).mean()\n")
+    report = oracle.check("mse_loss", f"{tmp_path / 'forger.py'}:mse", framework="numpy", modes=MODES)
+    assert {record.note.partition(":")[0] for record in report.failures} == {"Died"}
+    assert report.script() == f"# no process could tell the signature of {tmp_path / 'forger.py'}:mse"
 
 
 # --- what is sent to the judge -------------------------------------------------------------------

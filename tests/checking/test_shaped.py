@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +13,7 @@ import torch
 
 import oracle
 from oracle.cases.case import parse
-from oracle.checking import choice
-from oracle.checking.checker import Checker
+from oracle.checking import checker, choice
 from oracle.checking.implementation import implementation_of
 from oracle.checking.kit import make_kit
 
@@ -28,7 +26,7 @@ Init = Callable[..., Any]
 
 @pytest.fixture(autouse=True)
 def _few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "BUDGET", 1200)
+    monkeypatch.setattr(choice, "BUDGET", 300)
 
 
 @needs_jax
@@ -47,12 +45,17 @@ def test_a_key_of_any_seed_is_a_key_and_each_call_has_its_own() -> None:
 
 
 def _report(code: str, *case_ids: str) -> oracle.Report:
-    """What :func:`oracle.check` says of some cases alone: each takes JAX seconds."""
+    """What :func:`oracle.check` says of some cases alone, each of which takes JAX seconds.
+
+    They are run in this process, where JAX is imported once.
+    """
     op = case_ids[0].partition("/")[0]
     asked = implementation_of(JAX + code, framework="jax")
-    with contextlib.closing(Checker(op, asked)) as checker:
-        seen = tuple(checker.observe(map(parse, case_ids)))
-        return oracle.Report(op, checker.name, "jax", checker.accuracy, seen, len(seen), asked)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checker, "starter", lambda make, forks: None)
+        judge = checker.Checker(op, asked)
+    seen = tuple(judge.observe(map(parse, case_ids)))
+    return oracle.Report(op, judge.name, "jax", judge.accuracy, seen, len(seen), asked)
 
 
 @needs_jax

@@ -24,6 +24,7 @@ def test_audit_writes_records_and_ends_with_a_table(
     assert {r.target for r in records} == {"reference", "torch:eager"}
 
 
+@pytest.mark.usefixtures("shared_truths")
 def test_audit_runs_long_trajectories_where_they_are_asked_for(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = {}
@@ -54,6 +55,7 @@ def test_audit_ends_with_1_where_something_disagrees(
     assert lines[2].startswith("  oracle explain 'xavier_uniform_/float32/")
 
 
+@pytest.mark.usefixtures("shared_truths")
 def test_without_torch_the_reason_is_one_line(
         monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for name in ("torch", "oracle.targets.pytorch"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -29,12 +30,23 @@ def test_explain_ends_with_a_script_that_reproduces_the_case(
     script = text[text.index("Script for torch:eager"):].partition("\n\n")[2]
     path = tmp_path / "script.py"
     path.write_text(script)
-    done = subprocess.run([sys.executable, "-I", str(path)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    runpy.run_path(str(path), run_name="__main__")
+    printed = capsys.readouterr().out
     assert "oracle" not in "".join(line for line in script.splitlines() if "import" in line)
-    for line in done.stdout.splitlines():
+    for line in printed.splitlines():
         error, bound = (float(part.split(" ")[-1]) for part in line.split(", ")[-2:])
         assert error <= bound or np.isnan(bound), line
+    assert "torch " in printed
+
+
+def test_the_script_runs_without_this_project(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert exit_status(monkeypatch, "explain", "mse_loss/float32/default") == 0
+    text = capsys.readouterr().out
+    path = tmp_path / "script.py"
+    path.write_text(text[text.index("Script for torch:eager"):].partition("\n\n")[2])
+    done = subprocess.run([sys.executable, "-I", str(path)], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert "torch " in done.stdout
 
 

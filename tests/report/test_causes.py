@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from oracle.auditing.judge import run_case
 from oracle.cases.case import Case, parse
 from oracle.cases.selection import select
@@ -15,6 +17,8 @@ from oracle.targets.loading import Target, load
 from oracle.truth.evaluate import FLOATS, Outputs, evaluate
 from tests.planted import Planted
 from tests.report.pages import SOFT
+
+pytestmark = pytest.mark.usefixtures("shared_truths")
 
 
 def caused(op: str, answer: Callable[[Case], Outputs], most: int = 150, now: Target | None = None) -> list[str]:
