@@ -176,7 +176,7 @@ class Spec:
         """What users call: the function, or the optimizer's class."""
         raise NotImplementedError
 
-    @property
+    @cached_property
     def parameters(self) -> tuple[str, ...]:
         """The names of its arguments, in order."""
         return tuple(inspect.signature(self.implementation).parameters)

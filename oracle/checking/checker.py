@@ -160,7 +160,7 @@ def _judge_distribution(case: Case, draws: np.ndarray[Any, Any]) -> Finding:
         claim = claim_of(case, CLAIMS[case.spec.name])
     except ValueError as reason:
         return Finding("", Verdict.UNSUPPORTED, note=str(reason))
-    alarms = judge_draws(list(draws), claim)
+    alarms = judge_draws(draws, claim)
     if not alarms:
         return Finding("draws", Verdict.WITHIN)
     return Finding("draws", Verdict.EXCEEDS, np.inf, np.inf, note="; ".join(map(str, alarms)))

@@ -111,47 +111,49 @@ def claim_of(case: Case, claims: Claims) -> Claim:
     return claims(shape, **{k: v for k, v in arguments.items() if k in case.spec.parameters})
 
 
-def judge_draws(arrays: Sequence[Array], claim: Claim) -> list[Alarm]:
+def judge_draws(arrays: Sequence[Array] | Array, claim: Claim) -> list[Alarm]:
     """What in some independently drawn arrays contradicts a claim; nothing, but for once in 1 / ALARM.
 
     Args:
-        arrays: of one shape. Orthogonal matrices have to be several; of the rest, one large one does.
+        arrays: of one shape, or stacked along a first axis. Orthogonal matrices have to be several; of the rest, one
+            large one does.
         claim: what is claimed of each.
 
     Raises:
-        ValueError: no arrays.
+        ValueError: no arrays, or some of several shapes.
     """
-    if not arrays:
+    if not len(arrays):
         raise ValueError("arrays must hold at least one array, got none")
-    wide = [np.asarray(x, dtype=np.float64) for x in arrays]
-    if not wide[0].size:
+    stacked = arrays if isinstance(arrays, np.ndarray) else np.stack(arrays)
+    draws = stacked.astype(np.float64)
+    if not draws.size:
         return []
-    if unknown := sum(int(np.isnan(x).sum()) for x in wide):
+    if unknown := int(np.isnan(draws).sum()):
         return [Alarm("numbers that are NaN", unknown, 0.0)]
-    stored = _Storage(arrays[0].dtype)
+    stored = _Storage(stacked.dtype)
     with np.errstate(all="ignore"):
-        return [Alarm(name, got, allowed) for name, got, allowed in _judge_all(wide, claim, stored)
+        return [Alarm(name, got, allowed) for name, got, allowed in _judge_all(draws, claim, stored)
                 if not got <= allowed]  # NaN is not
 
 
-def _judge_all(arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
-    if claim.kind == "orthogonal" and claim.std and not any(np.isinf(a).any() for a in arrays):
-        yield from judged_matrices(arrays, claim.std, stored.eps, reflected=claim.reflected)
+def _judge_all(draws: Array, claim: Claim, stored: _Storage) -> Iterator[Statistic]:
+    """Statistics of draws that are stacked along the first axis."""
+    if claim.kind == "orthogonal" and claim.std and not np.isinf(draws).any():
+        yield from judged_matrices(draws, claim.std, stored.eps, reflected=claim.reflected)
         return
     if claim.zeros:
-        yield from _judge_zeros(arrays, claim, stored)
-    x = np.concatenate([a.reshape(-1) for a in arrays])
-    x = x[x != 0] if claim.zeros else x
-    infinite = np.isinf(x)
+        yield from _judge_zeros(draws, claim, stored)
+        draws = draws[draws != 0][None]
+    infinite = np.isinf(draws)
     if infinite.any():
         yield from _judge_infinite(infinite, claim, stored)
-        arrays, x = [x[~infinite]], x[~infinite]  # which are distributed as those within the type's range
+        draws = draws[~infinite][None]  # which are distributed as those within the type's range
         if claim.kind == "orthogonal" or not claim.low < stored.largest > -claim.high:
             return
         bounds = max(claim.low, -stored.largest), min(claim.high, stored.largest)
         claim = Claim.uniform(*bounds) if claim.kind == "uniform" else Claim.truncated(claim.mean, claim.std, *bounds)
-    if x.size:
-        yield from _judge_numbers(x, arrays, claim, stored)
+    if draws.size:
+        yield from _judge_numbers(draws, claim, stored)
 
 
 def _judge_infinite(infinite: Array, claim: Claim, stored: _Storage) -> Iterator[Statistic]:
@@ -169,8 +171,8 @@ def _judge_infinite(infinite: Array, claim: Claim, stored: _Storage) -> Iterator
 # --- independent numbers -------------------------------------------------------------------------
 
 
-def _judge_numbers(x: Array, arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
-    bounded, law = claim.kind != "normal", law_of(claim)
+def _judge_numbers(draws: Array, claim: Claim, stored: _Storage) -> Iterator[Statistic]:
+    x, bounded, law = draws.reshape(-1), claim.kind != "normal", law_of(claim)
     if isinstance(law, float | int):
         yield "distance from the only number", float(np.abs(x - law).max()), stored.moves(abs(law))
         return
@@ -198,7 +200,7 @@ def _judge_numbers(x: Array, arrays: list[Array], claim: Claim, stored: _Storage
     ties = law.peak * slack + law.error
     yield "density", float(distance), dkw(n) + ties
     if not claim.zeros:
-        yield from _judge_pairs([law.placed(a) for a in arrays], law, moved, ties)
+        yield from _judge_pairs(y.reshape(draws.shape), law, moved, ties)
 
 
 def _judge_variance(y: Array, law: Law) -> tuple[float, float]:
@@ -210,22 +212,24 @@ def _judge_variance(y: Array, law: Law) -> tuple[float, float]:
     return abs(got), bernstein(n, scatter, law.reach**2 / law.variance)
 
 
-def _neighbours(a: Array, axis: int) -> tuple[Array, Array]:
-    lines = np.moveaxis(a, axis, 0) if a.ndim else a.reshape(1)
-    even = len(lines) // 2 * 2
-    return lines[0:even:2], lines[1:even:2]
+def _neighbours(draws: Array, axis: int) -> tuple[Array, Array]:
+    lines = np.moveaxis(draws if draws.ndim > 1 else draws[:, None], axis, 1)
+    even = lines.shape[1] // 2 * 2
+    return lines[:, 0:even:2], lines[:, 1:even:2]
 
 
-def _halves(a: Array) -> tuple[Array, Array]:
-    flat = a.reshape(-1)
-    return flat[: flat.size // 2], flat[flat.size - flat.size // 2:]
+def _halves(draws: Array) -> tuple[Array, Array]:
+    flat = draws.reshape(len(draws), -1)
+    half = flat.shape[1] // 2
+    return flat[:, :half], flat[:, flat.shape[1] - half:]
 
 
 _COUPLES: Mapping[str, Callable[[Array], tuple[Array, Array]]] = {
-    "last axis": lambda a: _neighbours(a, -1), "first axis": lambda a: _neighbours(a, 0), "halves": _halves}
+    "last axis": lambda draws: _neighbours(draws, -1), "first axis": lambda draws: _neighbours(draws, 1),
+    "halves": _halves}
 
 
-def _judge_pairs(arrays: list[Array], law: Law, moved: float, ties: float) -> Iterator[Statistic]:
+def _judge_pairs(draws: Array, law: Law, moved: float, ties: float) -> Iterator[Statistic]:
     """Disjoint neighbours along the last axis and the first, and each half's numbers with the other's."""
     inner = law.below(np.array([law.centre - law.middle, law.centre + law.middle]))
     above = float(1 - (inner[1] - inner[0]))
@@ -233,9 +237,7 @@ def _judge_pairs(arrays: list[Array], law: Law, moved: float, ties: float) -> It
     # rounding and the law's own error move the share above by at most 4 ties, and the square's slope is 2 (2 p - 1)
     blurred = 8 * ties * (abs(2 * above - 1) + 4 * ties)
     for name, couple in _COUPLES.items():
-        couples = [couple(a) for a in arrays]
-        left = np.concatenate([c[0].reshape(-1) for c in couples]) - law.centre
-        right = np.concatenate([c[1].reshape(-1) for c in couples]) - law.centre
+        left, right = (one.reshape(-1) - law.centre for one in couple(draws))
         n = left.size
         if not n:
             continue
@@ -263,13 +265,13 @@ def _product_quantile(n: int, log: float) -> float:
     return high
 
 
-def _judge_zeros(arrays: list[Array], claim: Claim, stored: _Storage) -> Iterator[Statistic]:
+def _judge_zeros(draws: Array, claim: Claim, stored: _Storage) -> Iterator[Statistic]:
     """Zeros that are placed; a few more are numbers that are rounded to 0, or are it."""
     line, other = ("row", "column") if claim.rows else ("column", "row")
-    zeros = [(a == 0).T if claim.rows else a == 0 for a in arrays]
-    length = len(zeros[0])
+    zeros = (draws == 0).swapaxes(1, 2) if claim.rows else draws == 0
+    length = zeros.shape[1]
     needed = math.ceil(claim.zeros * length)
-    counts = np.concatenate([z.sum(axis=0) for z in zeros])
+    counts = zeros.sum(axis=1).reshape(-1)
     if claim.std == 0:
         needed = length
     yield f"zeros in a {line}, missing", float((needed - counts).max(initial=0)), 0.0
@@ -277,6 +279,6 @@ def _judge_zeros(arrays: list[Array], claim: Claim, stored: _Storage) -> Iterato
     near = 2 * law.peak * stored.moves(claim.std) / claim.std if isinstance(law, Law) else 0.0
     few = counted(near * (length - needed) * len(counts))
     yield f"zeros in a {line}, too many in all", float(counts.sum() - needed * len(counts)), float(few)
-    shares = sum(z.sum(axis=1) for z in zeros) / len(counts)
+    shares = zeros.sum(axis=(0, 2)) / len(counts)
     allowed = hoeffding(len(counts), 1.0, 2 * length) + few / len(counts)
     yield f"zeros in a {other}", float(np.abs(shares - needed / length).max()), allowed

@@ -20,7 +20,7 @@ R. Brauer, Ann. Math. 38 (1937), 857-872.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -32,18 +32,18 @@ __all__ = ["judged_matrices", "sphere_below"]
 Array = np.ndarray[Any, Any]
 
 
-def judged_matrices(arrays: Sequence[Array], gain: float, unit: float, *,
+def judged_matrices(draws: Array, gain: float, unit: float, *,
                     reflected: bool = False) -> Iterator[tuple[str, float, float]]:
     """Statistics of independent matrices, as their names, values, and what chance allows.
 
     Args:
-        arrays: of one shape; all axes but the first are taken as one.
+        draws: the matrices, along the first axis; all axes of a matrix but its first are taken as one.
         gain: the length of each row or column.
         unit: eps of the storage type.
         reflected: as LAPACK leaves Q, whose first number is then never positive, or 1 where it is the only one.
             Fair signs in front of the columns make such a matrix uniform, so that they are put there.
     """
-    matrices = np.stack([a.reshape(len(a), -1) for a in arrays])
+    matrices = draws.reshape(*draws.shape[:2], -1)
     tall = matrices if matrices.shape[1] >= matrices.shape[2] else matrices.swapaxes(1, 2)
     rows, columns = tall.shape[1:]
     q = tall / gain

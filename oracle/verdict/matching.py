@@ -134,7 +134,7 @@ def _weigh_draws(dialect: Dialect, seen: Observation) -> _Evidence:
     if dialect.claims is None:
         return _Evidence.SILENT
     try:
-        alarms = judge_draws(list(seen.outputs["draws"]), claim_of(seen.case, dialect.claims))
+        alarms = judge_draws(seen.outputs["draws"], claim_of(seen.case, dialect.claims))
     except ValueError:  # it claims nothing for such arguments
         return _Evidence.SILENT
     if alarms:

@@ -56,7 +56,7 @@ def check(spec: InitSpec, options: dict[str, Any], dtype: str, seed: int = 0) ->
     ours, theirs = random.Generator().manual_seed(seeds.given), torch.Generator().manual_seed(seeds.given)
     random.manual_seed(seeds.default)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeds.default)
+        torch.default_generator.manual_seed(seeds.default)  # torch.manual_seed asks each device
         assert spec.function(array, **arguments, **seeds.argument(spec, ours)) is array
         resolve(spec.torch_names[0])(tensor, **arguments, **seeds.argument(spec, theirs))
         assert state_of(ours) == state_of(theirs)

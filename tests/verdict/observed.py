@@ -28,8 +28,8 @@ def observed(answer: Callable[[Case], Outputs], cases: list[Case]) -> Iterator[O
 
     target = Planted(quiet)
     for case in cases:
-        record = judge.run_case(case, target)
-        yield Observation(case, {} if record.verdict == "crashed" else target.run(case), record)
+        outputs, failure = judge.answer(case, target)
+        yield Observation(case, outputs, judge.judge_answer(case, target.name, outputs, failure, ()))
 
 
 def short(case: Case) -> bool:

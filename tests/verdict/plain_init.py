@@ -34,20 +34,18 @@ def truncated(shape: tuple[int, ...], mean: float, std: float, a: float, b: floa
     """Proposals from the normal law where it falls between the bounds often enough, or else uniform ones."""
     low, high = (a - mean) / std, (b - mean) / std
     often = math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2)) > 0.1
-    x, todo = np.zeros(shape), np.ones(shape, bool)
-    mode = max(a, min(mean, b))
-    while todo.any():
-        n = int(todo.sum())
+    wanted, mode = math.prod(shape), max(a, min(mean, b))
+    x = np.zeros(0)
+    while x.size < wanted:
+        n = 2 * (wanted - x.size) + 100
         if often:
             tried = np.random.normal(mean, std, n)
             taken = (tried >= a) & (tried <= b)
         else:
             tried = np.random.uniform(a, b, n)
             taken = np.log(np.random.random(n)) < ((mode - mean) ** 2 - (tried - mean) ** 2) / (2 * std * std)
-        places = np.flatnonzero(todo)
-        x.reshape(-1)[places[taken]] = tried[taken]
-        todo.reshape(-1)[places[taken]] = False
-    return x
+        x = np.concatenate([x, tried[taken]])
+    return x[:wanted].reshape(shape)
 
 
 @cache

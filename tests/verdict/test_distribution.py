@@ -169,3 +169,13 @@ def test_faults_are_seen_in_twenty_of_twenty_seeds(fault: Fault) -> None:
 def test_no_arrays_are_an_error() -> None:
     with pytest.raises(ValueError, match="at least one array"):
         judge_draws([], UNIT)
+
+
+def test_arrays_of_several_shapes_are_an_error() -> None:
+    with pytest.raises(ValueError, match="same shape"):
+        judge_draws([np.zeros(3), np.zeros(4)], UNIT)
+
+
+def test_a_stack_is_judged_as_the_arrays_in_it() -> None:
+    arrays = list(np.random.default_rng(0).uniform(-1.1, 1, (50, 9, 7)).astype(np.float32))
+    assert judge_draws(np.stack(arrays), UNIT) == judge_draws(arrays, UNIT) != []
