@@ -14,29 +14,31 @@ from .surroundings.shipped import surrounded
 __all__ = ["cases", "select", "select_sweeps"]
 
 
-def cases(spec: Spec, dtype: str, *, long: bool = False) -> list[Case]:
+def cases(spec: Spec, dtype: str, *, long: bool = False, around: bool = True) -> list[Case]:
     """The shipped cases of one op in one storage type, always the same, in the same order; without the long ones.
 
-    Those in surroundings come last.
+    Those in surroundings come last, unless ``around`` is false.
     """
     chosen = list(combinations(spec.name, dtype))
     if long:
         whole = [{**spec.defaults, **changes} for changes in spec.long]
         chosen += [options for options in whole if spec.allowed(options, dtype)]
     bare = [Case(spec, dtype, options) for options in chosen]
-    return bare + [Case(spec, dtype, options, 0, around) for options, around in surrounded(spec, dtype, long=long)]
+    beside = surrounded(spec, dtype, long=long) if around else []
+    return bare + [Case(spec, dtype, options, 0, one) for options, one in beside]
 
 
-def select(ops: Sequence[str] = (), dtypes: Sequence[str] = (), *, long: bool = False) -> list[Case]:
+def select(ops: Sequence[str] = (), dtypes: Sequence[str] = (), *, long: bool = False,
+           around: bool = True) -> list[Case]:
     """The shipped cases of some ops (kinds such as ``losses`` count too) and storage types; all by default.
 
-    With ``long`` also those that take so long that an audit leaves them out.
+    With ``long`` also those that take so long that an audit leaves them out; without ``around`` none in surroundings.
     """
     for dtype in dtypes:
         if dtype not in DTYPES:
             raise BadCaseError(f"unknown dtype {dtype!r}; known are {', '.join(DTYPES)}")
     return [case for spec in chosen_specs(ops) for dtype in spec.dtypes if dtype in (dtypes or DTYPES)
-            for case in cases(spec, dtype, long=long)]
+            for case in cases(spec, dtype, long=long, around=around)]
 
 
 def select_sweeps(ops: Sequence[str] = (), dtypes: Sequence[str] = ()) -> list[Case]:

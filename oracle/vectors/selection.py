@@ -29,12 +29,12 @@ def selection(spec: Spec, *, everything: bool = False) -> list[Case]:
     Values that only long cases have are met in one type, and those that only the longest have in none.
     """
     if everything:
-        return [case for dtype in spec.dtypes for case in cases(spec, dtype)]
+        return [case for dtype in spec.dtypes for case in cases(spec, dtype, around=False)]
     chosen = []
     anywhere: set[tuple[str, Any]] = set()
     for dtype in spec.dtypes:
         here: set[tuple[str, Any]] = set()
-        sized = [(_size(case), case) for case in cases(spec, dtype)]
+        sized = [(_size(case), case) for case in cases(spec, dtype, around=False)]
         for size, case in sorted(sized, key=lambda pair: pair[0] > LONG):
             values = set(case.options.items())
             met = here | anywhere if size > LONG else here

@@ -121,7 +121,7 @@ def test_types_and_shapes_are_those_of_torch(spec: LossSpec, dtype: str) -> None
     """Also: read-only arguments are taken, and 0-d results are arrays."""
     if dtype not in spec.dtypes:
         pytest.skip(f"torch's {spec.name} has no kernel for {dtype}")
-    for case in cases(spec, dtype)[::3]:
+    for case in cases(spec, dtype, around=False)[::3]:
         ours, theirs = reference_outputs(case), torch_outputs(case)
         assert [a is None for a in ours] == [b is None for b in theirs], case.id
         for a, b in zip(ours, theirs, strict=True):

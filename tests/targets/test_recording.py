@@ -110,7 +110,7 @@ def test_an_answer_that_was_judged_is_judged_again_once_it_is_another() -> None:
 
 def _last(op: str, dtype: str) -> Case:
     """The last case but for stacks, which torch's L-BFGS cannot flatten."""
-    return [case for case in cases(registry.get(op), dtype) if case.options["layout"] != "stack"][-1]
+    return [case for case in cases(registry.get(op), dtype, around=False) if case.options["layout"] != "stack"][-1]
 
 
 @pytest.mark.parametrize("case", [_last(op, dtype) for op in ("SGD", "Adagrad", "LBFGS", "NAdam")

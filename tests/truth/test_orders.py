@@ -87,7 +87,7 @@ UNSUITED = ("LBFGS", "Muon", "Adafactor")
 
 def small(spec: Spec, dtype: str) -> list[Case]:
     """The first case of tiny numbers, and the first of all."""
-    every = cases(spec, dtype)
+    every = cases(spec, dtype, around=False)
     tiny = [case for case in every if "tiny" in (case.options.get("regime"), case.options.get("grad"))]
     return [*tiny[:1], *every[:1]]
 

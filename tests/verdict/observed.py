@@ -41,7 +41,7 @@ def diagnosed(answer: Callable[[Case], Outputs], op: str, dtype: str) -> Diagnos
     """From the first cases that fail, and from some that pass."""
     failing: list[Observation] = []
     passing: list[Observation] = []
-    for seen in observed(answer, [case for case in select([op], [dtype]) if short(case)]):
+    for seen in observed(answer, [case for case in select([op], [dtype], around=False) if short(case)]):
         assert seen.record.verdict != "crashed", seen.record.note
         if seen.record.fails:
             failing.append(seen)

@@ -58,7 +58,7 @@ def test_a_dialect_with_another_mistake_is_not_told_by_its_name() -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_a_dialect_that_passing_cases_contradict_is_not_named() -> None:
     """An implementation that follows a dialect only where it fails does something else."""
-    cases = [case for case in select(["Adam"], ["float32"]) if case.options["grad"] == "eps" and short(case)][:16]
+    cases = [case for case in select(["Adam"], ["float32"], around=False) if case.options["grad"] == "eps" and short(case)][:16]
     speaks = speaking(DIALECTS["adam-eps-hat"])
     mixed = list(observed(lambda case: speaks(case) if case.options["amsgrad"] else reference_of(case), cases))
     failing, passing = ([s for s in mixed if s.record.fails is fails] for fails in (True, False))
@@ -69,7 +69,7 @@ def test_a_dialect_that_passing_cases_contradict_is_not_named() -> None:
 
 
 def test_a_dialect_is_tried_on_cases_up_to_an_effort(monkeypatch: pytest.MonkeyPatch) -> None:
-    cases = [case for case in select(["Adam"], ["float32"]) if short(case)]
+    cases = [case for case in select(["Adam"], ["float32"], around=False) if short(case)]
     seen = list(observed(speaking(DIALECTS["adam-uncorrected"]), cases[:40]))
     failing = [one for one in seen if one.record.fails]
     assert diagnose(failing, []).matches[0].of == len(failing)
@@ -86,7 +86,7 @@ def test_a_dialect_is_tried_on_cases_up_to_an_effort(monkeypatch: pytest.MonkeyP
 def test_of_two_rules_that_cannot_be_told_apart_the_one_that_says_less_is_named(
         whole: str, part: str, wanted: Callable[[Case], bool]) -> None:
     op = DIALECTS[part].op
-    cases = [case for case in select([op], ["float32"]) if short(case) and wanted(case)][:40]
+    cases = [case for case in select([op], ["float32"], around=False) if short(case) and wanted(case)][:40]
     seen = list(observed(speaking(DIALECTS[part]), cases))
     matches = diagnose([s for s in seen if s.record.fails], [s for s in seen if not s.record.fails]).matches
     names = [match.dialect.name for match in matches]
