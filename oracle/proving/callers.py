@@ -14,8 +14,8 @@ from ..cases import registry
 from ..cases.case import Case
 from ..cases.spec import LossSpec, OptimSpec
 from ..checking.choice import in_order
-from ..truth import proof
 from ..truth.evaluate import FLOATS, evaluate
+from ..truth.kept_truths import proven_anew
 from ..truth.proof import effort
 from . import shared_code
 
@@ -54,7 +54,7 @@ def callers_of(modules: Sequence[str]) -> dict[str, CallersOf]:
             _note_calls(runs, short[:RUNS if single else OTHER_RUNS], partial(evaluate, lift=FLOATS))
             if single:
                 cheap = [case for case in shipped if effort(case) <= PROOF_EFFORT]
-                _note_calls(proofs, cheap[:PROOFS], proof.prove)
+                _note_calls(proofs, cheap[:PROOFS], proven_anew)
     return {module: {place: Callers(_ids(runs[place]), _ids(proofs[place])[:ALL_PROOFS]) for place in _felt(module)}
             for module in modules}
 

@@ -15,7 +15,7 @@ from . import encoding, proof
 from .around import is_whole, lay_out, prove_whole, unchanged
 from .proof import Truth
 
-__all__ = ["PROOF", "in_surroundings", "kept_or_made", "truth_of"]
+__all__ = ["PROOF", "in_surroundings", "kept_or_made", "proven_anew", "truth_of"]
 
 PROOF = proof.__name__  #: the module whose source a truth follows from, beside that of its op
 
@@ -67,6 +67,11 @@ def _truth_of_shipped(asked: _Question) -> dict[str, Truth]:
     case = asked.case if asked.case.shipped else parse(asked.id)
     return kept_or_made(lambda: proof.prove(case, asked.accuracy), source(*followed_by(case.spec), PROOF), case.id,
                         asked.accuracy)
+
+
+def proven_anew(case: Case) -> dict[str, Truth]:
+    """Truth and bound of a case by the code that there is now, whatever is kept."""
+    return in_surroundings(case, proven_anew, proof.prove) if case.around else proof.prove(case)
 
 
 def kept_or_made(make: Callable[[], dict[str, Truth]], *asked: str) -> dict[str, Truth]:
