@@ -16,7 +16,7 @@ from .evaluate import Lift, evaluate
 from .history import OVERWRITTEN
 from .proof import Truth, counted, largest_magnitude
 
-__all__ = ["is_whole", "lay_out", "prove_whole", "unchanged"]
+__all__ = ["is_unchanged", "is_whole", "lay_out", "prove_whole", "unchanged"]
 
 Array = np.ndarray[Any, Any]
 
@@ -82,6 +82,11 @@ def _truth_of_whole(value: Array, unit: float, case: Case) -> Truth:
     bound = unit * np.abs(hi) + spacing(hi, case.dtype) / 2 + np.abs(hi) * 2.0**-60
     none = np.zeros(hi.shape, bool)
     return Truth(hi, lo, bound, bound, largest_magnitude(hi, case, case.dtype), none, case.dtype)
+
+
+def is_unchanged(name: str) -> bool:
+    """Is an output one of those of :func:`unchanged`?"""
+    return name == OVERWRITTEN or name.startswith("gradient[")
 
 
 def unchanged(case: Case) -> dict[str, Truth]:

@@ -21,17 +21,21 @@ from __future__ import annotations
 
 __all__ = ["DTYPES", "FLAGS", "FORMAT", "SCHEMA", "VectorsError"]
 
-FORMAT = "torch-oracle vectors 1"
+FORMAT = "torch-oracle vectors 2"
 SCHEMA = "vectors.schema.json"
 
 #: What is said of cases beside their truths.
 FLAGS = {
     "gradient": "has gradients with respect to arguments among the outputs",
+    "event": "something happens between steps: its surroundings say what",
     "kink": "sits where the gradient is a convention and no derivative",
+    "memory": "arrays lie in memory as its surroundings say; what is written here are their numbers, in reading order",
     "range": "an evaluation in the type can overflow or underflow on the way to a value that it can represent",
+    "size": "has as many elements as its surroundings say: the edge of a vector, a block or a grid",
     "sparse": "has gradients that hold some elements only",
     "special": "some exact values are not finite or have no enclosure: their class is compared, and signs of zeros",
     "steps": "has outputs that are stacked over the steps of a trajectory",
+    "tensors": "has as many parameters as its surroundings say",
     "undecided": "an evaluation in the type may end anywhere for some elements: they are not judged",
     "vacuous": "some bounds are wider than a tenth of the array's largest magnitude: they say nothing",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,14 +22,19 @@ LONG = 512
 #: Those of more numbers still, trajectories of thousands of steps, are exported only when everything is.
 LONGEST = 8192
 
+#: The type in which surroundings are exported.
+_SURROUNDED = "float32"
+
 
 def selection(spec: Spec, *, everything: bool = False) -> list[Case]:
     """The cases of an op that are exported: in each type every axis value stands in one of them.
 
-    Values that only long cases have are met in one type, and those that only the longest have in none.
+    Values that only long cases have are met in one type, and those that only the longest have in none. Surroundings
+    stand in one type: those whose arrays are not too large for a file.
     """
     if everything:
-        return [case for dtype in spec.dtypes for case in cases(spec, dtype, around=False)]
+        bare = [case for dtype in spec.dtypes for case in cases(spec, dtype, around=False)]
+        return bare + list(_in_surroundings(spec))
     chosen = []
     anywhere: set[tuple[str, Any]] = set()
     for dtype in spec.dtypes:
@@ -42,6 +47,28 @@ def selection(spec: Spec, *, everything: bool = False) -> list[Case]:
                 chosen.append(case)
                 here |= values
         anywhere |= here
+    return chosen + _few(_in_surroundings(spec))
+
+
+def _in_surroundings(spec: Spec) -> Iterator[Case]:
+    """The cases in surroundings whose arrays are not too large for a file; how many threads there are is none of it."""
+    if _SURROUNDED in spec.dtypes:
+        for case in cases(spec, _SURROUNDED):
+            if case.around and not case.around.threads and _size(case) <= LONGEST:
+                yield case
+
+
+def _few(surrounded: Iterable[Case]) -> list[Case]:
+    """Of cases in surroundings those in which something is met that none before has."""
+    chosen = []
+    met: set[tuple[str, str]] = set()
+    for case in surrounded:
+        layout = case.around.memory.partition(":")[0]
+        here = {("size", case.around.size if not layout else ""), ("tensors", case.around.tensors), ("memory", layout),
+                ("event", case.around.event)}
+        if not here <= met:
+            chosen.append(case)
+            met |= here
     return chosen
 
 

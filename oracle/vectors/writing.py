@@ -18,6 +18,7 @@ from ..auditing.records import versions
 from ..cases.case import Case
 from ..cases.spec import LossSpec, Objective, Spec, Trajectory
 from ..truth import kept_truths
+from ..truth.around import is_unchanged
 from ..truth.proof import VACUOUS, Truth
 from .layout import FLAGS, FORMAT, SCHEMA, VectorsError
 from .selection import selection
@@ -65,7 +66,9 @@ class _Writer:
         groups = [{"params": self.value(f"groups[{i}].params", g.params), "options": self.value("", g.options)}
                   for i, g in enumerate(t.groups)]
         return {"groups": groups, "defaults": self.value("", t.defaults), "gradients": gradients,
-                "objective": t.objective and self.objective(t.objective)}
+                "objective": t.objective and self.objective(t.objective),
+                "settings": [{"step": step, "options": self.value("", options)} for step, options in t.settings],
+                "joins": t.joins}
 
     def objective(self, o: Objective) -> dict[str, Any]:
         """What a closure evaluates."""
@@ -102,12 +105,13 @@ def _narrow(array: Array) -> Array:
 def _vector(case: Case, number: int) -> tuple[dict[str, Any], dict[str, Array]]:
     """A case in JSON, and its tensors."""
     writer = _Writer(number)
-    truths = kept_truths.truth_of(case)
+    truths = {name: truth for name, truth in kept_truths.truth_of(case).items() if not is_unchanged(name)}
     inputs = (writer.trajectory(case.inputs) if isinstance(case.inputs, Trajectory)
               else {"arguments": writer.value("", case.inputs)})
     if isinstance(case.spec, LossSpec):
         inputs["grad_output"] = writer.value("grad_output", case.grad_output)
-    vector = {"id": case.id, "dtype": case.dtype, "reason": _reason(case), "flags": _flags(case, truths),
+    around = {"surroundings": case.around.parts} if case.around else {}
+    vector = {"id": case.id, "dtype": case.dtype, "reason": _reason(case), "flags": _flags(case, truths), **around,
               **inputs, "outputs": {name: writer.truth(f"truth.{name}", t) for name, t in truths.items()}}
     return vector, writer.tensors
 
@@ -117,6 +121,7 @@ def _reason(case: Case) -> str:
     about = {axis.name: axis.about for axis in case.spec.axes}
     changed = {k: v for k, v in case.options.items() if v != case.spec.defaults[k]}
     said = [f"{k}={v} ({about[k]})" if about[k] else f"{k}={v}" for k, v in changed.items()]
+    said += [f"{k}={v}" for k, v in case.around.parts.items()]
     return "; ".join(said) or "every axis at its default"
 
 
@@ -124,13 +129,17 @@ def _flags(case: Case, truths: Mapping[str, Truth]) -> list[str]:
     """Which of :data:`FLAGS` hold of a case."""
     judged = [t for t in truths.values() if not t.discrete]
     holds = {
+        "event": bool(case.around.event),
         "gradient": any(name.startswith("grad.") for name in truths),
         "kink": isinstance(case.spec, LossSpec) and case.spec.kinks(case.options),
+        "memory": bool(case.around.memory),
         "range": any(np.any(t.vacuous & ~(t.precise == t.bound) & ~t.special) for t in judged),
+        "size": bool(case.around.size),
         "sparse": isinstance(case.inputs, Trajectory) and any(
             isinstance(g, SparseGrad) for step in case.inputs.gradients for g in step),
         "special": any(np.any(t.special) for t in judged),
         "steps": case.spec.stacked,
+        "tensors": bool(case.around.tensors),
         "undecided": any(np.any(~np.isfinite(t.precise) & ~t.special) for t in judged),
         "vacuous": any(np.any((t.precise > VACUOUS * t.scale) & np.isfinite(t.precise) & ~t.special) for t in judged),
     }

@@ -26,8 +26,13 @@ class Surroundings:
     event: str = ""  #: what happens between two steps: one of :data:`.events.EVENTS`, with the option that it is about
     threads: str = ""  #: threads that the implementation may use, where that can be told to it
 
+    @property
+    def parts(self) -> dict[str, str]:
+        """What is not as the op's spec draws it, by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name)}
+
     def __str__(self) -> str:
-        return ",".join(f"{f.name}={value}" for f in fields(self) if (value := getattr(self, f.name)))
+        return ",".join(f"{name}={value}" for name, value in self.parts.items())
 
     def __bool__(self) -> bool:
         return self != NOTHING
