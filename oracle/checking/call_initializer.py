@@ -62,7 +62,7 @@ def run_initializer(spec: InitSpec, case: Case, asked: Implementation, kit: Kit)
         calls = min(CALLS, math.ceil(DRAWS / max(empty.size, 1)))
         return {"draws": np.stack([fill() for _ in range(calls)])}
     outputs = {"tensor": fill(), "again": fill()}
-    outputs |= {OVERWRITTEN: np.array(memory.overwritten())} if case.around else {}
+    outputs |= {OVERWRITTEN: np.array(memory.overwritten())} if case.around.memory else {}
     return outputs | (kit.words(given) if is_random else {})
 
 

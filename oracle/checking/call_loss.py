@@ -70,7 +70,7 @@ def run_loss(spec: LossSpec, case: Case, asked: Implementation, kit: Kit) -> Out
     outputs = _name_results(case, kit, result)
     _check_arguments(kit, case.inputs, arguments, result)
     outputs |= {f"grad.{path}": kit.numpy(g) for path, g in gradients.items()}
-    return outputs | {OVERWRITTEN: np.array(memory.overwritten())} if case.around else outputs
+    return outputs | {OVERWRITTEN: np.array(memory.overwritten())} if case.around.memory else outputs
 
 
 def _to_framework(kit: Kit, value: Any, memory: Memory, role: str) -> Any:

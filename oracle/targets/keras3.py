@@ -26,6 +26,7 @@ from ..cases.spec import InitSpec, LossSpec, OptimSpec, Spec
 from ..truth.evaluate import Outputs, Partial
 from ..truth.history import stack_steps
 from .loading import Target, TargetError, Unsupported
+from .translation import refuse_surroundings
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
@@ -98,6 +99,7 @@ class _Keras:
         return isinstance(spec, InitSpec | LossSpec | OptimSpec)
 
     def run(self, case: Case) -> Outputs:
+        refuse_surroundings(case, "Keras")
         if case.dtype not in ("float64", "float32"):
             raise Unsupported(f"Keras rounds every operation to {case.dtype}; float32 and float64 are judged")
         if isinstance(case.spec, InitSpec):

@@ -24,6 +24,7 @@ from ..truth.evaluate import Outputs, Partial
 from ..truth.history import stack_steps
 from .loading import Target, TargetError, Unsupported
 from .optax_losses import LOSSES, run_loss
+from .translation import refuse_surroundings
 
 __all__ = ["VARIANTS", "default", "make"]
 
@@ -110,6 +111,7 @@ class _Optax:
         return isinstance(spec, LossSpec | OptimSpec)
 
     def run(self, case: Case) -> Outputs:
+        refuse_surroundings(case, "optax")
         if case.dtype not in ("float64", "float32"):
             raise Unsupported(f"optax rounds every operation to {case.dtype}; float32 and float64 are judged")
         if case.spec.name not in {*_OPTIMIZERS, *LOSSES}:

@@ -195,7 +195,7 @@ class _Torch:
         for name, value in case.inputs.items():
             if isinstance(value, np.ndarray) and _view(arguments[name]).tobytes() != value.tobytes():
                 raise ValueError(f"the implementation changed its argument {name}")
-        return outputs | {OVERWRITTEN: np.array(memory.overwritten())} if case.around else outputs
+        return outputs | {OVERWRITTEN: np.array(memory.overwritten())} if case.around.memory else outputs
 
     def optimizer(self, case: Case) -> Outputs:
         """Parameters and state of an optimizer after each step."""
@@ -227,7 +227,7 @@ class _Torch:
             words = {name: to_array(torch.empty(1, dtype=torch.int32).random_(generator=source))
                      for name, source in (("next_word", given), ("default_word", default))}
         outputs = {"tensor": to_array(first), "again": to_array(second), **words}
-        return outputs | {OVERWRITTEN: np.array(memory.overwritten())} if case.around else outputs
+        return outputs | {OVERWRITTEN: np.array(memory.overwritten())} if case.around.memory else outputs
 
 
 class _TorchTrainer(Trainer):

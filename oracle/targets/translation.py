@@ -15,9 +15,19 @@ from ..cases.case import Case
 from ..cases.spec import LossSpec
 from .loading import Unsupported
 
-__all__ = ["Arguments", "Translation", "shapes_differ"]
+__all__ = ["Arguments", "Translation", "refuse_surroundings", "shapes_differ"]
 
 Arguments = Mapping[str, Any]  #: of a loss, by torch's names; those that are not given have torch's defaults
+
+
+def refuse_surroundings(case: Case, framework: str) -> None:
+    """Refuse what only torch's form of arrays and optimizers has.
+
+    Raises:
+        Unsupported: the case says how arrays lie in memory, what happens between steps, or how many threads there are.
+    """
+    if missing := [name for name in case.around.parts if name not in ("size", "tensors")]:
+        raise Unsupported(f"{framework} is asked for sizes alone, not for {missing[0]}={case.around.parts[missing[0]]}")
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def is_unchanged(name: str) -> bool:
 
 def unchanged(case: Case) -> dict[str, Truth]:
     """What has to stay as it was: memory beside the arrays, and the gradients that an optimizer was given."""
-    kept = {OVERWRITTEN: counted(np.zeros((), np.int64), decided=True)}
+    kept = {OVERWRITTEN: counted(np.zeros((), np.int64), decided=True)} if case.around.memory else {}
     if isinstance(case.inputs, Trajectory) and case.inputs.objective is None:
         for i in range(len(case.inputs.gradients[0])):
             given = [g for now in case.inputs.gradients if isinstance(g := now[i], np.ndarray)]

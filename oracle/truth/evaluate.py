@@ -91,7 +91,7 @@ def _evaluate(spec: Spec, case: Case, lift: Lift, inputs: Any) -> dict[str, Arra
 
 @_evaluate.register
 def _(spec: LossSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
-    if case.around and lift is FLOATS:
+    if case.around.memory and lift is FLOATS:
         return _evaluate_in_surroundings(spec, case, inputs)
     arguments = lift.mapping(inputs)
     return _named(spec, spec.function(**arguments), spec.backward(lift(case.grad_output), **arguments))
@@ -190,7 +190,7 @@ def _(spec: InitSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
     finally:
         reference_random.default_generator.set_state(before)
     outputs = {"tensor": first, "again": second, **words}
-    return outputs | {OVERWRITTEN: np.array(memory.overwritten())} if case.around and lift is FLOATS else outputs
+    return outputs | {OVERWRITTEN: np.array(memory.overwritten())} if case.around.memory and lift is FLOATS else outputs
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,8 @@ class Trainer:
             if self._event is not None and (step == 0 or self._event.always):
                 self._event.act(self)
         outputs = history.outputs()
-        return outputs | {OVERWRITTEN: np.array(self.memory.overwritten())} if self._watched else outputs
+        watched = self._watched and self.case.around.memory
+        return outputs | {OVERWRITTEN: np.array(self.memory.overwritten())} if watched else outputs
 
     def _prepare(self, step: int) -> None:
         """What comes before a step: a group joins, options are others."""
