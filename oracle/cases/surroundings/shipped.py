@@ -113,7 +113,7 @@ def _around_optimizer(spec: OptimSpec, dtype: str, long: bool) -> _Shipped:
         rows = is_laid_out(spec, options)
         for n in _sizes(dtype, k == 0, long) if rows else ():
             yield options, Surroundings(size=str(n))
-        for n in TENSORS if dtype == _ALL and rows else ():
+        for n in TENSORS[:None if k == 0 else -1] if dtype == _ALL and rows else ():
             yield options, Surroundings(tensors=str(n))
         if rows and k == 0 and dtype == _ALL:
             yield options, Surroundings(size=str(SIZES[-1]), threads="3")
