@@ -76,10 +76,16 @@ class Case:
         """The case whose elements are laid out; without an event all that its spec draws."""
         return self.within(self.around.alterations if self.laid_out else NOTHING)
 
+    @cached_property
+    def beside(self) -> Case:
+        """The case whose elements are those of every second parameter: the base, or that in another storage type."""
+        return replace(self.base, dtype=self.around.beside) if self.around.beside else self.base
+
     @property
     def laid_out(self) -> bool:
         """Are its arrays those of its base, laid out over more elements?"""
-        return bool(self.around.size or self.around.tensors) and is_laid_out(self.spec, self.options)
+        around = self.around
+        return bool(around.size or around.tensors or around.beside) and is_laid_out(self.spec, self.options)
 
     @cached_property
     def layout(self) -> Any:
@@ -106,7 +112,7 @@ class Case:
         if self.laid_out:
             given = self.base.inputs
             if isinstance(given, Trajectory):
-                return self.layout.trajectory(given)
+                return self.layout.trajectory(given, self.beside.inputs)
             return {name: self._lay_out(value) for name, value in given.items()}
         return self._in_storage(self._drawn())
 

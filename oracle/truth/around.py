@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,19 +25,19 @@ _ARRAYS = ("hi", "lo", "bound", "precise", "special")  #: of a truth; its scale 
 _LONGDOUBLE = Lift(lambda array: array.astype(np.float64).astype(np.longdouble), lambda scalar: scalar)
 
 
-def lay_out(case: Case, truths: Mapping[str, Truth]) -> dict[str, Truth]:
+def lay_out(case: Case, truths_of: Callable[[Case], Mapping[str, Truth]]) -> dict[str, Truth]:
     """The truths of a case that is laid out, from those of its base."""
     if isinstance(case.spec, LossSpec):
-        return {name: _taken(truth, case.layout.take, case) for name, truth in truths.items()}
-    return dict(_laid_out_states(case, truths))
+        return {name: _taken(truth, case.layout.take, case) for name, truth in truths_of(case.base).items()}
+    return dict(_laid_out_states(case, (truths_of(case.base), truths_of(case.beside))))
 
 
-def _laid_out_states(case: Case, truths: Mapping[str, Truth]) -> Iterator[tuple[str, Truth]]:
+def _laid_out_states(case: Case, bases: Sequence[Mapping[str, Truth]]) -> Iterator[tuple[str, Truth]]:
     """Of each parameter what its source has: arrays of the parameter's shape are laid out, others stay."""
     layout = case.layout
     shapes = [p.shape for group in case.base.inputs.groups for p in group.params]
     for i, source in enumerate(layout.sources):
-        for name, truth in truths.items():
+        for name, truth in bases[i % 2].items():
             if name == OVERWRITTEN:
                 continue
             key, place = name.removesuffix("]").rsplit("[", 1)

@@ -54,7 +54,7 @@ def in_surroundings(case: Case, truths_of: Callable[[Case], dict[str, Truth]],
     if around != case.around:
         truths = truths_of(case.within(around))
     elif case.laid_out:
-        truths = lay_out(case, truths_of(case.base))
+        truths = lay_out(case, truths_of)
     elif is_whole(case):
         truths = prove_whole(case)
     else:

@@ -44,15 +44,17 @@ def _misfit_of_size(spec: Spec, options: Options, around: Surroundings) -> str:
     if around.is_broadcast and not laid_out:
         return "memory=broadcast needs a size, whose lines can be made equal"
     if isinstance(spec, LossSpec):
-        if around.tensors or around.event:
+        if around.tensors or around.beside or around.event:
             return "a loss has arguments, and neither a number of tensors nor events"
         if around.size and not is_laid_out(spec, options) and (spec.whole is None or "reduction" not in options):
             return f"{spec.name} has no size with these options; with reduction=none it may have"
     elif isinstance(spec, InitSpec):
-        if around.tensors or around.event:
+        if around.tensors or around.beside or around.event:
             return "an initializer has one tensor, and no events"
-    elif around.tensors and not is_laid_out(spec, options):
+    elif (around.tensors or around.beside) and not is_laid_out(spec, options):
         return f"the parameters of {spec.name} are as its spec draws them"
+    elif around.beside and not (around.beside in spec.dtypes and spec.allowed(options, around.beside)):
+        return f"{spec.name} has no such case in {around.beside}"
     return ""
 
 

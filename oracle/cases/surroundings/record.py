@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
+from ..spec import DTYPES
 from .events import EVENTS
 from .memory import LAYOUTS, ROLES
 
@@ -22,6 +23,7 @@ class Surroundings:
     size: str = ""
     """The shape that elements (or rows, where an op's are) are laid out over: ``33``, ``9x15``."""
     tensors: str = ""  #: how many parameters an optimizer has
+    beside: str = ""  #: another storage type, which every second parameter of an optimizer has
     memory: str = ""  #: a layout of :data:`.memory.LAYOUTS`, of all arrays or of the one named behind a colon
     event: str = ""  #: what happens between two steps: one of :data:`.events.EVENTS`, with the option that it is about
     threads: str = ""  #: threads that the implementation may use, where that can be told to it
@@ -98,6 +100,10 @@ def _check_count(text: str) -> str:
     return "" if text.isdecimal() and len(text) < 6 and int(text) > 0 else "a number above 0"
 
 
+def _check_beside(text: str) -> str:
+    return "" if text in DTYPES else f"one of {', '.join(DTYPES)}"
+
+
 def _check_memory(text: str) -> str:
     layout, _, role = text.partition(":")
     if layout not in LAYOUTS:
@@ -110,5 +116,6 @@ def _check_event(text: str) -> str:
     return "" if name in EVENTS else f"one of {', '.join(EVENTS)}"
 
 
-_CHECKS: Mapping[str, Callable[[str], str]] = {"size": _check_size, "tensors": _check_count, "memory": _check_memory,
+_CHECKS: Mapping[str, Callable[[str], str]] = {"size": _check_size, "tensors": _check_count,
+                                                 "beside": _check_beside, "memory": _check_memory,
                                  "event": _check_event, "threads": _check_count}

@@ -39,6 +39,9 @@ _TRAJECTORY: Options = {"start": "zero", "steps": 2}
 #: Reductions of many terms.
 _REDUCTIONS = ("mean", "sum")
 
+#: Types of every second parameter.
+BESIDE = ("float64", "bfloat16")
+
 _ALL = "float32"  #: the type in which all surroundings stand
 
 _Shipped = Iterator[tuple[Options, Surroundings]]
@@ -117,6 +120,8 @@ def _around_optimizer(spec: OptimSpec, dtype: str, long: bool) -> _Shipped:
             yield options, Surroundings(tensors=str(n))
         if rows and k == 0 and dtype == _ALL:
             yield options, Surroundings(size=str(SIZES[-1]), threads="3")
+            for other in BESIDE:
+                yield options, Surroundings(size="33", tensors="4", beside=other)
         roles = ("", "parameter", "gradient") if k == 0 and dtype == _ALL else ("",)
         for memory, size in _layouts(dtype, roles):
             yield options, Surroundings(size=size if rows else "", memory=memory)

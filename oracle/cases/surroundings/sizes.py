@@ -7,7 +7,7 @@ two that are swapped show.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -89,26 +89,21 @@ class OptimLayout:
         """The array of a base's parameter, laid out for parameter i; the first axes stay."""
         return array.reshape(*array.shape[:axes], -1)[..., self.at[i]]
 
-    def trajectory(self, base: Trajectory) -> Trajectory:
-        """The trajectory of all parameters."""
-        own = [p for group in base.groups for p in group.params]
-        params = iter([self.take(i, own[source]) for i, source in enumerate(self.sources)])
+    def trajectory(self, base: Trajectory, beside: Trajectory) -> Trajectory:
+        """The trajectory of all parameters; every second of them is made of another base, in another type."""
+        own = [[p for group in one.groups for p in group.params] for one in (base, beside)]
+        params = iter([self.take(i, own[i % 2][source]) for i, source in enumerate(self.sources)])
         groups = tuple(ParamGroup(tuple(next(params) for _ in range(sum(counts))), group.options)
                        for group, counts in zip(base.groups, self.counts, strict=True))
-        return replace(base, groups=groups, gradients=_once(base.gradients, self._gradients))
+        made: dict[int, Any] = {}  # one that comes again stays the same object
+        for now in zip(base.gradients, beside.gradients, strict=True):
+            made[id(now[0])] = made.get(id(now[0])) or self._gradients(now)
+        return replace(base, groups=groups, gradients=tuple(made[id(now)] for now in base.gradients))
 
-    def _gradients(self, now: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(None if now[source] is None else self.take(i, now[source])
+    def _gradients(self, now: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+        """The gradients of one step, from those of both bases."""
+        return tuple(None if now[i % 2][source] is None else self.take(i, now[i % 2][source])
                      for i, source in enumerate(self.sources))
-
-
-def _once(steps: Sequence[Any], convert: Callable[[Any], Any]) -> tuple[Any, ...]:
-    """Each step converted; one that comes again stays the same object."""
-    made: dict[int, Any] = {}
-    for step in steps:
-        if id(step) not in made:
-            made[id(step)] = convert(step)
-    return tuple(made[id(step)] for step in steps)
 
 
 def _shape_of_copy(shape: tuple[int, ...], k: int) -> tuple[int, ...]:
