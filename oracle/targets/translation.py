@@ -26,7 +26,7 @@ def refuse_surroundings(case: Case, framework: str) -> None:
     Raises:
         Unsupported: the case says how arrays lie in memory, what happens between steps, or how many threads there are.
     """
-    if missing := [name for name in case.around.parts if name not in ("size", "tensors", "beside")]:
+    if missing := [name for name in case.around.parts if name not in ("size", "tensors")]:
         raise Unsupported(f"{framework} is asked for sizes alone, not for {missing[0]}={case.around.parts[missing[0]]}")
 
 
