@@ -17,7 +17,6 @@ from reference.optim import SparseGrad
 
 from ..cases.case import Case
 from ..cases.spec import Objective, ParamGroup, Trajectory
-from ..cases.surroundings.events import EVENTS
 from ..cases.surroundings.memory import Memory
 from .history import OVERWRITTEN, History, closures, entries
 
@@ -40,7 +39,7 @@ class Trainer:
     def __init__(self, case: Case, inputs: Trajectory, *, surrounded: bool = True) -> None:
         self.case, self.trajectory = case, inputs
         self._watched = bool(case.around) and surrounded
-        self._event = EVENTS[case.around.event.partition(":")[0]] if case.around.event and surrounded else None
+        self._event = case.around.happening if surrounded else None
         self.memory = Memory(case.around.memory if surrounded else "")
         self._given: list[Any] = []
         self._before: Sequence[Any] = ()
@@ -86,6 +85,11 @@ class Trainer:
 
     def look(self, i: int) -> None:
         """Whatever else is to be seen of a parameter after a step."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Attributes that the optimizer has to have for what happens to it."""
+        return self._event.needs if self._event else ()
 
     # --- the loop --------------------------------------------------------------------------------
 

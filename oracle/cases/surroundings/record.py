@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
-from .events import EVENTS
+from .events import EVENTS, Event
 from .memory import LAYOUTS, ROLES
 
 __all__ = ["NOTHING", "Surroundings", "parse_surroundings"]
@@ -36,6 +36,16 @@ class Surroundings:
     def shape(self) -> tuple[int, ...]:
         """The size as numbers."""
         return tuple(map(int, self.size.split("x"))) if self.size else ()
+
+    @property
+    def happening(self) -> Event | None:
+        """What happens between steps."""
+        return EVENTS[self.event.partition(":")[0]] if self.event else None
+
+    @property
+    def option(self) -> str:
+        """The axis of the option that an event is about."""
+        return self.event.partition(":")[2]
 
     @property
     def behind_the_truth(self) -> Surroundings:
