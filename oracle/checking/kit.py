@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -42,6 +43,9 @@ class Kit(Protocol):
 
     def parameter(self, array: Array, memory: Memory | None = None) -> Any:
         """What an optimizer's class is handed: an object with ``data`` and ``grad``."""
+
+    def threads(self, count: int) -> AbstractContextManager[Any]:
+        """Have the framework use so many threads, where that can be told to it."""
 
     def fill(self, array: Any, value: float) -> None:
         """Write a number into each element of an array."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import jax
@@ -64,6 +65,9 @@ class _Jax:
 
     def parameter(self, array: Array, memory: Memory | None = None) -> Any:
         raise Unsupported("JAX's arrays cannot be changed in place; an optimizer is a pair of functions")
+
+    def threads(self, count: int) -> nullcontext[None]:
+        return nullcontext()
 
     def fill(self, array: Any, value: float) -> None:
         raise Unsupported("JAX's arrays cannot be changed in place")

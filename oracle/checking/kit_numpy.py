@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,9 @@ class _NumPy:
 
     def parameter(self, array: Array, memory: Memory | None = None) -> Any:
         return Parameter(self.array(array, memory, "parameter"))
+
+    def threads(self, count: int) -> nullcontext[None]:
+        return nullcontext()
 
     def fill(self, array: Any, value: float) -> None:
         (array.values if isinstance(array, SparseGrad) else array)[...] = value
