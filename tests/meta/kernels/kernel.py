@@ -12,6 +12,8 @@ import numpy as np
 from oracle.auditing.judge import answer, record_of
 from oracle.cases.case import Case
 from oracle.cases.registry import get
+from oracle.cases.spec import Options
+from oracle.cases.surroundings import shipped
 from oracle.checking.adapter import User
 from oracle.checking.alignment import Alignment
 from oracle.checking.choice import BUDGET, in_order
@@ -27,7 +29,7 @@ __all__ = ["LAYOUT", "OWNERSHIP", "SIZE", "TIME", "Kernel", "cases", "judged", "
 SIZE, LAYOUT, TIME, OWNERSHIP = "size", "layout", "time", "ownership"
 
 #: The part of a check's effort that goes to cases without surroundings.
-_BARE = BUDGET // 8
+_BARE = BUDGET // 32
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Kernel:
     about: str
     kind: str = ""  #: of the mistake; empty for what is right
     around: str = ""
-    """What stands in the surroundings of each failing case; empty where the bare cases show the mistake too."""
+    """What the name of each failing case has; empty where the bare cases show the mistake too."""
     says: str = ""  #: what a diagnosis, or the note of a verdict, has to say of it; a regular expression
     options: Mapping[str, Any] = field(default_factory=dict)  #: of :func:`oracle.check`
 
@@ -81,15 +83,21 @@ def right_in(found: list[Kernel]) -> Callable[..., Callable[[Any], Any]]:
 
 @cache
 def cases(op: str) -> Sequence[Case]:
-    """The bare cases of an op that tell most, and those in surroundings beside its first combination."""
-    shipped, first = in_order(op, ["float32"]), get(op).surrounded[0]
-    bare, left = [], _BARE
-    for case in (case for case in shipped if not case.around):
-        if effort(case) <= left:
+    """The bare cases of an op that tell most, and all those in surroundings beside its first combination."""
+    bare, surrounded, left = [], [], _BARE
+    for case in in_order(op, ["float32"]):
+        if case.around:
+            surrounded.append(case)
+        elif effort(case) <= left:
             left -= effort(case)
             bare.append(case)
-    return [*bare, *(case for case in shipped if case.around
-                     and all(case.options[name] == value for name, value in first.items()))]
+    first = _beside(next(iter(shipped.surrounded(get(op), "float32")))[0])
+    return [*bare, *(case for case in surrounded if _beside(case.options) == first)]
+
+
+def _beside(options: Options) -> Options:
+    """The options beside which surroundings stand; how many groups there are belongs to these."""
+    return {name: value for name, value in options.items() if name not in ("layout", "reduction")}
 
 
 @cache

@@ -32,28 +32,28 @@ MANY = "parameters"  #: what it says of their number
 
 @wrong("SGD", "numpy", "size=", FROM)
 class TailNeverStored(NumpySGD):
-    """Blocks of 16; what is left over stays as it was."""
+    """Blocks of 64; what is left over stays as it was."""
 
     def parts(self, n: int) -> Iterator[Any]:
-        yield slice(0, n if n < 16 else n // 16 * 16)
+        yield slice(0, n if n < 64 else n // 64 * 64)
 
 
 @wrong("SGD", "torch", "size=", FROM)
 class BlocksSkipped(TorchSGD):
-    """Whole blocks are skipped, and the tail is right."""
+    """Whole blocks of 64 are skipped, and the tail is right."""
 
     def parts(self, n: int) -> Iterator[Any]:
-        yield slice(n // 16 * 16, n)
+        yield slice(n // 64 * 64, n)
 
 
 @wrong("Adam", "torch", "size=", FROM)
 class LastBlockRepeated(TorchAdam):
-    """The tail is a block of 32 that ends at the end, so that some elements are updated twice."""
+    """The tail is a block of 64 that ends at the end, so that some elements are updated twice."""
 
     def parts(self, n: int) -> Iterator[Any]:
-        yield slice(0, n // 32 * 32)
-        if n % 32:
-            yield slice(max(n - 32, 0), n)
+        yield slice(0, n // 64 * 64)
+        if n % 64:
+            yield slice(max(n - 64, 0), n)
 
 
 @wrong("Adam", "numpy", "size=", FROM)
@@ -82,22 +82,22 @@ class PlacesInEightBits(NumpyRMSprop):
 
 @wrong("Adagrad", "torch", "size=", FROM)
 class NeighboursSwapped(TorchAdagrad):
-    """The last two lanes of the second vector of 8 are stored the other way round."""
+    """The last two lanes of the eighth vector of 8 are stored the other way round."""
 
     def store(self, array: Any, part: Any, value: Any) -> None:
         lanes = torch.arange(len(value))
-        if len(value) >= 16:
-            lanes[14], lanes[15] = 15, 14
+        if len(value) >= 64:
+            lanes[62], lanes[63] = 63, 62
         array[part] = value[lanes]
 
 
 @wrong("Adam", "torch", "size=", FROM)
 class FirstOfBlockTwice(TorchAdam):
-    """The first element of each block of 32 but the first is updated twice."""
+    """The first element of each block of 64 but the first is updated twice."""
 
     def parts(self, n: int) -> Iterator[Any]:
         yield slice(0, n)
-        yield slice(32, n, 32)
+        yield slice(64, n, 64)
 
 
 @wrong("Adagrad", "numpy", "size=", FROM)
@@ -118,13 +118,11 @@ class OddOneLeft(TorchRMSprop):
 
 @wrong("SGD", "numpy", "size=", FROM)
 class LaneNeverWritten(NumpySGD):
-    """In vectors of 8 the last lane is masked away; a tail of fewer than 8 is right."""
+    """From 64 elements on the last lane of each vector of 8 is masked away; a tail of fewer than 8 is right."""
 
     def store(self, array: Any, part: Any, value: Any) -> None:
         at = np.arange(len(value))
-        written = (at % 8 != 7) | (at >= len(value) // 8 * 8)
-        if len(value) < 16:
-            written[:] = True
+        written = (at % 8 != 7) | (at >= len(value) // 8 * 8) | (len(value) < 64)
         array[part][written] = value[written]
 
 
@@ -179,25 +177,25 @@ class OddParameterLeft(TorchRMSprop):
 
 @wrong("Adam", "torch", "tensors=", MANY)
 class StateByShape(TorchAdam):
-    """States are cached by shape, and parameters of the same shape share them."""
+    """Of more than two parameters states are cached by shape, and those of the same shape share them."""
 
     def start(self, p: Any, g: Any, state: dict[str, Any], o: SimpleNamespace) -> set[str]:
-        known = self.__dict__.setdefault("known", {})
         new = super().start(p, g, state, o)
-        for name in self.kept(o):
-            state[name] = known.setdefault((name, p.shape), state[name])
+        if sum(len(group["params"]) for group in self.param_groups) > 2:
+            for name in self.kept(o):
+                state[name] = self.__dict__.setdefault("known", {}).setdefault((name, p.shape), state[name])
         return new
 
 
 @wrong("SGD", "numpy", "tensors=", MANY)
 class BufferByLength(NumpySGD):
-    """One workspace for each number of elements, which keeps momentum."""
+    """Momentum is kept by number of elements, above one, and parameters of the same number share it."""
 
     def start(self, p: Any, g: Any, state: dict[str, Any], o: SimpleNamespace) -> set[str]:
-        known = self.__dict__.setdefault("known", {})
         new = super().start(p, g, state, o)
-        for name in self.kept(o):
-            state[name] = known.setdefault(p.data.size, state[name])
+        if p.data.size > 1:
+            for name in self.kept(o):
+                state[name] = self.__dict__.setdefault("known", {}).setdefault(p.data.size, state[name])
         return new
 
 

@@ -1,0 +1,301 @@
+"""Optimizers that hold on to what was true at an earlier step."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from .kernel import TIME, Kernel, wrong_in
+from .loops import (
+    NumpyAdagrad,
+    NumpyAdam,
+    NumpyRMSprop,
+    NumpySGD,
+    TorchAdagrad,
+    TorchAdam,
+    TorchRMSprop,
+    TorchSGD,
+)
+
+__all__ = ["WRONG"]
+
+WRONG: list[Kernel] = []
+wrong = wrong_in(WRONG, TIME)
+
+
+class _Snapshot:
+    """Some options are read when a group is added."""
+
+    read_once: tuple[str, ...] = ()
+
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        """Add a group, and read its options."""
+        super().add_param_group(group)  # type: ignore[misc]  # of a loop
+        added = self.param_groups[-1]  # type: ignore[attr-defined]
+        self.__dict__.setdefault("seen", []).append({name: added[name] for name in self.read_once})
+
+    def options(self, group: dict[str, Any]) -> SimpleNamespace:
+        """The options of a group, some of them as they were."""
+        o = super().options(group)  # type: ignore[misc]
+        place = next(i for i, one in enumerate(self.param_groups) if one is group)  # type: ignore[attr-defined]
+        return SimpleNamespace(**{**vars(o), **self.seen[place]})  # type: ignore[attr-defined]
+
+
+class _FirstGroup:
+    """Some options are those of the first group."""
+
+    shared: tuple[str, ...] = ()
+
+    def options(self, group: dict[str, Any]) -> SimpleNamespace:
+        """The options of a group, some of them those of the first."""
+        o = super().options(group)  # type: ignore[misc]
+        first = self.param_groups[0]  # type: ignore[attr-defined]
+        return SimpleNamespace(**{**vars(o), **{name: first[name] for name in self.shared}})
+
+
+@wrong("SGD", "torch", "event=option:lr", "lr changes")
+class LrReadOnce(_Snapshot, TorchSGD):
+    """The learning rate is read in the constructor."""
+
+    read_once = ("lr",)
+
+
+@wrong("SGD", "numpy", "event=option:momentum", "momentum changes")
+class MomentumReadOnce(_Snapshot, NumpySGD):
+    """Momentum is read in the constructor."""
+
+    read_once = ("momentum",)
+
+
+@wrong("Adam", "numpy", "event=option:beta", "betas? changes?|beta[12] changes")
+class BetasReadOnce(_Snapshot, NumpyAdam):
+    """Both betas are read in the constructor."""
+
+    read_once = ("betas",)
+
+
+@wrong("Adam", "torch", "event=option:eps", "eps changes")
+class EpsReadOnce(_Snapshot, TorchAdam):
+    """eps is read in the constructor."""
+
+    read_once = ("eps",)
+
+
+@wrong("RMSprop", "numpy", "event=option:weight_decay", "weight_decay changes")
+class DecayReadOnce(_Snapshot, NumpyRMSprop):
+    """Decay is read in the constructor."""
+
+    read_once = ("weight_decay",)
+
+
+@wrong("Adagrad", "torch", "event=option:maximize", "maximize changes")
+class SignReadOnce(_Snapshot, TorchAdagrad):
+    """The sign is read in the constructor."""
+
+    read_once = ("maximize",)
+
+
+@wrong("Adam", "numpy", "event=group:beta", "group")
+class BetasOfFirstGroup(_FirstGroup, NumpyAdam):
+    """The betas are those of the first group."""
+
+    shared = ("betas",)
+
+
+@wrong("Adam", "torch", "event=group:eps", "group")
+class EpsOfFirstGroup(_FirstGroup, TorchAdam):
+    """eps is that of the first group."""
+
+    shared = ("eps",)
+
+
+@wrong("SGD", "torch", "event=group:momentum", "group")
+class MomentumOfFirstGroup(_FirstGroup, TorchSGD):
+    """Momentum is that of the first group."""
+
+    shared = ("momentum",)
+
+
+@wrong("RMSprop", "numpy", "event=group:alpha", "group")
+class AlphaOfFirstGroup(_FirstGroup, NumpyRMSprop):
+    """alpha is that of the first group."""
+
+    shared = ("alpha",)
+
+
+@wrong("SGD", "numpy", "event=group:maximize", "group")
+class SignOfFirstGroup(_FirstGroup, NumpySGD):
+    """The sign is that of the first group."""
+
+    shared = ("maximize",)
+
+
+@wrong("Adam", "torch", "event=option", "changes")
+class OptionsByStep(TorchAdam):
+    """From the second step of a parameter on all its options are those of its first."""
+
+    def update(self, p: Any, g: Any, state: dict[str, Any], o: SimpleNamespace) -> None:
+        super().update(p, g, state, SimpleNamespace(**state.setdefault("options", dict(vars(o)))))
+
+
+@wrong("Adam", "torch", "event=", "load_state_dict")
+class CountNotSaved(TorchAdam):
+    """Steps are counted outside of the state, and a new optimizer starts at 1."""
+
+    def count(self, state: dict[str, Any]) -> int:
+        counts = self.__dict__.setdefault("counts", {})
+        key = next(p for p, kept in self.state.items() if kept is state)
+        counts[key] = counts.get(key, 0) + 1
+        return int(counts[key])
+
+
+@wrong("RMSprop", "torch", "event=", "load_state_dict")
+class StateNotSaved(TorchRMSprop):
+    """The ``state_dict`` has groups alone."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "state": {}}
+
+
+@wrong("Adagrad", "numpy", "event=", "load_state_dict")
+class StateNotLoaded(NumpyAdagrad):
+    """``load_state_dict`` takes groups alone."""
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        super().load_state_dict({**saved, "state": {}})
+
+
+@wrong("SGD", "numpy", "event=", "load_state_dict")
+class LoadedByName(NumpySGD):
+    """What is loaded is kept under the place of a parameter, where nobody looks."""
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        super().load_state_dict(saved)
+        self.state = defaultdict(dict, copy.deepcopy(saved["state"]))
+
+
+@wrong("SGD", "torch", "event=copy", "deepcopy")
+class StateNotCopied(TorchSGD):
+    """A copy has no state."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "state": defaultdict(dict)}
+
+
+@wrong("Adam", "numpy", "event=copy", "deepcopy")
+class StateById(NumpyAdam):
+    """States are kept by the address of their parameter."""
+
+    def update(self, p: Any, g: Any, state: dict[str, Any], o: SimpleNamespace) -> None:
+        known = self.__dict__.setdefault("known", {})
+        state.update(known.get(id(p), {}) if known else {})
+        if id(p) not in known and known and any(one is not state for one in known.values()) and "step" in state \
+                and not any(one is state for one in known.values()) and self.__dict__.get("copied"):
+            state.clear()
+        super().update(p, g, state, o)
+        known[id(p)] = state
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        made = type(self)([{k: copy.deepcopy(v, memo) for k, v in g.items()} for g in self.param_groups])
+        made.known = dict(self.known)
+        return made
+
+
+@wrong("SGD", "torch", "event=moved", "replaced")
+class DataKept(TorchSGD):
+    """The memory of each parameter is looked up once."""
+
+    def update(self, p: Any, g: Any, state: dict[str, Any], o: SimpleNamespace) -> None:
+        state["step"] = o.t = self.count(state)
+        o.new = self.start(p, g, state, o)
+        at = self.__dict__.setdefault("at", {})
+        # A deep copy has parameters of its own, which have no entry yet.
+        theta = at.setdefault(p, p.data)
+        self.run(theta, g, {name: state[name] for name in self.kept(o)}, o)
+
+
+@wrong("RMSprop", "numpy", "event=moved", "replaced")
+class ArrayKept(NumpyRMSprop):
+    """The array of each parameter is looked up once."""
+
+    def update(self, p: Any, g: Any, state: dict[str, Any], o: SimpleNamespace) -> None:
+        at = self.__dict__.setdefault("at", {})
+        super().update(SimpleNamespace(data=at.setdefault(p, p.data)), g, state, o)
+
+
+@wrong("SGD", "torch", "event=joins", "added later")
+class GroupsListedOnce(TorchSGD):
+    """Groups are listed at the first step."""
+
+    def groups(self) -> Sequence[dict[str, Any]]:
+        if "listed" not in self.__dict__:
+            self.listed = len(self.param_groups)
+        return self.param_groups[:self.listed]
+
+
+@wrong("Adam", "numpy", "event=joins", "added later")
+class JoinsWithDefaults(NumpyAdam):
+    """A group that is added after a step has the constructor's options alone."""
+
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        later = bool(self.state)
+        super().add_param_group({"params": group["params"]} if later else group)
+
+
+@wrong("Adam", "torch", "event=joins", "added later")
+class OneCountForAll(TorchAdam):
+    """Steps are counted by the optimizer: a parameter that comes later has the count of the others."""
+
+    def count(self, state: dict[str, Any]) -> int:
+        return max([super().count(state), *(kept.get("step", 0) for kept in self.state.values())])
+
+
+@wrong("SGD", "torch", "event=zeros", "zero_grad")
+class ZeroGradDrops(TorchSGD):
+    """``zero_grad`` drops gradients, also where they are to be zeros."""
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        super().zero_grad(True)
+
+
+@wrong("SGD", "numpy", "event=none", "zero_grad")
+class ZeroGradFills(NumpySGD):
+    """``zero_grad`` fills gradients with zeros, also where they are to go."""
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        super().zero_grad(False)
+
+
+@wrong("Adam", "numpy", "event=", "zero_grad")
+class ZeroGradDoesNothing(NumpyAdam):
+    """``zero_grad`` does nothing."""
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        pass
+
+
+@wrong("SGD", "numpy", "event=again", "without new gradients")
+class GradientsUsedUp(NumpySGD):
+    """A gradient that was used at the step before is not used again."""
+
+    def update(self, p: Any, g: Any, state: dict[str, Any], o: SimpleNamespace) -> None:
+        if state.get("used") is not g:
+            super().update(p, g, state, o)
+            state["used"] = g
+
+
+@wrong("SGD", "torch", "event=again", "without new gradients")
+class StepsByVersion(TorchSGD):
+    """A step is made where a gradient is another object, or was written to, since the last."""
+
+    def update(self, p: Any, g: Any, state: dict[str, Any], o: SimpleNamespace) -> None:
+        versions = self.__dict__.setdefault("versions", {})
+        if versions.get(p) != (id(g), g._version):
+            super().update(p, g, state, o)
+            versions[p] = id(g), g._version
