@@ -69,7 +69,7 @@ class _ClassTrainer(Trainer):
     def make(self, groups: Sequence[dict[str, Any]]) -> Any:
         """The optimizer of some groups; one group without options of its own is a plain list."""
         is_plain = len(groups) == 1 and set(groups[0]) == {"params"}
-        return self._asked.code(groups[0]["params"] if is_plain else groups, **self.options(self.trajectory.defaults))
+        return self._asked.code(groups[0]["params"] if is_plain else groups, **self.options(self.defaults()))
 
     def objective(self) -> Objective | None:
         return self.trajectory.objective and self.trajectory.objective.converted(self._kit.array)
@@ -115,6 +115,15 @@ class _ClassTrainer(Trainer):
     def move_data(self) -> None:
         for p in self.params:
             p.data = self._kit.array(self._kit.numpy(p.data))
+
+    def number(self, value: float) -> Any:
+        return self._kit.array(np.array(value, np.float64))
+
+    def fill(self, array: Any, value: float) -> None:
+        self._kit.fill(array, value)
+
+    def set_data(self, i: int, data: Array) -> None:
+        self.params[i].data = self._kit.array(data)
 
     def spoil_gradients(self) -> None:
         for g in self._given:

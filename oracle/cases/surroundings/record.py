@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
-from .events import EVENTS
+from .events import EVENTS, Event
 from .memory import LAYOUTS, ROLES
 
 __all__ = ["NOTHING", "Surroundings", "parse_surroundings"]
@@ -36,6 +36,11 @@ class Surroundings:
     def shape(self) -> tuple[int, ...]:
         """The size as numbers."""
         return tuple(map(int, self.size.split("x"))) if self.size else ()
+
+    @property
+    def happens(self) -> Event | None:
+        """The event, if there is one."""
+        return EVENTS[self.event.partition(":")[0]] if self.event else None
 
     @property
     def behind_the_truth(self) -> Surroundings:
