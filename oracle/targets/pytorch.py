@@ -302,10 +302,10 @@ class _TorchTrainer(Trainer):
             self.params[i].copy_(to_tensor(data, self._target.device))
 
     def gradients_are_on(self) -> bool:
-        return torch.is_grad_enabled()
+        return bool(torch.is_grad_enabled())
 
     def give_scaled(self, now: Sequence[Any]) -> None:
-        """Leave it to the optimizer to divide gradients, and to leave a step out, where it can, as the fused ones do."""
+        """Leave it to the optimizer to divide gradients, and to leave a step out, where it can: the fused ones do."""
         if not getattr(self.optimizer, "_step_supports_amp_scaling", False):
             super().give_scaled(now)
             return

@@ -159,7 +159,8 @@ EVENTS: Mapping[str, Event] = {
     "moved": Event("where a parameter's data is replaced", lambda t: t.move_data(), always=True),
     "reused": Event("where gradients are overwritten after a step", lambda t: t.spoil_gradients(), always=True),
     "closure": Event("where step is given a closure", closure=True),
-    "array": Event("where an option is an array that is changed in place", alter=_set_option, of_option=True, arrays=True),
+    "array": Event("where an option is an array that is changed in place", alter=_set_option, of_option=True,
+                   arrays=True),
     "scaled": Event("where gradients are scaled", scaled=True),
     "found": Event("where scaled gradients have overflowed", alter=_step_without, scaled=True),
 }
