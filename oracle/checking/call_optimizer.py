@@ -11,13 +11,14 @@ from reference.optim import SparseGrad
 
 from ..cases.case import Case
 from ..cases.spec import Objective, OptimSpec
+from ..cases.surroundings.memory import Memory
 from ..targets.loading import Unsupported
 from ..truth.evaluate import Outputs
-from ..truth.history import entries, stack_steps
+from ..truth.history import OVERWRITTEN, entries, stack_steps
 from ..truth.training import Trainer
 from .implementation import Implementation, Misbehaved
 from .kit import Kit
-from .signature import init_and_update, is_default, split_arguments
+from .signature import Signature, init_and_update, is_default, split_arguments
 
 __all__ = ["run_optimizer"]
 
@@ -32,12 +33,14 @@ def run_optimizer(spec: OptimSpec, case: Case, asked: Implementation, kit: Kit) 
         Misbehaved: it changed a gradient, or keeps a view of one.
     """
     if not asked.signature.takes_params:
-        return stack_steps(list(_steps_of_pair(spec, case, asked, kit)))
+        return _run_pair(spec, case, asked, kit)
     try:
         return _ClassTrainer(spec, case, asked, kit).run()
     except Exception as error:
         if "sparsity" in spec.defaults and case.options["sparsity"] != spec.defaults["sparsity"]:
             raise Unsupported(f"a sparse gradient: {type(error).__name__}: {error}") from None
+        if case.around.happening is not None and case.around.happening.arrays:
+            raise Unsupported(f"an option in an array: {type(error).__name__}: {error}") from None
         raise
 
 
@@ -58,24 +61,36 @@ class _ClassTrainer(Trainer):
         return self._kit.array(gradient, self.memory, "gradient")
 
     def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Those that the optimizer has a keyword for.
+        """Options of a group, which may be at torch's default where the optimizer is not: those that it has.
 
         Raises:
-            Unsupported: it has none, and the option is not at torch's default.
+            Unsupported: it has no such keyword, and the option is not at torch's default.
         """
-        _, names = split_arguments(self._asked.signature, self._spec, options, skip=1)
-        return {k: options[k] for k in names}
+        split_arguments(self._asked.signature, self._spec, options, skip=1)
+        return {k: v for k, v in options.items() if self._asked.signature.accepts(k)}
 
     def make(self, groups: Sequence[dict[str, Any]]) -> Any:
-        """The optimizer of some groups; one group without options of its own is a plain list."""
+        """The optimizer of some groups; one group without options of its own is a plain list.
+
+        Raises:
+            Unsupported: it lacks what the case's event needs, or a keyword.
+        """
         is_plain = len(groups) == 1 and set(groups[0]) == {"params"}
-        return self._asked.code(groups[0]["params"] if is_plain else groups, **self.options(self.defaults()))
+        defaults = self.defaults()
+        _, names = split_arguments(self._asked.signature, self._spec, defaults, skip=1)
+        made = self._asked.code(groups[0]["params"] if is_plain else groups, **{k: defaults[k] for k in names})
+        if lacking := [name for name in self.needs if not hasattr(made, name)]:
+            raise Unsupported(f"has no {lacking[0]}")
+        return made
 
     def objective(self) -> Objective | None:
         return self.trajectory.objective and self.trajectory.objective.converted(self._kit.array)
 
     def step(self, *closure: Any) -> Any:
-        return self.optimizer.step(*closure)
+        step = self.optimizer.step
+        if closure and self.trajectory.objective is None and not Signature.of(step).accepts("closure"):
+            raise Unsupported("its step takes no closure")
+        return step(*closure)
 
     def state_of(self, i: int) -> Mapping[str, Any]:
         """What an optimizer of torch's form keeps for a parameter, under torch's names; nothing, in another form."""
@@ -117,7 +132,13 @@ class _ClassTrainer(Trainer):
             p.data = self._kit.array(self._kit.numpy(p.data))
 
     def number(self, value: float) -> Any:
-        return self._kit.array(np.array(value, np.float64))
+        return self._kit.number(value)
+
+    def loss(self, value: float) -> Any:
+        return self._kit.array(np.array(value))
+
+    def gradients_are_on(self) -> bool:
+        return self._kit.gradients_are_on()
 
     def fill(self, array: Any, value: float) -> None:
         self._kit.fill(array, value)
@@ -125,10 +146,24 @@ class _ClassTrainer(Trainer):
     def set_data(self, i: int, data: Array) -> None:
         self.params[i].data = self._kit.array(data)
 
+    def step_aside(self, other: Any) -> None:
+        """Raises:
+            Unsupported: it has torch's own ``load_state_dict``, of which that is known (waiver ``load-shares-state``).
+        """
+        if type(other).load_state_dict.__module__.startswith("torch."):
+            raise Unsupported("torch's own load_state_dict shares the state")
+        super().step_aside(other)
+
     def spoil_gradients(self) -> None:
         for g in self._given:
             if g is not None:
                 self._kit.fill(g, np.nan)
+
+    def zero_gradients(self, set_to_none: bool) -> None:
+        zero = self.optimizer.zero_grad
+        if not Signature.of(zero).accepts("set_to_none"):
+            raise Unsupported("its zero_grad has no keyword 'set_to_none'")
+        zero(set_to_none=set_to_none)
 
 
 def _under_torchs_names(asked: Implementation, state: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,18 +183,29 @@ def _readable_state(asked: Implementation, kit: Kit, state: Mapping[str, Any]) -
 # --- a pair of functions -------------------------------------------------------------------------
 
 
-def _steps_of_pair(spec: OptimSpec, case: Case, asked: Implementation, kit: Kit) -> Iterator[dict[str, Array]]:
+def _run_pair(spec: OptimSpec, case: Case, asked: Implementation, kit: Kit) -> Outputs:
+    """What a pair of functions gives. It has no object to which anything could happen between steps."""
+    event = case.around.happening
+    if event is not None and (event.acts or event.needs):
+        raise Unsupported(f"a pair of functions is not asked {event.said}")
+    memory = Memory(case.around.memory)
+    outputs = stack_steps(list(_steps_of_pair(spec, case, asked, kit, memory)))
+    return outputs | {OVERWRITTEN: np.array(memory.overwritten())} if case.around else outputs
+
+
+def _steps_of_pair(spec: OptimSpec, case: Case, asked: Implementation, kit: Kit,
+                   memory: Memory) -> Iterator[dict[str, Array]]:
     trajectory = case.inputs
     if trajectory.objective is not None:
         raise Unsupported("a pair of functions gets gradients, and no closure")
     pairs = [_make_pair(spec, asked, {**trajectory.defaults, **group.options}) for group in trajectory.groups]
-    params = [[kit.array(p) for p in group.params] for group in trajectory.groups]
+    params = [[kit.array(p, memory, "parameter") for p in group.params] for group in trajectory.groups]
     states = [init(ps) for (init, _), ps in zip(pairs, params, strict=True)]
     for now in trajectory.gradients:
         gradients = iter(now)
         for k, (_, update) in enumerate(pairs):
             before = [_require_dense(next(gradients)) for _ in params[k]]
-            passed = [kit.array(g) for g in before]
+            passed = [kit.array(g, memory, "gradient") for g in before]
             updates, states[k] = update(passed, states[k], params[k])
             if any(kit.numpy(one).tobytes() != g.tobytes() for one, g in zip(passed, before, strict=True)):
                 raise Misbehaved("changed a gradient")

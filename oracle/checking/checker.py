@@ -37,9 +37,9 @@ __all__ = ["DEATHS", "Checker"]
 DEATHS = 3
 
 
-def _make_user(asked: Implementation, name: str) -> Target:
+def _make_user(asked: Implementation, name: str, *, threads: bool) -> Target:
     """The target, in the process in which it is to run."""
-    return User(load_code(asked), name)
+    return User(load_code(asked), name, threads=threads)
 
 
 def _survives_fork(asked: Implementation) -> bool:
@@ -74,8 +74,8 @@ class Checker:
         self.alignment = Alignment(asked)
 
     def _start(self, timeout: float, memory: int | None) -> Isolated:
-        make = partial(_make_user, self.asked, self.name)
         forks = _survives_fork(self.asked)
+        make = partial(_make_user, self.asked, self.name, threads=not (forks and self.asked.framework in sys.modules))
         start = starter(make, forks=forks)
         limits: dict[str, Any] = {"timeout": timeout, "memory": memory, "leaves_out": self.asked.leaves_out}
         try:

@@ -31,8 +31,8 @@ from .pytorch_calls import (
     split_parameters,
 )
 
-__all__ = ["VARIANTS", "default", "loss_call", "make", "path", "placed", "reload", "to_array", "to_gradient",
-           "to_tensor", "to_tensors"]
+__all__ = ["VARIANTS", "default", "loss_call", "make", "path", "placed", "reload", "threads", "to_array",
+           "to_gradient", "to_tensor", "to_tensors"]
 
 Array = np.ndarray[Any, Any]
 
@@ -160,7 +160,7 @@ class _Torch:
         return self.variant in _COVERS[type(spec)] and (self.variant != "eager" or has_function(spec))
 
     def run(self, case: Case) -> Outputs:
-        with _threads(int(case.around.threads or 1)):
+        with threads(int(case.around.threads or 1)):
             return _RUNS[type(case.spec)](self, case)
 
     def script(self, case: Case) -> str:
@@ -325,7 +325,7 @@ _RUNS: dict[type[Spec], Callable[[_Torch, Case], Outputs]] = {
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def threads(count: int) -> Iterator[None]:
     """Let torch use so many threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)

@@ -95,7 +95,7 @@ def unchanged(case: Case) -> dict[str, Truth]:
             given = [g for now in case.inputs.gradients if isinstance(g := now[i], np.ndarray)]
             if given:
                 kept[f"gradient[{i}]"] = counted(np.stack(given), decided=True)
-    if case.around.happens is not None and case.around.happens.closure:
+    if case.around.happening is not None and case.around.happening.closure:
         once = counted(np.ones(len(case.inputs.gradients), np.int64), decided=True)
         kept |= {EVALUATED: once, RETURNED: once}
     return kept

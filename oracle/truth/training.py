@@ -39,7 +39,7 @@ class Trainer:
     def __init__(self, case: Case, inputs: Trajectory, *, surrounded: bool = True) -> None:
         self.case, self.trajectory = case, inputs
         self._watched = bool(case.around) and surrounded
-        self._event = case.around.happens if surrounded else None
+        self._event = case.around.happening if surrounded else None
         self.memory = Memory(case.around.memory if surrounded else "")
         self._given: list[Any] = []
         self._before: Sequence[Any] = ()
@@ -92,6 +92,10 @@ class Trainer:
         """A number as an array without axes."""
         raise NotImplementedError
 
+    def loss(self, value: float) -> Any:
+        """What a closure gives back."""
+        return self.number(value)
+
     def fill(self, array: Any, value: float) -> None:
         """Write a number into each element of an array."""
         raise NotImplementedError
@@ -103,6 +107,11 @@ class Trainer:
     def gradients_are_on(self) -> bool:
         """Would a loss that is computed now have gradients?"""
         return True
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Attributes that the optimizer has to have for what happens to it."""
+        return self._event.needs if self._event else ()
 
     # --- the loop --------------------------------------------------------------------------------
 
@@ -142,7 +151,7 @@ class Trainer:
 
     def _step_with_closure(self, history: History, step: int, now: Sequence[Any]) -> None:
         """A step whose closure sets the gradients; it is noted how often that was asked, and if its loss came back."""
-        loss, evaluations = self.number(step + 0.5), []
+        loss, evaluations = self.loss(step + 0.5), []
 
         def closure() -> Any:
             evaluations.append(self.gradients_are_on())

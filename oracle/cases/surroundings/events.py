@@ -80,6 +80,12 @@ class Event:
     closure: bool = False  #: is a closure passed to each step, which sets the gradients?
     arrays: bool = False  #: is the option a number in an array, which is changed in place?
     scaled: bool = False  #: are gradients multiplied by :data:`SCALE`? Where there are none they have overflowed
+    needs: tuple[str, ...] = ()  #: attributes that an optimizer has to have for it
+
+    @property
+    def acts(self) -> bool:
+        """Is anything done to the optimizer?"""
+        return self.act is not _nothing
 
 
 # --- what alters the trajectory ------------------------------------------------------------------
@@ -145,22 +151,26 @@ def _save_and_load_file(training: Training) -> None:
     _load(training, training.through_file(training.optimizer.state_dict()))
 
 
+_STATE = ("state_dict", "load_state_dict")
+
 EVENTS: Mapping[str, Event] = {
-    "option": Event("where an option changes between steps", alter=_set_option, of_option=True),
+    "option": Event("where an option changes between steps", alter=_set_option, of_option=True, needs=("param_groups",)),
     "group": Event("where a group has an option of its own", alter=_own_option, of_option=True, groups=True),
-    "joins": Event("where a group is added later", alter=_join_later, groups=True),
+    "joins": Event("where a group is added later", alter=_join_later, groups=True, needs=("add_param_group",)),
     "again": Event("where a step comes without new gradients", alter=_repeat_step),
-    "zeros": Event("after zero_grad(set_to_none=False)", lambda t: t.zero_gradients(False), _step_on_zeros),
-    "none": Event("after zero_grad(set_to_none=True)", lambda t: t.zero_gradients(True), _step_without),
-    "load": Event("after load_state_dict", _save_and_load),
-    "file": Event("after its state was in a file", _save_and_load_file),
+    "zeros": Event("after zero_grad(set_to_none=False)", lambda t: t.zero_gradients(False), _step_on_zeros,
+                   needs=("zero_grad",)),
+    "none": Event("after zero_grad(set_to_none=True)", lambda t: t.zero_gradients(True), _step_without,
+                  needs=("zero_grad",)),
+    "load": Event("after load_state_dict", _save_and_load, needs=_STATE),
+    "file": Event("after its state was in a file", _save_and_load_file, needs=_STATE),
     "copy": Event("after deepcopy", lambda t: t.copy_all()),
-    "shared": Event("where the optimizer that gave its state_dict goes on", _load_and_step_the_old),
+    "shared": Event("where the optimizer that gave its state_dict goes on", _load_and_step_the_old, needs=_STATE),
     "moved": Event("where a parameter's data is replaced", lambda t: t.move_data(), always=True),
     "reused": Event("where gradients are overwritten after a step", lambda t: t.spoil_gradients(), always=True),
-    "closure": Event("where step is given a closure", closure=True),
+    "closure": Event("where step is given a closure", closure=True, needs=("step",)),
     "array": Event("where an option is an array that is changed in place", alter=_set_option, of_option=True,
-                   arrays=True),
+                   arrays=True, needs=("step",)),
     "scaled": Event("where gradients are scaled", scaled=True),
     "found": Event("where scaled gradients have overflowed", alter=_step_without, scaled=True),
 }

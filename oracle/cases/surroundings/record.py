@@ -38,9 +38,14 @@ class Surroundings:
         return tuple(map(int, self.size.split("x"))) if self.size else ()
 
     @property
-    def happens(self) -> Event | None:
-        """The event, if there is one."""
+    def happening(self) -> Event | None:
+        """What happens between steps."""
         return EVENTS[self.event.partition(":")[0]] if self.event else None
+
+    @property
+    def option(self) -> str:
+        """The axis of the option that an event is about."""
+        return self.event.partition(":")[2]
 
     @property
     def behind_the_truth(self) -> Surroundings:
