@@ -242,6 +242,8 @@ class OptimSpec(Spec):
     draw: Callable[[Options, np.random.Generator, Limits], Trajectory]
     elementwise: bool = True  #: is each element's update independent of all others?
     fixed: tuple[str, ...] = ()  #: axes whose option is read when state is made, and not at each step
+    in_arrays: tuple[str, ...] = ("lr",)  #: axes whose option torch takes as a tensor too
+    scales: bool = False  #: can one of torch's implementations divide gradients that were scaled?
     sized: Mapping[str, Any] = field(default_factory=dict)  #: constructor arguments to time it with
 
     @property

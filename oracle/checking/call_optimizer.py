@@ -39,6 +39,8 @@ def run_optimizer(spec: OptimSpec, case: Case, asked: Implementation, kit: Kit) 
     except Exception as error:
         if "sparsity" in spec.defaults and case.options["sparsity"] != spec.defaults["sparsity"]:
             raise Unsupported(f"a sparse gradient: {type(error).__name__}: {error}") from None
+        if case.around.happening is not None and case.around.happening.arrays:
+            raise Unsupported(f"an option in an array: {type(error).__name__}: {error}") from None
         raise
 
 
@@ -74,7 +76,7 @@ class _ClassTrainer(Trainer):
             Unsupported: it lacks what the case's event needs, or a keyword.
         """
         is_plain = len(groups) == 1 and set(groups[0]) == {"params"}
-        defaults = self.trajectory.defaults
+        defaults = self.defaults()
         _, names = split_arguments(self._asked.signature, self._spec, defaults, skip=1)
         made = self._asked.code(groups[0]["params"] if is_plain else groups, **{k: defaults[k] for k in names})
         if lacking := [name for name in self.needs if not hasattr(made, name)]:
@@ -85,7 +87,10 @@ class _ClassTrainer(Trainer):
         return self.trajectory.objective and self.trajectory.objective.converted(self._kit.array)
 
     def step(self, *closure: Any) -> Any:
-        return self.optimizer.step(*closure)
+        step = self.optimizer.step
+        if closure and self.trajectory.objective is None and not Signature.of(step).accepts("closure"):
+            raise Unsupported("its step takes no closure")
+        return step(*closure)
 
     def state_of(self, i: int) -> Mapping[str, Any]:
         """What an optimizer of torch's form keeps for a parameter, under torch's names; nothing, in another form."""
@@ -125,6 +130,29 @@ class _ClassTrainer(Trainer):
     def move_data(self) -> None:
         for p in self.params:
             p.data = self._kit.array(self._kit.numpy(p.data))
+
+    def number(self, value: float) -> Any:
+        return self._kit.number(value)
+
+    def loss(self, value: float) -> Any:
+        return self._kit.array(np.array(value))
+
+    def gradients_are_on(self) -> bool:
+        return self._kit.gradients_are_on()
+
+    def fill(self, array: Any, value: float) -> None:
+        self._kit.fill(array, value)
+
+    def set_data(self, i: int, data: Array) -> None:
+        self.params[i].data = self._kit.array(data)
+
+    def step_aside(self, other: Any) -> None:
+        """Raises:
+            Unsupported: it has torch's own ``load_state_dict``, of which that is known (waiver ``load-shares-state``).
+        """
+        if type(other).load_state_dict.__module__.startswith("torch."):
+            raise Unsupported("torch's own load_state_dict shares the state")
+        super().step_aside(other)
 
     def spoil_gradients(self) -> None:
         for g in self._given:

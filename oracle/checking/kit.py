@@ -50,6 +50,12 @@ class Kit(Protocol):
     def fill(self, array: Any, value: float) -> None:
         """Write a number into each element of an array."""
 
+    def number(self, value: float) -> Any:
+        """An option as an array without axes, where the framework's optimizers take such."""
+
+    def gradients_are_on(self) -> bool:
+        """Would a loss that is computed now have gradients?"""
+
     def through_file(self, state: Any) -> Any:
         """A ``state_dict`` that was written to a file of the framework, and read again."""
 

@@ -72,6 +72,12 @@ class _Jax:
     def fill(self, array: Any, value: float) -> None:
         raise Unsupported("JAX's arrays cannot be changed in place")
 
+    def number(self, value: float) -> Any:
+        raise Unsupported("options in arrays are for torch's optimizers")
+
+    def gradients_are_on(self) -> bool:
+        return True
+
     def through_file(self, state: Any) -> Any:
         raise Unsupported("a pair of functions has no state_dict")
 

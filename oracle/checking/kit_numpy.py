@@ -14,7 +14,7 @@ from reference import random as reference_random
 from reference.optim import Parameter, SparseGrad
 
 from ..cases.surroundings.memory import Memory
-from ..targets.loading import TargetError
+from ..targets.loading import TargetError, Unsupported
 from .kit import Kit
 
 __all__ = ["make"]
@@ -53,6 +53,12 @@ class _NumPy:
 
     def fill(self, array: Any, value: float) -> None:
         (array.values if isinstance(array, SparseGrad) else array)[...] = value
+
+    def number(self, value: float) -> Any:
+        raise Unsupported("options in arrays are for torch's optimizers")
+
+    def gradients_are_on(self) -> bool:
+        return True
 
     def through_file(self, state: Any) -> Any:
         return pickle.loads(pickle.dumps(state))

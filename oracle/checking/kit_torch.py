@@ -65,6 +65,12 @@ class _Torch:
     def fill(self, array: Any, value: float) -> None:
         array.fill_(value)
 
+    def number(self, value: float) -> Any:
+        return torch.tensor(value, dtype=torch.float64, device=self.device)
+
+    def gradients_are_on(self) -> bool:
+        return bool(torch.is_grad_enabled())
+
     def through_file(self, state: Any) -> Any:
         return reload(state)
 

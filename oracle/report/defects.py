@@ -11,7 +11,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from ..cases import registry
 from ..dialects.table import DIALECTS
@@ -52,7 +51,7 @@ class Defect:
     @property
     def ops(self) -> list[str]:
         """The ops that have it."""
-        return [op for op in registry.specs() if fnmatchcase(op, self.waiver.case.partition("/")[0])]
+        return [op for op in registry.specs() if self.waiver.concerns(op)]
 
     @property
     def size(self) -> str:

@@ -16,6 +16,7 @@ from reference.optim import SparseGrad
 
 from ..cases.case import Case, leaf, leaves
 from ..cases.spec import InitSpec, LossSpec, Objective, OptimSpec, Spec
+from ..cases.surroundings.events import SCALE
 from ..cases.surroundings.memory import Memory
 from ..truth.evaluate import Outputs, empty_tensor, take_seeds
 from ..truth.history import OVERWRITTEN
@@ -209,6 +210,10 @@ class _Torch:
             if not_there or ("capturable" in choice and self.device == "cpu"):
                 raise Unsupported(f"torch: {error}") from None
             raise
+        except ValueError as error:
+            if "as a Tensor is not supported" in str(error):
+                raise Unsupported(f"torch: {error}") from None
+            raise
 
     def initializer(self, case: Case) -> Outputs:
         """What an initializer draws, twice, and what its generators give next."""
@@ -252,7 +257,7 @@ class _TorchTrainer(Trainer):
         return placed(self.memory, gradient, "gradient", self._target.device)
 
     def make(self, groups: Sequence[dict[str, Any]]) -> Any:
-        made = resolve(self.case.spec.torch_names[0])(groups, **self.trajectory.defaults, **self._choice)
+        made = resolve(self.case.spec.torch_names[0])(groups, **self.defaults(), **self._choice)
         self._step = torch.compile(made.step) if self._target.variant == "compile" else _unhooked(made)
         return made
 
@@ -285,6 +290,29 @@ class _TorchTrainer(Trainer):
     def move_data(self) -> None:
         for p in self.params:
             p.data = p.data.clone()
+
+    def number(self, value: float) -> torch.Tensor:
+        return torch.tensor(value, dtype=torch.float64, device=self._target.device)
+
+    def fill(self, array: torch.Tensor, value: float) -> None:
+        array.fill_(value)
+
+    def set_data(self, i: int, data: Array) -> None:
+        with torch.no_grad():
+            self.params[i].copy_(to_tensor(data, self._target.device))
+
+    def gradients_are_on(self) -> bool:
+        return bool(torch.is_grad_enabled())
+
+    def give_scaled(self, now: Sequence[Any]) -> None:
+        """Leave it to the optimizer to divide gradients, and to leave a step out, where it can: the fused ones do."""
+        if not getattr(self.optimizer, "_step_supports_amp_scaling", False):
+            super().give_scaled(now)
+            return
+        overflowed = any(g is None for g in now)
+        self.give([np.full(p.shape, np.inf, self.case.inputs.groups[0].params[0].dtype) if overflowed
+                   else g * g.dtype.type(SCALE) for p, g in zip(self.params, now, strict=True)])
+        self.optimizer.grad_scale, self.optimizer.found_inf = map(torch.tensor, (SCALE, float(overflowed)))
 
     def spoil_gradients(self) -> None:
         for g in self._given:

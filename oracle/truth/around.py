@@ -13,7 +13,7 @@ from ..cases.spec import LossSpec, Trajectory
 from ..ulp import spacing
 from .arithmetic import Arithmetic
 from .evaluate import Lift, evaluate
-from .history import OVERWRITTEN
+from .history import EVALUATED, OVERWRITTEN, RETURNED
 from .proof import Truth, counted, largest_magnitude
 
 __all__ = ["is_whole", "lay_out", "prove_whole", "unchanged"]
@@ -38,7 +38,7 @@ def _laid_out_states(case: Case, truths: Mapping[str, Truth]) -> Iterator[tuple[
     shapes = [p.shape for group in case.base.inputs.groups for p in group.params]
     for i, source in enumerate(layout.sources):
         for name, truth in truths.items():
-            if name == OVERWRITTEN:
+            if not name.endswith("]"):  # of the whole run, and no parameter's
                 continue
             key, place = name.removesuffix("]").rsplit("[", 1)
             if int(place) != source:
@@ -85,12 +85,18 @@ def _truth_of_whole(value: Array, unit: float, case: Case) -> Truth:
 
 
 def unchanged(case: Case) -> dict[str, Truth]:
-    """What has to stay as it was: memory beside the arrays, and the gradients that an optimizer was given."""
+    """What has to stay as it was: memory beside the arrays, and the gradients that an optimizer was given.
+
+    And that a closure is evaluated once at each step, and its loss given back.
+    """
     kept = {OVERWRITTEN: counted(np.zeros((), np.int64), decided=True)}
     if isinstance(case.inputs, Trajectory) and case.inputs.objective is None:
         for i in range(len(case.inputs.gradients[0])):
             given = [g for now in case.inputs.gradients if isinstance(g := now[i], np.ndarray)]
             if given:
                 kept[f"gradient[{i}]"] = counted(np.stack(given), decided=True)
+    if case.around.happening is not None and case.around.happening.closure:
+        once = counted(np.ones(len(case.inputs.gradients), np.int64), decided=True)
+        kept |= {EVALUATED: once, RETURNED: once}
     return kept
 

@@ -143,7 +143,7 @@ class _ReferenceTrainer(Trainer):
     def make(self, groups: Sequence[dict[str, Any]]) -> Any:
         spec = self.case.spec
         assert isinstance(spec, OptimSpec)
-        return spec.optimizer(groups, **self.lift.mapping(self.trajectory.defaults))
+        return spec.optimizer(groups, **self.lift.mapping(self.defaults()))
 
     def objective(self) -> Objective | None:
         return self.trajectory.objective and self.trajectory.objective.converted(self.lift)
@@ -162,6 +162,15 @@ class _ReferenceTrainer(Trainer):
     def move_data(self) -> None:
         for p in self.params:
             p.data = p.data.copy()
+
+    def number(self, value: float) -> Array:
+        return np.array(value, np.float64)
+
+    def fill(self, array: Array, value: float) -> None:
+        array[...] = value
+
+    def set_data(self, i: int, data: Array) -> None:
+        self.params[i].data[...] = data
 
     def spoil_gradients(self) -> None:
         for g in self._given:

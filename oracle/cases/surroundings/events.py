@@ -6,6 +6,9 @@ It acts after the first step, or after each.
 
 ``option:NAME`` and the like are about one option, by the name of an axis of the op. What an option becomes is the next
 value of that axis.
+
+Some events are in how a step is made: with a closure, with options in arrays, with gradients that were scaled. Whoever
+runs an optimizer (see :mod:`oracle.truth.training`) asks for that.
 """
 
 from __future__ import annotations
@@ -19,9 +22,12 @@ import numpy as np
 if TYPE_CHECKING:
     from ..spec import OptimSpec, Options, Trajectory
 
-__all__ = ["EVENTS", "Event", "Training", "event_options"]
+__all__ = ["EVENTS", "SCALE", "Event", "Training", "event_options"]
 
 Array = np.ndarray[Any, Any]
+
+#: What gradients are multiplied by where they are scaled: a power of two, so that each quotient is exact.
+SCALE = 8.0
 
 
 class Training(Protocol):
@@ -48,6 +54,9 @@ class Training(Protocol):
     def zero_gradients(self, set_to_none: bool) -> None:
         """Have the optimizer drop its gradients, and see that they are dropped."""
 
+    def step_aside(self, other: Any) -> None:
+        """Make a step with another optimizer of the same parameters, and give these their numbers back."""
+
 
 def _nothing(training: Training) -> None:
     pass
@@ -68,6 +77,9 @@ class Event:
     of_option: bool = False  #: is it about one option?
     groups: bool = False  #: does it need two groups?
     always: bool = False  #: does it happen after every step, and not after the first alone?
+    closure: bool = False  #: is a closure passed to each step, which sets the gradients?
+    arrays: bool = False  #: is the option a number in an array, which is changed in place?
+    scaled: bool = False  #: are gradients multiplied by :data:`SCALE`? Where there are none they have overflowed
     needs: tuple[str, ...] = ()  #: attributes that an optimizer has to have for it
 
     @property
@@ -129,6 +141,12 @@ def _save_and_load(training: Training) -> None:
     _load(training, training.optimizer.state_dict())
 
 
+def _load_and_step_the_old(training: Training) -> None:
+    old = training.optimizer
+    _save_and_load(training)
+    training.step_aside(old)
+
+
 def _save_and_load_file(training: Training) -> None:
     _load(training, training.through_file(training.optimizer.state_dict()))
 
@@ -147,8 +165,14 @@ EVENTS: Mapping[str, Event] = {
     "load": Event("after load_state_dict", _save_and_load, needs=_STATE),
     "file": Event("after its state was in a file", _save_and_load_file, needs=_STATE),
     "copy": Event("after deepcopy", lambda t: t.copy_all()),
+    "shared": Event("where the optimizer that gave its state_dict goes on", _load_and_step_the_old, needs=_STATE),
     "moved": Event("where a parameter's data is replaced", lambda t: t.move_data(), always=True),
     "reused": Event("where gradients are overwritten after a step", lambda t: t.spoil_gradients(), always=True),
+    "closure": Event("where step is given a closure", closure=True, needs=("step",)),
+    "array": Event("where an option is an array that is changed in place", alter=_set_option, of_option=True,
+                   arrays=True, needs=("step",)),
+    "scaled": Event("where gradients are scaled", scaled=True),
+    "found": Event("where scaled gradients have overflowed", alter=_step_without, scaled=True),
 }
 
 

@@ -28,9 +28,10 @@ def other_options(spec: Spec, options: Options, axis: str) -> dict[str, Any]:
 
 
 def settable(spec: OptimSpec, options: Options, dtype: str, event: str) -> list[str]:
-    """The axes whose option can be another: in a group of its own, or (``option``) between steps."""
-    left_out = {*_NO_OPTIONS, *(spec.fixed if event == "option" else ())}
+    """The axes whose option can be another: in a group of its own, or between steps (in arrays those that may be)."""
+    left_out = {*_NO_OPTIONS, *(() if EVENTS[event].groups else spec.fixed)}
     return [axis.name for axis in spec.axes if axis.name not in left_out and len(axis.values) > 1
+            and (axis.name in spec.in_arrays or not EVENTS[event].arrays)
             and options[axis.name] in axis.values and spec.allowed(other_options(spec, options, axis.name), dtype)]
 
 
@@ -65,6 +66,10 @@ def _misfit_of_event(spec: Spec, options: Options, dtype: str, around: Surroundi
         return f"event={name} needs an option behind a colon" if event.of_option else f"event={name} has no option"
     if axis and axis not in (known := settable(spec, options, dtype, name)):
         return f"{axis!r} is no option of {spec.name} that can be another here; these are {', '.join(known)}"
+    if event.closure and "objective" in options:
+        return f"each step of {spec.name} has a closure already"
+    if event.scaled and not spec.scales:
+        return f"torch leaves it to the caller to scale gradients of {spec.name}"
     if event.groups and options["layout"] != "groups":
         return f"event={name} needs layout=groups"
     return ""
