@@ -119,7 +119,7 @@ class Case:
         if isinstance(self.spec, LossSpec):
             assert self.spec.whole is not None
             settings = {k: v for k, v in bare.inputs.items() if not isinstance(v, np.ndarray)}
-            return settings | self.spec.whole(shape, self.rng(), limits)
+            return settings | self.spec.whole.draw(self.options, shape, self.rng(), limits)
         if isinstance(self.spec, InitSpec):
             return {**draw(self.options, self.rng(), limits), "shape": shape}
         assert isinstance(self.spec, OptimSpec)

@@ -47,13 +47,27 @@ def _misfit_of_size(spec: Spec, options: Options, around: Surroundings) -> str:
     if isinstance(spec, LossSpec):
         if around.tensors or around.event:
             return "a loss has arguments, and neither a number of tensors nor events"
-        if around.size and not is_laid_out(spec, options) and (spec.whole is None or "reduction" not in options):
-            return f"{spec.name} has no size with these options; with reduction=none it may have"
+        return _misfit_of_terms(spec, options, around) if around.size else ""
     elif isinstance(spec, InitSpec):
         if around.tensors or around.event:
             return "an initializer has one tensor, and no events"
     elif around.tensors and not is_laid_out(spec, options):
         return f"the parameters of {spec.name} are as its spec draws them"
+    return ""
+
+
+def _misfit_of_terms(spec: LossSpec, options: Options, around: Surroundings) -> str:
+    """Why the elements of a loss cannot be so many."""
+    laid_out, axes = is_laid_out(spec, options), len(around.shape)
+    if laid_out:
+        return "rows have a number, and no shape" if spec.independent == "rows" and axes > 1 else ""
+    if spec.whole is None:
+        return f"{spec.name} has no size with these options"
+    changed = {name: value for name, value in options.items() if value != spec.defaults[name] and name != "reduction"}
+    if changed not in spec.whole.beside:
+        return f"{spec.name} has a size with reduction=none, or with options that give whole numbers"
+    if spec.independent != "elements" and axes not in spec.whole.lengths:
+        return f"a size of {spec.name} has {' or '.join(map(str, spec.whole.lengths))} lengths here: rows (x classes)"
     return ""
 
 
