@@ -78,7 +78,8 @@ class _ClassTrainer(Trainer):
         is_plain = len(groups) == 1 and set(groups[0]) == {"params"}
         defaults = self.defaults()
         _, names = split_arguments(self._asked.signature, self._spec, defaults, skip=1)
-        made = self._asked.code(groups[0]["params"] if is_plain else groups, **{k: defaults[k] for k in names})
+        passed = {k: defaults[k] for k in (*names, *self.in_arrays)}  # one in an array is passed at its default too
+        made = self._asked.code(groups[0]["params"] if is_plain else groups, **passed)
         if lacking := [name for name in self.needs if not hasattr(made, name)]:
             raise Unsupported(f"has no {lacking[0]}")
         return made
@@ -211,6 +212,8 @@ def _steps_of_pair(spec: OptimSpec, case: Case, asked: Implementation, kit: Kit,
                 raise Misbehaved("changed a gradient")
             params[k] = [_add_update(p, u) for p, u in zip(params[k], updates, strict=True)]
         outputs = {f"param[{i}]": kit.numpy(p) for i, p in enumerate(p for group in params for p in group)}
+        if case.around:
+            outputs |= {f"gradient[{i}]": g for i, g in enumerate(now)}  # none has changed
         yield outputs | _name_states(asked, kit, states, [len(group) for group in params])
 
 

@@ -80,6 +80,7 @@ class Event:
     closure: bool = False  #: is a closure passed to each step, which sets the gradients?
     arrays: bool = False  #: is the option a number in an array, which is changed in place?
     scaled: bool = False  #: are gradients multiplied by :data:`SCALE`? Where there are none they have overflowed
+    leaves: bool = False  #: does the second step find the gradients that the first, or what happened then, left?
     needs: tuple[str, ...] = ()  #: attributes that an optimizer has to have for it
 
     @property
@@ -157,11 +158,11 @@ EVENTS: Mapping[str, Event] = {
     "option": Event("where an option changes between steps", alter=_set_option, of_option=True, needs=("param_groups",)),
     "group": Event("where a group has an option of its own", alter=_own_option, of_option=True, groups=True),
     "joins": Event("where a group is added later", alter=_join_later, groups=True, needs=("add_param_group",)),
-    "again": Event("where a step comes without new gradients", alter=_repeat_step),
+    "again": Event("where a step comes without new gradients", alter=_repeat_step, leaves=True),
     "zeros": Event("after zero_grad(set_to_none=False)", lambda t: t.zero_gradients(False), _step_on_zeros,
-                   needs=("zero_grad",)),
+                   leaves=True, needs=("zero_grad",)),
     "none": Event("after zero_grad(set_to_none=True)", lambda t: t.zero_gradients(True), _step_without,
-                  needs=("zero_grad",)),
+                  leaves=True, needs=("zero_grad",)),
     "load": Event("after load_state_dict", _save_and_load, needs=_STATE),
     "file": Event("after its state was in a file", _save_and_load_file, needs=_STATE),
     "copy": Event("after deepcopy", lambda t: t.copy_all()),

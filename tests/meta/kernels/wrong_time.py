@@ -29,6 +29,10 @@ WRONG: list[Kernel] = []
 wrong = wrong_in(WRONG, TIME)
 
 
+#: An option that changes, as a number or in an array.
+CHANGES = "event=(option|array):"
+
+
 class _Snapshot:
     """Some options are read when a group is added."""
 
@@ -38,13 +42,11 @@ class _Snapshot:
         """Add a group, and read its options."""
         super().add_param_group(group)  # type: ignore[misc]  # of a loop
         added = self.param_groups[-1]  # type: ignore[attr-defined]
-        self.__dict__.setdefault("seen", []).append({name: added[name] for name in self.read_once})
+        added["seen"] = {name: added[name] for name in self.read_once}
 
     def options(self, group: dict[str, Any]) -> SimpleNamespace:
         """The options of a group, some of them as they were."""
-        o = super().options(group)  # type: ignore[misc]
-        place = next(i for i, one in enumerate(self.param_groups) if one is group)  # type: ignore[attr-defined]
-        return SimpleNamespace(**{**vars(o), **self.seen[place]})  # type: ignore[attr-defined]
+        return SimpleNamespace(**{**vars(super().options(group)), **group["seen"]})  # type: ignore[misc]
 
 
 class _FirstGroup:
@@ -59,42 +61,42 @@ class _FirstGroup:
         return SimpleNamespace(**{**vars(o), **{name: first[name] for name in self.shared}})
 
 
-@wrong("SGD", "torch", "event=option:lr", "lr changes")
+@wrong("SGD", "torch", CHANGES + "lr", "lr changes")
 class LrReadOnce(_Snapshot, TorchSGD):
     """The learning rate is read in the constructor."""
 
     read_once = ("lr",)
 
 
-@wrong("SGD", "numpy", "event=option:momentum", "momentum changes")
+@wrong("SGD", "numpy", CHANGES + "momentum", "momentum changes")
 class MomentumReadOnce(_Snapshot, NumpySGD):
     """Momentum is read in the constructor."""
 
     read_once = ("momentum",)
 
 
-@wrong("Adam", "numpy", "event=option:beta", "betas? changes?|beta[12] changes")
+@wrong("Adam", "numpy", CHANGES + "beta", "beta[12s]* change")
 class BetasReadOnce(_Snapshot, NumpyAdam):
     """Both betas are read in the constructor."""
 
     read_once = ("betas",)
 
 
-@wrong("Adam", "torch", "event=option:eps", "eps changes")
+@wrong("Adam", "torch", CHANGES + "eps", "eps changes")
 class EpsReadOnce(_Snapshot, TorchAdam):
     """eps is read in the constructor."""
 
     read_once = ("eps",)
 
 
-@wrong("RMSprop", "numpy", "event=option:weight_decay", "weight_decay changes")
+@wrong("RMSprop", "numpy", CHANGES + "weight_decay", "weight_decay changes")
 class DecayReadOnce(_Snapshot, NumpyRMSprop):
     """Decay is read in the constructor."""
 
     read_once = ("weight_decay",)
 
 
-@wrong("Adagrad", "torch", "event=option:maximize", "maximize changes")
+@wrong("Adagrad", "torch", CHANGES + "maximize", "maximize changes")
 class SignReadOnce(_Snapshot, TorchAdagrad):
     """The sign is read in the constructor."""
 
@@ -136,7 +138,7 @@ class SignOfFirstGroup(_FirstGroup, NumpySGD):
     shared = ("maximize",)
 
 
-@wrong("Adam", "torch", "event=option", "changes")
+@wrong("Adam", "torch", CHANGES, "changes")
 class OptionsByStep(TorchAdam):
     """From the second step of a parameter on all its options are those of its first."""
 
@@ -285,9 +287,9 @@ class GradientsUsedUp(NumpySGD):
     """A gradient that was used at the step before is not used again."""
 
     def update(self, p: Any, g: Any, state: dict[str, Any], o: SimpleNamespace) -> None:
-        if state.get("used") is not g:
+        if state.get("used", [None])[0] is not g:
             super().update(p, g, state, o)
-            state["used"] = g
+            state["used"] = [g]
 
 
 @wrong("SGD", "torch", "event=again", "without new gradients")
