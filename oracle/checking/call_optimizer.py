@@ -112,11 +112,14 @@ class _ClassTrainer(Trainer):
         return self._kit.numpy(self.params[i].data)
 
     def look(self, i: int) -> None:
-        """Refuse an optimizer that changed the gradient of parameter i, or keeps a view of it."""
+        """Refuse an optimizer that changed the gradient of parameter i, took it away, or keeps a view of it."""
         p, given = self.params[i], self._given[i]
         before = self._before[i]
-        if self.trajectory.objective is not None or not isinstance(before, np.ndarray) or p.grad is None:
+        if self.trajectory.objective is not None or not isinstance(before, np.ndarray):
             return
+        if p.grad is not given:
+            raise Misbehaved(f"set the gradient of parameter {i} to None" if p.grad is None else
+                             f"put another gradient in the place of that of parameter {i}")
         if self._kit.numpy(p.grad).tobytes() != before.tobytes():
             raise Misbehaved(f"changed the gradient of parameter {i}")
         for name, value in entries(self.state_of(i)):

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import torch
 
 from .kernel import TIME, Kernel, wrong_in
@@ -190,23 +189,12 @@ class StateNotCopied(TorchSGD):
         return {**super().__getstate__(), "state": defaultdict(dict)}
 
 
-@wrong("Adam", "numpy", "event=copy", "deepcopy")
+@wrong("Adam", "numpy", "event=(copy|load|file|shared)", "load_state_dict|deepcopy")
 class StateById(NumpyAdam):
-    """States are kept by the address of their parameter."""
+    """States are kept by the address of their parameter, and go nowhere else."""
 
     def update(self, p: Any, g: Any, state: dict[str, Any], o: SimpleNamespace) -> None:
-        known = self.__dict__.setdefault("known", {})
-        state.update(known.get(id(p), {}) if known else {})
-        if id(p) not in known and known and any(one is not state for one in known.values()) and "step" in state \
-                and not any(one is state for one in known.values()) and self.__dict__.get("copied"):
-            state.clear()
-        super().update(p, g, state, o)
-        known[id(p)] = state
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        made = type(self)([{k: copy.deepcopy(v, memo) for k, v in g.items()} for g in self.param_groups])
-        made.known = dict(self.known)
-        return made
+        super().update(p, g, self.__dict__.setdefault("known", {}).setdefault(id(p), {}), o)
 
 
 @wrong("SGD", "torch", "event=moved", "replaced")
@@ -282,14 +270,15 @@ class ZeroGradDoesNothing(NumpyAdam):
         pass
 
 
-@wrong("SGD", "numpy", "event=again", "without new gradients")
+@wrong("SGD", "numpy", "event=(again|zeros)", "without new gradients")
 class GradientsUsedUp(NumpySGD):
     """A gradient that was used at the step before is not used again."""
 
     def update(self, p: Any, g: Any, state: dict[str, Any], o: SimpleNamespace) -> None:
-        if state.get("used", [None])[0] is not g:
+        used = self.__dict__.setdefault("used", {})
+        if used.get(p) is not g:
             super().update(p, g, state, o)
-            state["used"] = [g]
+            used[p] = g
 
 
 @wrong("SGD", "torch", "event=again", "without new gradients")
@@ -297,7 +286,73 @@ class StepsByVersion(TorchSGD):
     """A step is made where a gradient is another object, or was written to, since the last."""
 
     def update(self, p: Any, g: Any, state: dict[str, Any], o: SimpleNamespace) -> None:
-        versions = self.__dict__.setdefault("versions", {})
-        if versions.get(p) != (id(g), g._version):
+        used = self.__dict__.setdefault("used", {})
+        if p not in used or used[p][0] is not g or used[p][1] != g._version:
             super().update(p, g, state, o)
-            versions[p] = id(g), g._version
+            used[p] = g, g._version
+
+
+@wrong("Adam", "torch", "event=closure", "closure")
+class ClosureIgnored(TorchAdam):
+    """The closure is not evaluated: gradients are taken to be there."""
+
+    def evaluate(self, closure: Any) -> Any:
+        return None
+
+
+@wrong("SGD", "numpy", "event=closure", "closure")
+class ClosureTwice(NumpySGD):
+    """The closure is evaluated once for gradients, and once for the loss."""
+
+    def evaluate(self, closure: Any) -> Any:
+        super().evaluate(closure)
+        return super().evaluate(closure)
+
+
+@wrong("RMSprop", "torch", "event=closure", "closure")
+class ClosureWithoutGradients(TorchRMSprop):
+    """The closure is evaluated with gradients off."""
+
+    def evaluate(self, closure: Any) -> Any:
+        return None if closure is None else closure()
+
+
+@wrong("Adagrad", "numpy", "event=closure", "closure")
+class LossKept(NumpyAdagrad):
+    """The loss of the closure is not returned."""
+
+    def evaluate(self, closure: Any) -> Any:
+        super().evaluate(closure)
+
+
+@wrong("RMSprop", "numpy", "event=(load|shared)", "load_state_dict|state_dict")
+class LoadedStateShared(NumpyRMSprop):
+    """What is loaded is not copied: two optimizers go on with the same arrays."""
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        members = self.members_of_all()
+        self.state = defaultdict(dict, {members[i]: state for i, state in saved["state"].items()})
+        self.param_groups = [{**new, "params": old["params"]}
+                             for old, new in zip(self.param_groups, saved["param_groups"], strict=True)]
+
+
+@wrong("SGD", "torch", "event=array:lr", "array")
+class LrArrayAsNumber(TorchSGD):
+    """A learning rate in a tensor becomes a number in the constructor."""
+
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        super().add_param_group(group)
+        self.param_groups[-1]["lr"] = float(self.param_groups[-1]["lr"])
+
+
+@wrong("Adam", "torch", "event=array:lr", "array")
+class LrArrayCorrected(TorchAdam):
+    """A learning rate in a tensor is corrected in place."""
+
+    def update(self, p: Any, g: Any, state: dict[str, Any], o: SimpleNamespace) -> None:
+        if isinstance(o.lr, torch.Tensor):
+            before = float(o.lr)
+            o.lr.mul_(0.5)
+            super().update(p, g, state, SimpleNamespace(**{**vars(o), "lr": before}))
+        else:
+            super().update(p, g, state, o)
