@@ -46,13 +46,18 @@ class Kernel:
     says: str = ""  #: what a diagnosis, or the note of a verdict, has to say of it; a regular expression
     options: Mapping[str, Any] = field(default_factory=dict)  #: of :func:`oracle.check`
 
+    name: str = ""
+
     def __str__(self) -> str:
-        return f"{self.op}-{self.framework}-{self.code.__name__}"
+        return f"{self.op}-{self.framework}-{self.name}"
 
 
-def _options_of(code: Any) -> dict[str, Any]:
-    """What a loss says of itself: its backward, and what it is not to be asked."""
-    return {name: getattr(code, name) for name in ("backward", "modes") if hasattr(code, name)}
+def _kernel(op: str, framework: str, code: Any, **of_mistake: str) -> Kernel:
+    """The record of a class or a function; of a class of losses there is one object, which is called."""
+    called = code() if hasattr(code, "forward") else code
+    names = ("modes", "backward") if framework == "numpy" else ("modes",)
+    options = {name: getattr(called, name) for name in names if hasattr(called, name)}
+    return Kernel(op, framework, called, str(code.__doc__), options=options, name=code.__name__, **of_mistake)
 
 
 def wrong_in(found: list[Kernel], kind: str) -> Callable[..., Callable[[Any], Any]]:
@@ -60,7 +65,7 @@ def wrong_in(found: list[Kernel], kind: str) -> Callable[..., Callable[[Any], An
 
     def wrong(op: str, framework: str, around: str, says: str) -> Callable[[Any], Any]:
         def keep(code: Any) -> Any:
-            found.append(Kernel(op, framework, code, str(code.__doc__), kind, around, says, _options_of(code)))
+            found.append(_kernel(op, framework, code, kind=kind, around=around, says=says))
             return code
 
         return keep
@@ -73,7 +78,7 @@ def right_in(found: list[Kernel]) -> Callable[..., Callable[[Any], Any]]:
 
     def right(op: str, framework: str) -> Callable[[Any], Any]:
         def keep(code: Any) -> Any:
-            found.append(Kernel(op, framework, code, str(code.__doc__), options=_options_of(code)))
+            found.append(_kernel(op, framework, code))
             return code
 
         return keep
