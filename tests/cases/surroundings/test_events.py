@@ -194,8 +194,9 @@ class _Amp(torch.optim.SGD):
 def forgetful(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
     wrong = type("SGD", (_Amp,), {"forgets": request.param})
     monkeypatch.setattr(torch.optim, "SGD", wrong)
+    resolve.cache_clear()
     yield
-    getattr(resolve, "cache_clear", lambda: None)()
+    resolve.cache_clear()
 
 
 @pytest.mark.parametrize(("forgetful", "event"), [("grad_scale", "scaled"), ("found_inf", "found")],
