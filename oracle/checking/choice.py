@@ -46,7 +46,8 @@ def spec_of(op: str) -> Spec:
 def in_order(op: str, dtypes: Iterable[str] | None = None) -> list[Case]:
     """The shipped cases of an op, those that tell most first.
 
-    Each value of each axis comes first, then each surrounding once, then the cheap ones. Within each part float32 comes first; the order is always the same.
+    Each value of each axis comes first, then each surrounding once, then the cheap ones, and more of those in
+    surroundings last. Within each part float32 comes first; the order is always the same.
 
     Args:
         op: its name.
@@ -68,8 +69,8 @@ def in_order(op: str, dtypes: Iterable[str] | None = None) -> list[Case]:
     bare = {dtype: [case for case in cases if not case.around] for dtype, cases in shipped.items()}
     telling = {case.id: case for dtype in wanted for case in _few_that_cover(bare[dtype])}
     telling |= {case.id: case for case in _each_surrounding_once(case for dtype in wanted for case in shipped[dtype])}
-    cheap = [case for dtype in wanted for case in sorted(shipped[dtype], key=effort) if case.id not in telling]
-    return [*telling.values(), *cheap]
+    rest = [case for dtype in wanted for case in sorted(shipped[dtype], key=effort) if case.id not in telling]
+    return [*telling.values(), *sorted(rest, key=lambda case: bool(case.around))]
 
 
 def _each_surrounding_once(cases: Iterable[Case]) -> Iterable[Case]:

@@ -154,7 +154,8 @@ def _save_and_load_file(training: Training) -> None:
 _STATE = ("state_dict", "load_state_dict")
 
 EVENTS: Mapping[str, Event] = {
-    "option": Event("where an option changes between steps", alter=_set_option, of_option=True, needs=("param_groups",)),
+    "option": Event("where an option changes between steps", alter=_set_option, of_option=True,
+                    needs=("param_groups",)),
     "group": Event("where a group has an option of its own", alter=_own_option, of_option=True, groups=True),
     "joins": Event("where a group is added later", alter=_join_later, groups=True, needs=("add_param_group",)),
     "again": Event("where a step comes without new gradients", alter=_repeat_step),
