@@ -78,8 +78,10 @@ class _ClassTrainer(Trainer):
         is_plain = len(groups) == 1 and set(groups[0]) == {"params"}
         defaults = self.defaults()
         _, names = split_arguments(self._asked.signature, self._spec, defaults, skip=1)
-        passed = {k: defaults[k] for k in (*names, *self.in_arrays)}  # one in an array is passed at its default too
-        made = self._asked.code(groups[0]["params"] if is_plain else groups, **passed)
+        if strange := [name for name in self.arrays if not self._asked.signature.accepts(name)]:
+            raise Unsupported(f"has no keyword {strange[0]!r}")
+        given = {name: defaults[name] for name in (*names, *self.arrays)}  # arrays at defaults too: they will change
+        made = self._asked.code(groups[0]["params"] if is_plain else groups, **given)
         if lacking := [name for name in self.needs if not hasattr(made, name)]:
             raise Unsupported(f"has no {lacking[0]}")
         return made

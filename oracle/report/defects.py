@@ -3,6 +3,9 @@
 A waiver (the record of a known disagreement) for a framework's targets alone says what that framework does wrong: that
 is a defect. A waiver for every target is a limit of the storage type, and is left out: a state kept in float16 loses
 small squares, whoever keeps it.
+
+The order follows from the records (:mod:`.harm`): wrong results at default options on ordinary numbers first, what
+is done with NaN last.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from ..verdict.record import Record
 from ..verdict.waivers import Waiver, load
 from .digest import Digest, Group
 from .examples import Example, examples
+from .harm import harm_of, who_is_hit
 
 __all__ = ["Defect", "defects"]
 
@@ -54,6 +58,11 @@ class Defect:
         return [op for op in registry.specs() if self.waiver.concerns(op)]
 
     @property
+    def hits(self) -> str:
+        """Who is hit: types, targets, and sizes, layouts and events where it needs one."""
+        return "; ".join(who_is_hit(self.group.records))
+
+    @property
     def size(self) -> str:
         """The largest finite error, and how often it is infinite or there is no answer at all."""
         return "; ".join(_describe_sizes(self.group.records))
@@ -82,9 +91,13 @@ def _class_of(value: str | None) -> str:
 
 
 def defects(runs: Sequence[Digest], framework: str = "torch", count: int = 1) -> list[Defect]:
-    """Every known defect of a framework, with what some runs show of it, in the order of the waivers."""
-    return [_find_defect(waiver, runs, framework, count) for waiver in load()
-            if waiver.target.partition(":")[0] == framework]
+    """Every known defect of a framework, with what some runs show of it; those that do most to users come first.
+
+    Those that no run shows come last, in the order of the waivers.
+    """
+    found = [_find_defect(waiver, runs, framework, count) for waiver in load()
+             if waiver.target.partition(":")[0] == framework]
+    return sorted(found, key=lambda defect: harm_of(defect.group.records))
 
 
 def _find_defect(waiver: Waiver, runs: Sequence[Digest], framework: str, count: int) -> Defect:

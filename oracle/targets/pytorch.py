@@ -31,7 +31,7 @@ from .pytorch_calls import (
     split_parameters,
 )
 
-__all__ = ["VARIANTS", "default", "loss_call", "make", "path", "placed", "reload", "threads", "to_array",
+__all__ = ["CHOSEN", "VARIANTS", "default", "loss_call", "make", "path", "placed", "reload", "threads", "to_array",
            "to_gradient", "to_tensor", "to_tensors"]
 
 Array = np.ndarray[Any, Any]
@@ -48,6 +48,9 @@ VARIANTS = {
     "differentiable": "optimizers whose step is part of the graph",
     "compile": "torch.compile of all of it",
 }
+
+#: The variants that users get by an argument alone, on a CPU.
+CHOSEN = {name for name, arguments in OPTIMIZER_VARIANTS.items() if any(arguments.values())}
 
 
 def default(device: str) -> list[str]:

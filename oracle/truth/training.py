@@ -35,6 +35,7 @@ class Trainer:
 
     optimizer: Any
     params: list[Any]
+    arrays: dict[str, _Told]  #: the options that are given in arrays
 
     def __init__(self, case: Case, inputs: Trajectory, *, surrounded: bool = True) -> None:
         self.case, self.trajectory = case, inputs
@@ -44,7 +45,7 @@ class Trainer:
         self._given: list[Any] = []
         self._before: Sequence[Any] = ()
         self._closure: tuple[Any, ...] = ()
-        self._arrays: dict[str, _Told] = {}
+        self.arrays = {}
 
     # --- what a framework says -------------------------------------------------------------------
 
@@ -123,7 +124,7 @@ class Trainer:
         self._held, self._joined = held, len(held) - bool(trajectory.joins)
         if self._event is not None and self._event.arrays:
             changing = trajectory.settings[0][1]
-            self._arrays = {name: _Told(self, trajectory.defaults[name]) for name in changing}
+            self.arrays = {name: _Told(self, trajectory.defaults[name]) for name in changing}
         self.optimizer = self.renew()
         history = History(len(trajectory.gradients))
         for step, now in enumerate(trajectory.gradients):
@@ -164,7 +165,7 @@ class Trainer:
 
     def _count_overwritten(self) -> int:
         """How many numbers were changed that are none of the optimizer's: beside arrays, and in its options."""
-        return self.memory.overwritten() + sum(told.count_changes() for told in self._arrays.values())
+        return self.memory.overwritten() + sum(told.count_changes() for told in self.arrays.values())
 
     def _prepare(self, step: int) -> None:
         """What comes before a step: a group joins, options are others."""
@@ -172,21 +173,16 @@ class Trainer:
             self._joined += 1
             self.optimizer.add_param_group(self._group(len(self._held) - 1))
         for when, options in self.trajectory.settings:
-            if when == step and self._arrays:
-                for name, told in self._arrays.items():
+            if when == step and self.arrays:
+                for name, told in self.arrays.items():
                     told.change(options[name])
             elif when == step:
                 for group in self.optimizer.param_groups:
                     group.update(self.options(options))
 
-    @property
-    def in_arrays(self) -> tuple[str, ...]:
-        """The options that the constructor is given in arrays."""
-        return tuple(self._arrays)
-
     def defaults(self) -> dict[str, Any]:
         """Keyword arguments of the constructor."""
-        return {**self.trajectory.defaults, **{name: told.value for name, told in self._arrays.items()}}
+        return {**self.trajectory.defaults, **{name: told.value for name, told in self.arrays.items()}}
 
     def give(self, now: Sequence[Any]) -> None:
         """Hand over gradients."""
@@ -268,22 +264,22 @@ class _Told:
         self._trainer = trainer
         self._several = isinstance(value, tuple)
         self._numbers = _numbers_of(value)
-        self._arrays = tuple(map(trainer.number, self._numbers))
+        self.arrays = tuple(map(trainer.number, self._numbers))
 
     @property
     def value(self) -> Any:
         """The option as an optimizer is given it."""
-        return self._arrays if self._several else self._arrays[0]
+        return self.arrays if self._several else self.arrays[0]
 
     def change(self, value: float | tuple[float, ...]) -> None:
         """Write another value to the arrays."""
         self._numbers = _numbers_of(value)
-        for array, number in zip(self._arrays, self._numbers, strict=True):
+        for array, number in zip(self.arrays, self._numbers, strict=True):
             self._trainer.fill(array, number)
 
     def count_changes(self) -> int:
         """How many of the arrays hold something else than was written."""
-        return sum(float(array) != number for array, number in zip(self._arrays, self._numbers, strict=True))
+        return sum(float(array) != number for array, number in zip(self.arrays, self._numbers, strict=True))
 
 
 def _numbers_of(value: float | tuple[float, ...]) -> tuple[float, ...]:

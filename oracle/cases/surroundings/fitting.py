@@ -8,10 +8,10 @@ from ..spec import InitSpec, LossSpec, OptimSpec, Options, Spec
 from .events import EVENTS
 from .record import Surroundings
 
-__all__ = ["is_laid_out", "misfit", "other_options", "settable"]
+__all__ = ["is_choice", "is_laid_out", "misfit", "other_options", "settable"]
 
-#: Axes of trajectories that are no options of an optimizer.
-_NO_OPTIONS = ("start", "grad", "steps", "layout", "sparsity")
+#: Axes of trajectories that are no options of an optimizer: how long and large they are, and what its gradients are.
+_LENGTHS, _GRADIENTS = ("start", "steps", "layout"), ("grad", "sparsity")
 
 
 def is_laid_out(spec: Spec, options: Options) -> bool:
@@ -19,6 +19,11 @@ def is_laid_out(spec: Spec, options: Options) -> bool:
     if isinstance(spec, LossSpec):
         return bool(spec.independent) and options.get("reduction") == "none"
     return isinstance(spec, OptimSpec) and spec.elementwise and options.get("sparsity", "dense") == "dense"
+
+
+def is_choice(spec: Spec, axis: str) -> bool:
+    """Is an axis more than the length or the size of what is computed?"""
+    return axis not in (_LENGTHS if isinstance(spec, OptimSpec) else ("shape",))
 
 
 def other_options(spec: Spec, options: Options, axis: str) -> dict[str, Any]:
@@ -29,7 +34,7 @@ def other_options(spec: Spec, options: Options, axis: str) -> dict[str, Any]:
 
 def settable(spec: OptimSpec, options: Options, dtype: str, event: str) -> list[str]:
     """The axes whose option can be another: in a group of its own, or between steps (in arrays those that may be)."""
-    left_out = {*_NO_OPTIONS, *(() if EVENTS[event].groups else spec.fixed)}
+    left_out = {*_LENGTHS, *_GRADIENTS, *(() if EVENTS[event].groups else spec.fixed)}
     return [axis.name for axis in spec.axes if axis.name not in left_out and len(axis.values) > 1
             and (axis.name in spec.in_arrays or not EVENTS[event].arrays)
             and options[axis.name] in axis.values and spec.allowed(other_options(spec, options, axis.name), dtype)]
