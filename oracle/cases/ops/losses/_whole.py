@@ -118,9 +118,11 @@ def alike(rows: int, classes: int, rng: np.random.Generator, limits: Limits) -> 
 def triplet(options: Options, shape: Sequence[int], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     """Points on a line, one a row: the positive is the negative, or is nearer to the anchor where it does not count.
 
-    So each loss is the margin, 1. Distances are so large that torch's ε is lost in them.
+    So each loss is the margin, 1. Distances are so large that torch's ε is lost in them, in float64 also where the
+    exact value has 64 bits.
     """
-    unit = 2.0**max(math.ceil(math.log2(4e-6 / limits.eps)), 0)
+    lost = limits.eps if limits.eps > 2.0**-52 else 2.0**-66
+    unit = 2.0**max(math.ceil(math.log2(4e-6 / lost)), 0)
     rows = (*shape, 1)
     anchor, side, away = spread(rows, rng), signs(rows, rng), rng.choice((1.0, 2.0, 3.0), rows)
     further = np.where(counting(rows, rng, limits) > 0, 0.0, 2.0)
