@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..blocks import map_blocks
 from ..numerics import Array, cast, ieee, is_floating, result_type, sigmoid, softplus, unbroadcast
 from ..reduction import reduce_blocks, resolve, share

@@ -102,8 +102,8 @@ def rows_and_classes(size: Sequence[int]) -> tuple[int, int]:
     return rows, classes
 
 
-def alike(rows: int, classes: int, rng: np.random.Generator, limits: Limits) -> tuple[Array, Array]:
-    """Logits of 0, or of a probability of 0, and a right class for each row, whose logit is 0.
+def alike(rows: int, classes: int, rng: np.random.Generator, limits: Limits) -> Array:
+    """Logits of 0, or of a probability of 0: each row has a loss of the logarithm of a number of classes.
 
     All logits of the first row are 0, if there are not too many for that; else, and in other rows, about half are.
     """
@@ -111,8 +111,7 @@ def alike(rows: int, classes: int, rng: np.random.Generator, limits: Limits) -> 
     edges = [k for edge in range(_BLOCK, classes, _BLOCK) for k in (edge - 1, edge)]
     likely[:, [0, classes - 1, *edges]] = True
     likely[0] |= classes < _LIKELY
-    at = likely * rng.random((rows, classes))
-    return np.where(likely, 0.0, -far(limits)), at.argmax(1)
+    return np.where(likely, 0.0, -far(limits))
 
 
 def triplet(options: Options, shape: Sequence[int], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
