@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -182,8 +183,17 @@ class Case:
             return self._lay_out(self.base.grad_output)
         rng = self.rng("grad_output")
         several, shapes = self._shapes
-        drawn = tuple(storage(rng.uniform(*self.spec.upstream, shape), self.dtype) for shape in shapes)
+        scale = self._upstream_scale
+        drawn = tuple(storage(np.asarray(scale * rng.uniform(*self.spec.upstream, shape)), self.dtype)
+                      for shape in shapes)
         return drawn if several else drawn[0]
+
+    @property
+    def _upstream_scale(self) -> float:
+        """As much as a mean divides by, so that no type's range is in the way of what an element gets; else 1."""
+        if not self.around.size or self.options.get("reduction") != "mean":
+            return 1.0
+        return 2.0 ** min(int(math.log2(math.prod(self.around.shape))), 8)
 
     @cached_property
     def differentiated(self) -> tuple[str, ...]:

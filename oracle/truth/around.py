@@ -84,10 +84,12 @@ def prove_whole(case: Case) -> dict[str, Truth]:
 def _truth_of_whole(value: Array, unit: float, case: Case) -> Truth:
     hi = np.asarray(value, np.float64)
     lo = np.asarray(value - hi, np.float64)
-    beyond = np.abs(hi) >= overflow(case.dtype)
-    hi, lo = np.where(beyond, np.copysign(np.inf, hi), hi), np.where(beyond, 0.0, lo)
-    bound = np.where(beyond, 0.0, unit * np.abs(hi) + spacing(hi, case.dtype) / 2 + np.abs(hi) * 2.0**-60)
-    return Truth(hi, lo, bound, bound, largest_magnitude(hi, case, case.dtype), beyond, case.dtype)
+    special = ~(np.abs(hi) < overflow(case.dtype))
+    hi = np.where(special & ~np.isnan(hi), np.copysign(np.inf, hi), hi)
+    lo = np.where(special, 0.0, lo)
+    known = np.where(special, 0.0, hi)
+    bound = unit * np.abs(known) + spacing(known, case.dtype) / 2 + np.abs(known) * 2.0**-60
+    return Truth(hi, lo, bound, bound, largest_magnitude(hi, case, case.dtype), special, case.dtype)
 
 
 def unchanged(case: Case) -> dict[str, Truth]:

@@ -102,8 +102,8 @@ def rows_and_classes(size: Sequence[int]) -> tuple[int, int]:
     return rows, classes
 
 
-def alike(rows: int, classes: int, rng: np.random.Generator, limits: Limits) -> tuple[Array, Array]:
-    """Logits of 0, or of a probability of 0, and a right class for each row, whose logit is 0.
+def alike(rows: int, classes: int, rng: np.random.Generator, limits: Limits) -> Array:
+    """Logits of 0, or of a probability of 0: each row has a loss of the logarithm of a number of classes.
 
     All logits of the first row are 0, if there are not too many for that; else, and in other rows, about half are.
     """
@@ -111,16 +111,17 @@ def alike(rows: int, classes: int, rng: np.random.Generator, limits: Limits) -> 
     edges = [k for edge in range(_BLOCK, classes, _BLOCK) for k in (edge - 1, edge)]
     likely[:, [0, classes - 1, *edges]] = True
     likely[0] |= classes < _LIKELY
-    at = likely * rng.random((rows, classes))
-    return np.where(likely, 0.0, -far(limits)), at.argmax(1)
+    return np.where(likely, 0.0, -far(limits))
 
 
 def triplet(options: Options, shape: Sequence[int], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     """Points on a line, one a row: the positive is the negative, or is nearer to the anchor where it does not count.
 
-    So each loss is the margin, 1. Distances are so large that torch's ε is lost in them.
+    So each loss is the margin, 1. Distances are so large that torch's ε is lost in them, in float64 also where the
+    exact value has 64 bits.
     """
-    unit = 2.0**max(math.ceil(math.log2(4e-6 / limits.eps)), 0)
+    lost = limits.eps if limits.eps > 2.0**-52 else 2.0**-66
+    unit = 2.0**max(math.ceil(math.log2(4e-6 / lost)), 0)
     rows = (*shape, 1)
     anchor, side, away = spread(rows, rng), signs(rows, rng), rng.choice((1.0, 2.0, 3.0), rows)
     further = np.where(counting(rows, rng, limits) > 0, 0.0, 2.0)

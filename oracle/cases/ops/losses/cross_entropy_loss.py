@@ -63,7 +63,8 @@ def _whole(options: Options, size: tuple[int, ...], rng: np.random.Generator, li
     """One class of a row is certain, and another so far from it that the loss is their distance; or many are alike."""
     rows, classes = rows_and_classes(size)
     if len(size) > 1:
-        x, y = alike(rows, classes, rng, limits)
+        x = alike(rows, classes, rng, limits)
+        y = (rng.random(x.shape) * (x == 0)).argmax(1)
     else:
         losses = far(limits) * counting((rows, 1), rng, limits, (1, 2))
         certain, other = rng.integers(0, classes, (rows, 1)), rng.integers(1, classes, (rows, 1))

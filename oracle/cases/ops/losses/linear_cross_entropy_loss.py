@@ -87,8 +87,9 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
 def _whole(options: Options, size: tuple[int, ...], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
     """One feature, which is 1, so that a weight is a logit; many logits of a row are alike."""
     rows, classes = size
-    x, y = alike(1, classes, rng, limits)
-    return {"input": np.ones((rows, 1)), "linear_weight": x.T, "target": rng.choice(np.flatnonzero(x == 0), rows)}
+    logits = alike(1, classes, rng, limits)[0]
+    return {"input": np.ones((rows, 1)), "linear_weight": logits[:, None],
+            "target": rng.choice(np.flatnonzero(logits == 0), rows)}
 
 
 def _held(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
