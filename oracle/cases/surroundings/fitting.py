@@ -50,8 +50,8 @@ def _misfit_of_size(spec: Spec, options: Options, around: Surroundings) -> str:
     if around.is_broadcast and not laid_out:
         return "memory=broadcast needs a size, whose lines can be made equal"
     if isinstance(spec, LossSpec):
-        if around.tensors or around.event:
-            return "a loss has arguments, and neither a number of tensors nor events"
+        if around.tensors:
+            return "a loss has arguments, and no number of tensors"
         return _misfit_of_terms(spec, options, around) if around.size else ""
     elif isinstance(spec, InitSpec):
         if around.tensors or around.event:
@@ -77,10 +77,14 @@ def _misfit_of_terms(spec: LossSpec, options: Options, around: Surroundings) -> 
 
 
 def _misfit_of_event(spec: Spec, options: Options, dtype: str, around: Surroundings) -> str:
-    if not around.event or not isinstance(spec, OptimSpec):
+    if not around.event:
         return ""
     name, _, axis = around.event.partition(":")
     event = EVENTS[name]
+    if event.of_losses != isinstance(spec, LossSpec):
+        return f"event={name} happens to {'losses' if event.of_losses else 'optimizers'}"
+    if not isinstance(spec, OptimSpec):
+        return f"event={name} has no option" if axis else ""
     if event.of_option != bool(axis):
         return f"event={name} needs an option behind a colon" if event.of_option else f"event={name} has no option"
     if axis and axis not in (known := settable(spec, options, dtype, name)):

@@ -49,11 +49,14 @@ class Surroundings:
 
     @property
     def behind_the_truth(self) -> Surroundings:
-        """The part on which the exact value depends: how memory lies and who computes it changes nothing.
+        """The part on which the exact value depends: how memory lies, who computes it and what is computed
+        beside it changes nothing.
 
         But an array can be broadcast only where its lines are equal.
         """
-        return replace(self, memory="broadcast" if self.is_broadcast else "", threads="")
+        happens_to_loss = self.happening is not None and self.happening.of_losses
+        return replace(self, memory="broadcast" if self.is_broadcast else "", threads="",
+                       event="" if happens_to_loss else self.event)
 
     @property
     def is_broadcast(self) -> bool:

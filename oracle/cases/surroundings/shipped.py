@@ -114,6 +114,10 @@ def _around_loss(spec: LossSpec, dtype: str, long: bool) -> _Shipped:
             laid = spec.independent == "elements" or "channels" not in memory
             shape = (size if spec.independent == "elements" else size.partition("x")[0]) if rows and laid else ""
             yield options, Surroundings(size=shape, memory=memory)
+        for name, event in EVENTS.items() if k == 0 and dtype == _ALL else ():
+            if event.of_losses:
+                yield options, Surroundings(event=name)
+                yield spec.defaults, Surroundings(event=name)
     yield from _sums_of_whole(spec, dtype, long)
 
 

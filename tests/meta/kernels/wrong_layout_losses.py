@@ -143,15 +143,6 @@ class FortranInPlace(NumpyAbsolute):
         return value
 
 
-@owns("l1_loss", "torch", "", "returned a view of its argument")
-class ViewOfInput(TorchAbsolute):
-    """Where nothing is reduced the result is stored in the input."""
-
-    def forward(self, x: Any, y: Any, reduction: str) -> Any:
-        value = super().forward(x, y, reduction)
-        return value if reduction != "none" else x.set_(x.data.copy_(value))
-
-
 @owns("soft_margin_loss", "torch", "", "changed the gradient from above")
 class UpstreamScaled(TorchLogits):
     """The gradient from above is multiplied in place."""

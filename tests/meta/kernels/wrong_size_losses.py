@@ -119,8 +119,8 @@ class CountInHalf(NumpyRows):
         return self.total(terms) / np.float32(np.float16(len(terms)))
 
 
-@wrong("soft_margin_loss", "torch", "size=", FROM)
-class CountInSixteenBits(TorchLogits):
+@wrong("l1_loss", "torch", "size=", FROM)
+class CountInSixteenBits(TorchAbsolute):
     """The number of terms is a 16-bit integer."""
 
     def mean(self, terms: Any) -> Any:
@@ -154,8 +154,8 @@ class ThreadsOverlap(TorchSquare):
             yield slice(n * k // threads + (k > 0), n * (k + 1) // threads)
 
 
-@wrong("soft_margin_loss", "numpy", "size=", FROM)
-class GradientByMeanOfBlock(NumpyLogits):
+@wrong("l1_loss", "numpy", "size=", FROM)
+class GradientByMeanOfBlock(NumpyAbsolute):
     """From 64 elements on a gradient of a mean is divided by the length of a block."""
 
     def upstream(self, g: Any, n: int, reduction: str) -> Any:
