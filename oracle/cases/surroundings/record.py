@@ -55,13 +55,18 @@ class Surroundings:
         But an array can be broadcast only where its lines are equal.
         """
         happens_to_loss = self.happening is not None and self.happening.of_losses
-        return replace(self, memory="broadcast" if self.is_broadcast else "", threads="",
+        return replace(self, memory=self.memory if self.is_broadcast else "", threads="",
                        event="" if happens_to_loss else self.event)
 
     @property
     def is_broadcast(self) -> bool:
         """Is one line of some array all that lies in memory?"""
         return self.memory.partition(":")[0] == "broadcast"
+
+    @property
+    def repeated(self) -> str:
+        """The array whose lines are equal, where it is one alone: those of the others are different."""
+        return self.memory.partition(":")[2] if self.is_broadcast else ""
 
     @property
     def alterations(self) -> Surroundings:

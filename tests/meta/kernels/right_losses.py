@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -159,14 +158,3 @@ def normal_of_torch(tensor: Any, mean: float = 0.0, std: float = 1.0, generator:
     """torch's own numbers."""
     with torch.no_grad():
         return tensor.normal_(mean, std, generator=generator)
-
-
-@right("normal_", "numpy")
-def normal_from_angles(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Any:
-    """Box and Muller's numbers, two at a time, of a generator of its own."""
-    n = -(-tensor.size // 2)
-    radius = np.sqrt(-2 * np.log1p(-generator.random(n)))
-    angle = 2 * math.pi * generator.random(n)
-    both = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).reshape(-1)[:tensor.size]
-    tensor[...] = (mean + std * both).reshape(tensor.shape)
-    return tensor

@@ -199,10 +199,10 @@ class OneFlatBuffer(NumpySGD):
         for group in self.param_groups:
             o = self.options(group)
             ready = [p for p in group["params"] if p.grad is not None]
-            for new in (True, False):
-                some = [p for p in ready if ("momentum_buffer" not in self.state[p]) is new]
-                if some:
-                    self.update_all(some, o, new)
+            new = [p for p in ready if "momentum_buffer" not in self.state[p]]
+            old = [p for p in ready if p not in new]
+            for some in filter(None, (old, new)):
+                self.update_all(some, o, some is new)
         return loss
 
     def update_all(self, params: Sequence[Any], o: SimpleNamespace, new: bool) -> None:
