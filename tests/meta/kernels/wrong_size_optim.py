@@ -204,9 +204,11 @@ class GradientsShifted(NumpyAdagrad):
     """A list longer than 30 comes in two pieces, and the second has the gradients of the first."""
 
     def step(self, closure: Any = None) -> Any:
+        loss = self.evaluate(closure)
         for group in self.param_groups:
             o, params = self.options(group), group["params"]
             for i, p in enumerate(params):
                 g = params[i if i < 30 else (i - 30) % 30].grad
                 if g is not None and p.grad is not None:
                     self.update(p, np.resize(g, p.data.shape), self.state[p], o)
+        return loss
