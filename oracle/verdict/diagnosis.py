@@ -71,14 +71,15 @@ def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> 
     in_order = sorted(failing, key=simplicity)
     bare, surrounded = _split_surrounded(in_order, passing)
     if not bare:
-        return _diagnose_alike(in_order, passing)
-    found = _diagnose_alike(bare, [seen for seen in passing if not seen.case.around])
+        matches = find_matches(in_order, sorted(passing, key=simplicity))
+        return Diagnosis(tuple(matches), () if matches else tuple(_say_surroundings(in_order, passing)), in_order[0])
+    found = _diagnose_formula(bare, [seen for seen in passing if not seen.case.around])
     left = [seen for seen in surrounded if not any(explains(match.dialect, seen) for match in found.matches)]
     return replace(found, conditions=(*found.conditions, *_say_surroundings(left, passing)))
 
 
-def _diagnose_alike(in_order: Sequence[Observation], passing: Sequence[Observation]) -> Diagnosis:
-    """What is said of failures in the order of their simplicity, which are not told apart by their surroundings."""
+def _diagnose_formula(in_order: Sequence[Observation], passing: Sequence[Observation]) -> Diagnosis:
+    """What is said of cases without surroundings, in the order of their simplicity."""
     first = in_order[0]
     lacks = tuple(_say_missing([*in_order, *passing]))
     wrong = [seen for seen in in_order if not _is_only_incomplete(seen)]
@@ -117,10 +118,9 @@ def _depends_on_one_set(failing: Sequence[Observation], passing: Sequence[Observ
 
 
 def _could_show(seen: Observation, names: set[str]) -> bool:
-    """Can a mistake in one of these outputs show? Not where they are all 0, infinite or NaN; but a count may be 0."""
+    """Can a mistake in one of these outputs show? Not where they are all 0, infinite or NaN."""
     values = [np.asarray(seen.outputs[name]) for name in names if name in seen.outputs]
-    return (not names or (OVERWRITTEN in names and OVERWRITTEN in seen.outputs)
-            or any(bool(np.any(np.isfinite(v) & (v != 0))) for v in values))
+    return not names or any(bool(np.any(np.isfinite(v) & (v != 0))) for v in values)
 
 
 # --- surroundings --------------------------------------------------------------------------------
@@ -153,13 +153,28 @@ def _say_surroundings(failing: Sequence[Observation], passing: Sequence[Observat
     """On which surroundings failures depend, each way of failing by itself."""
     ways: dict[str, list[Observation]] = {}
     for seen in failing:
-        kinds = {name.partition("[")[0] for name in seen.wrong_outputs}
-        ways.setdefault(next((said for kind, said in _TOUCHES.items() if kind in kinds), ""), []).append(seen)
-    for said, some in ways.items():
-        wrong = {name for seen in some for name in seen.wrong_outputs if _TOUCHES.get(name.partition("[")[0], "") == said}
-        right = [seen.case for seen in passing if _could_show(seen, wrong)]
+        ways.setdefault(_way(seen), []).append(seen)
+    for way, some in ways.items():
+        kinds = set().union(*(_disagreeing(seen) for seen in some)) - {*_TOUCHES}
+        right = [seen.case for seen in passing if way or _could_show_kinds(seen, kinds)]
         for condition in separate([seen.case for seen in some], right):
-            yield f"{said}, {condition}" if said else condition
+            yield f"{way}, {condition}" if way else condition
+
+
+def _way(seen: Observation) -> str:
+    """How a case fails, where it is not by wrong numbers."""
+    if seen.record.verdict == Verdict.CRASHED:
+        return f"with no answer ({seen.record.note[:100]})"
+    return next((said for kind, said in _TOUCHES.items() if kind in _disagreeing(seen)), "")
+
+
+def _disagreeing(seen: Observation) -> set[str]:
+    """Names of outputs that disagree, without the number of a parameter."""
+    return {name.partition("[")[0] for name, (verdict, *_) in seen.record.outputs.items() if Verdict(verdict).disagrees}
+
+
+def _could_show_kinds(seen: Observation, kinds: set[str]) -> bool:
+    return _could_show(seen, {name for name in seen.outputs if name.partition("[")[0] in kinds})
 
 
 # --- what is missing -----------------------------------------------------------------------------

@@ -35,11 +35,16 @@ def simplest(seen: Iterable[Observation]) -> Observation | None:
     return min(seen, key=simplicity, default=None)
 
 
-def simplicity(seen: Observation) -> tuple[bool, int, int, str]:
-    """A key for sorting: what has no surroundings comes first, then few options off their default, then few numbers."""
+def simplicity(seen: Observation) -> tuple[int, int, int, str]:
+    """A key for sorting: few surroundings come first, and few options off their default, then few numbers.
+
+    Where there are surroundings a number matters before an option: a size that fails is to be small.
+    """
     case = seen.case
     changed = sum(value != case.spec.defaults[name] for name, value in case.options.items())
-    return bool(case.around), changed, _count_numbers(case), case.id
+    numbers = _count_numbers(case)
+    first, second = (numbers, changed) if case.around else (changed, numbers)
+    return len(str(case.around).split(",")) if case.around else 0, first, second, case.id
 
 
 def _count_numbers(case: Case) -> int:
