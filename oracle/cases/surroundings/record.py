@@ -51,14 +51,20 @@ class Surroundings:
     def behind_the_truth(self) -> Surroundings:
         """The part on which the exact value depends: how memory lies and who computes it changes nothing.
 
-        But an array can be broadcast only where its lines are equal.
+        But an array can be broadcast only where its lines are equal, and be complex only where it has pairs.
         """
-        return replace(self, memory="broadcast" if self.is_broadcast else "", threads="")
+        memory = "broadcast" if self.is_broadcast else self.memory if self.is_complex else ""
+        return replace(self, memory=memory, threads="")
 
     @property
     def is_broadcast(self) -> bool:
         """Is one line of some array all that lies in memory?"""
         return self.memory.partition(":")[0] == "broadcast"
+
+    @property
+    def is_complex(self) -> bool:
+        """Are arrays complex numbers, in pairs?"""
+        return bool(self.memory) and LAYOUTS[self.memory.partition(":")[0]].pairs
 
     @property
     def alterations(self) -> Surroundings:

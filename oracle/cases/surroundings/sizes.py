@@ -78,7 +78,7 @@ class OptimLayout:
         sources, at = [], []
         for i, n in enumerate(copies):
             for k in range(n):
-                shape = _shape_of_copy(around.shape or shapes[i], i + k)
+                shape = _shape_of_copy(around.shape or shapes[i], i + k, around.is_complex)
                 sources.append(i)
                 at.append(positions(math.prod(shapes[i]), shape, rng, repeated=around.is_broadcast))
         left = iter(copies)
@@ -111,7 +111,9 @@ def _once(steps: Sequence[Any], convert: Callable[[Any], Any]) -> tuple[Any, ...
     return tuple(made[id(step)] for step in steps)
 
 
-def _shape_of_copy(shape: tuple[int, ...], k: int) -> tuple[int, ...]:
+def _shape_of_copy(shape: tuple[int, ...], k: int, pairs: bool) -> tuple[int, ...]:
     """The shape of the k-th parameter: the first has the whole size, others some elements less, some the same."""
+    if pairs:
+        return *_shape_of_copy(shape[:-1], k, pairs=False), shape[-1]
     less = (k + 1) // 2 % 4
     return (*shape[:-1], max(shape[-1] - less, 1)) if shape else shape
