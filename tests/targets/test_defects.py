@@ -55,7 +55,7 @@ def _numbers(n: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam", "AdamW", "Adagrad"])
 @pytest.mark.parametrize(("parameter", "gradient"), [(2, 1), (1, 2), (2, 2)], ids=str)
 def test_a_fused_kernel_takes_what_lies_in_a_row(optimizer: str, parameter: int, gradient: int) -> None:
-    """It does with n numbers in a row what it does with contiguous ones, where the audit finds it right; others stay."""
+    """It does with n numbers in a row what it does with contiguous ones, where it is right; all others stay."""
     n = 37
     memory, gradients = _numbers(n * parameter), _numbers(n * gradient)
     expected = memory.clone()
