@@ -116,11 +116,14 @@ class _ClassTrainer(Trainer):
         return self._kit.numpy(self.params[i].data)
 
     def look(self, i: int) -> None:
-        """Refuse an optimizer that changed the gradient of parameter i, or keeps a view of it."""
+        """Refuse an optimizer that changed the gradient of parameter i, took it away, or keeps a view of it."""
         p, given = self.params[i], self._given[i]
         before = self._before[i]
-        if self.trajectory.objective is not None or not isinstance(before, np.ndarray) or p.grad is None:
+        if self.trajectory.objective is not None or not isinstance(before, np.ndarray):
             return
+        if p.grad is not given:
+            raise Misbehaved(f"set the gradient of parameter {i} to None" if p.grad is None else
+                             f"put another gradient in the place of that of parameter {i}")
         if self._kit.numpy(p.grad).tobytes() != before.tobytes():
             raise Misbehaved(f"changed the gradient of parameter {i}")
         for name, value in entries(self.state_of(i)):
@@ -216,6 +219,8 @@ def _steps_of_pair(spec: OptimSpec, case: Case, asked: Implementation, kit: Kit,
                 raise Misbehaved("changed a gradient")
             params[k] = [_add_update(p, u) for p, u in zip(params[k], updates, strict=True)]
         outputs = {f"param[{i}]": kit.numpy(p) for i, p in enumerate(p for group in params for p in group)}
+        if case.around:
+            outputs |= {f"gradient[{i}]": g for i, g in enumerate(now)}  # none has changed
         yield outputs | _name_states(asked, kit, states, [len(group) for group in params])
 
 

@@ -17,6 +17,7 @@ from reference.optim import SparseGrad
 from ..cases.case import Case, leaf, leaves
 from ..cases.spec import InitSpec, LossSpec, Objective, OptimSpec, Spec
 from ..cases.surroundings.events import SCALE
+from ..cases.surroundings.events import other_arguments
 from ..cases.surroundings.memory import Memory
 from ..truth.evaluate import Outputs, empty_tensor, take_seeds
 from ..truth.history import OVERWRITTEN
@@ -194,6 +195,9 @@ class _Torch:
         arguments = {name: self._placed(memory, value, name) for name, value in case.inputs.items()}
         inputs = {path: leaf(arguments, path).requires_grad_() for path in case.differentiated}
         result = self._compiled(loss_call(spec, self.variant, case.inputs, arguments, inputs))()
+        if case.around.happening is not None:
+            others = {name: self._placed(memory, other_arguments(value), name) for name, value in case.inputs.items()}
+            self._compiled(loss_call(spec, self.variant, case.inputs, others, {}))()
         outputs = {name: to_array(one) for name, one in leaves("output", result)}
         if inputs:
             upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)

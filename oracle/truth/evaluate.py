@@ -216,8 +216,12 @@ def take_seeds(arguments: dict[str, Any]) -> Seeds:
     return Seeds(seed, seed + 1, arguments.pop("generator", "given") == "given")
 
 
+#: What an array holds before it is filled. With zeros an initializer could leave out what is to be zero.
+_UNFILLED = -7.75
+
+
 def empty_tensor(arguments: dict[str, Any], dtype: str) -> Array:
-    """The zeros that an initializer is to fill: takes ``shape`` and ``layout`` out of its arguments."""
+    """The array that an initializer is to fill: takes ``shape`` and ``layout`` out of its arguments."""
     shape = arguments.pop("shape")
     transposed = arguments.pop("layout", "contiguous") == "transposed"
-    return np.zeros(shape[::-1], numpy_dtype(dtype)).T if transposed else np.zeros(shape, numpy_dtype(dtype))
+    return np.full(shape, _UNFILLED, numpy_dtype(dtype), order="F" if transposed else "C")

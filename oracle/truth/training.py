@@ -133,18 +133,18 @@ class Trainer:
             if self._event is not None and self._event.closure:
                 self._step_with_closure(history, step, now)
             else:
-                self._step_with(now, again=step > 0 and now is trajectory.gradients[step - 1], objective=objective)
+                self._step_with(now, objective, new=step != 1 or self._event is None or not self._event.leaves)
             self._note(history, now if objective is None else ())
             if self._event is not None and (step == 0 or self._event.always):
                 self._event.act(self)
         outputs = history.outputs()
         return outputs | {OVERWRITTEN: np.array(self._count_overwritten())} if self._watched else outputs
 
-    def _step_with(self, now: Sequence[Any], again: bool, objective: Objective | None) -> None:
-        """Hand over gradients, if they are no longer there, and make a step."""
+    def _step_with(self, now: Sequence[Any], objective: Objective | None, *, new: bool) -> None:
+        """Hand over gradients where there are new ones, and make a step."""
         if self._event is not None and self._event.scaled:
             self.give_scaled(now)
-        elif not again or self.case.around.event != "again":
+        elif new:
             self.give(now)
         given = now if objective is None else [p.grad for p in self.params]
         self._closure = closures(objective, self.params, given)

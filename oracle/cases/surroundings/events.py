@@ -22,7 +22,7 @@ import numpy as np
 if TYPE_CHECKING:
     from ..spec import OptimSpec, Options, Trajectory
 
-__all__ = ["EVENTS", "SCALE", "Event", "Training", "event_options"]
+__all__ = ["EVENTS", "SCALE", "Event", "Training", "event_options", "other_arguments"]
 
 Array = np.ndarray[Any, Any]
 
@@ -80,6 +80,8 @@ class Event:
     closure: bool = False  #: is a closure passed to each step, which sets the gradients?
     arrays: bool = False  #: is the option a number in an array, which is changed in place?
     scaled: bool = False  #: are gradients multiplied by :data:`SCALE`? Where there are none they have overflowed
+    of_losses: bool = False  #: does it happen to a loss, and not to an optimizer?
+    leaves: bool = False  #: does the second step find the gradients that the first, or what happened then, left?
     needs: tuple[str, ...] = ()  #: attributes that an optimizer has to have for it
 
     @property
@@ -158,11 +160,11 @@ EVENTS: Mapping[str, Event] = {
                     needs=("param_groups",)),
     "group": Event("where a group has an option of its own", alter=_own_option, of_option=True, groups=True),
     "joins": Event("where a group is added later", alter=_join_later, groups=True, needs=("add_param_group",)),
-    "again": Event("where a step comes without new gradients", alter=_repeat_step),
+    "again": Event("where a step comes without new gradients", alter=_repeat_step, leaves=True),
     "zeros": Event("after zero_grad(set_to_none=False)", lambda t: t.zero_gradients(False), _step_on_zeros,
-                   needs=("zero_grad",)),
+                   leaves=True, needs=("zero_grad",)),
     "none": Event("after zero_grad(set_to_none=True)", lambda t: t.zero_gradients(True), _step_without,
-                  needs=("zero_grad",)),
+                  leaves=True, needs=("zero_grad",)),
     "load": Event("after load_state_dict", _save_and_load, needs=_STATE),
     "file": Event("after its state was in a file", _save_and_load_file, needs=_STATE),
     "copy": Event("after deepcopy", lambda t: t.copy_all()),
@@ -172,9 +174,17 @@ EVENTS: Mapping[str, Event] = {
     "closure": Event("where step is given a closure", closure=True, needs=("step",)),
     "array": Event("where an option is an array that is changed in place", alter=_set_option, of_option=True,
                    arrays=True, needs=("step",)),
+    "called": Event("where it is called again before its results are read", of_losses=True),
     "scaled": Event("where gradients are scaled", scaled=True),
     "found": Event("where scaled gradients have overflowed", alter=_step_without, scaled=True),
 }
+
+
+def other_arguments(value: Any) -> Any:
+    """What a loss is called again with: arguments of the same form, whose arrays begin at their second line."""
+    if isinstance(value, tuple):
+        return tuple(map(other_arguments, value))
+    return np.roll(value, -1, 0) if isinstance(value, np.ndarray) and value.ndim else value
 
 
 def event_options(defaults: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:

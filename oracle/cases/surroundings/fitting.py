@@ -59,10 +59,9 @@ def _misfit_of_size(spec: Spec, options: Options, around: Surroundings) -> str:
     if around.is_complex and ":" in around.memory:
         return "a complex parameter has a complex gradient: memory=complex"
     if isinstance(spec, LossSpec):
-        if around.tensors or around.event:
-            return "a loss has arguments, and neither a number of tensors nor events"
-        if around.size and not is_laid_out(spec, options) and (spec.whole is None or "reduction" not in options):
-            return f"{spec.name} has no size with these options; with reduction=none it may have"
+        if around.tensors:
+            return "a loss has arguments, and no number of tensors"
+        return _misfit_of_terms(spec, options, around) if around.size else ""
     elif isinstance(spec, InitSpec):
         if around.tensors or around.event:
             return "an initializer has one tensor, and no events"
@@ -71,11 +70,30 @@ def _misfit_of_size(spec: Spec, options: Options, around: Surroundings) -> str:
     return ""
 
 
+def _misfit_of_terms(spec: LossSpec, options: Options, around: Surroundings) -> str:
+    """Why the elements of a loss cannot be so many."""
+    laid_out, axes = is_laid_out(spec, options), len(around.shape)
+    if laid_out:
+        return "rows have a number, and no shape" if spec.independent == "rows" and axes > 1 else ""
+    if spec.whole is None:
+        return f"{spec.name} has no size with these options"
+    changed = {name: value for name, value in options.items() if value != spec.defaults[name] and name != "reduction"}
+    if changed not in spec.whole.beside:
+        return f"{spec.name} has a size with reduction=none, or with options that give whole numbers"
+    if spec.independent != "elements" and axes not in spec.whole.lengths:
+        return f"a size of {spec.name} has {' or '.join(map(str, spec.whole.lengths))} lengths here: rows (x classes)"
+    return ""
+
+
 def _misfit_of_event(spec: Spec, options: Options, dtype: str, around: Surroundings) -> str:
-    if not around.event or not isinstance(spec, OptimSpec):
+    if not around.event:
         return ""
     name, _, axis = around.event.partition(":")
     event = EVENTS[name]
+    if event.of_losses != isinstance(spec, LossSpec):
+        return f"event={name} happens to {'losses' if event.of_losses else 'optimizers'}"
+    if not isinstance(spec, OptimSpec):
+        return f"event={name} has no option" if axis else ""
     if event.of_option != bool(axis):
         return f"event={name} needs an option behind a colon" if event.of_option else f"event={name} has no option"
     if axis and axis not in (known := settable(spec, options, dtype, name)):

@@ -49,12 +49,14 @@ class Surroundings:
 
     @property
     def behind_the_truth(self) -> Surroundings:
-        """The part on which the exact value depends: how memory lies and who computes it changes nothing.
+        """The part on which the exact value depends: how memory lies, who computes it and what is computed
+        beside it changes nothing.
 
         But an array can be broadcast only where its lines are equal, and be complex only where it has pairs.
         """
-        memory = "broadcast" if self.is_broadcast else self.memory if self.is_complex else ""
-        return replace(self, memory=memory, threads="")
+        happens_to_loss = self.happening is not None and self.happening.of_losses
+        return replace(self, memory=self.memory if self.is_broadcast or self.is_complex else "", threads="",
+                       event="" if happens_to_loss else self.event)
 
     @property
     def is_broadcast(self) -> bool:
@@ -65,6 +67,11 @@ class Surroundings:
     def is_complex(self) -> bool:
         """Are arrays complex numbers, in pairs?"""
         return bool(self.memory) and LAYOUTS[self.memory.partition(":")[0]].pairs
+
+    @property
+    def repeated(self) -> str:
+        """The array whose lines are equal, where it is one alone: those of the others are different."""
+        return self.memory.partition(":")[2] if self.is_broadcast else ""
 
     @property
     def alterations(self) -> Surroundings:

@@ -16,7 +16,7 @@ import numpy as np
 from ..spec import LossSpec, ParamGroup, Trajectory
 from .record import Surroundings
 
-__all__ = ["LossLayout", "OptimLayout", "positions"]
+__all__ = ["LossLayout", "OptimLayout", "positions", "with_equal_lines"]
 
 Array = np.ndarray[Any, Any]
 
@@ -51,7 +51,11 @@ class LossLayout:
         """The layout of a case around arguments of its base."""
         first = inputs[spec.arrays[0]].shape
         base = first if spec.independent == "elements" else first[:1]
-        return cls(positions(math.prod(base), around.shape, rng, repeated=around.is_broadcast), base)
+        if around.repeated and spec.independent == "elements":
+            lines = rng.integers(base[0], size=around.shape)
+            return cls(lines * math.prod(base[1:]) + positions(math.prod(base[1:]), around.shape[1:], rng), base)
+        return cls(positions(math.prod(base), around.shape, rng,
+                             repeated=around.is_broadcast and not around.repeated), base)
 
     def take(self, value: Any) -> Any:
         """A base's array laid out; what is no array of elements or rows stays as it is."""
@@ -59,6 +63,11 @@ class LossLayout:
             return value
         inner = value.shape[len(self.base):]
         return value.reshape(-1, *inner)[self.at]
+
+
+def with_equal_lines(value: Any) -> Any:
+    """An array whose lines along the first axis are all its first."""
+    return value[:1].repeat(len(value), 0) if isinstance(value, np.ndarray) and value.ndim else value
 
 
 @dataclass(frozen=True)
