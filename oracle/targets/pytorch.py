@@ -16,8 +16,7 @@ from reference.optim import SparseGrad
 
 from ..cases.case import Case, leaf, leaves
 from ..cases.spec import InitSpec, LossSpec, Objective, OptimSpec, Spec
-from ..cases.surroundings.events import SCALE
-from ..cases.surroundings.events import other_arguments
+from ..cases.surroundings.events import SCALE, other_arguments
 from ..cases.surroundings.memory import Memory
 from ..truth.evaluate import Outputs, empty_tensor, take_seeds
 from ..truth.history import OVERWRITTEN
