@@ -90,7 +90,7 @@ class Case:
         """Where the elements of its base stand, in a case that is laid out: a layout of :mod:`.surroundings.sizes`."""
         rng = self.within(self.around.behind_the_truth).rng("layout")
         if isinstance(self.spec, LossSpec):
-            return LossLayout.of(self.spec, self.base.inputs, self.around, rng)
+            return LossLayout.of(self.spec, self.base.inputs, self.base.result, self.around, rng)
         return OptimLayout.of(self.base.inputs, self.around, rng)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -55,6 +55,8 @@ class _ClassTrainer(Trainer):
         self._spec, self._asked, self._kit = spec, asked, kit
 
     def parameter(self, array: Array) -> Any:
+        if self.memory.is_complex("parameter"):
+            raise Unsupported("complex parameters are asked of torch's own optimizers alone")
         return self._kit.parameter(array, self.memory)
 
     def gradient(self, gradient: Array | SparseGrad) -> Any:

@@ -73,10 +73,18 @@ def _describe_sizes(records: Iterable[Record]) -> Iterator[str]:
     finite = [r.ulp for r in records if math.isfinite(r.ulp)]
     if finite:
         yield f"up to {max(finite):.3g} ULP"
-    kinds = Counter("it raises" if r.verdict == "crashed" else f"{_class_of(r.got)} instead of {_class_of(r.truth)}"
-                    for r in records if not math.isfinite(r.ulp))
+    kinds = Counter(map(_describe_kind, (r for r in records if not math.isfinite(r.ulp))))
     for kind, n in kinds.most_common(3):
         yield f"{kind} in {n:,} verdict{'s' if n > 1 else ''}"
+
+
+def _describe_kind(record: Record) -> str:
+    """What an infinite error is."""
+    if record.verdict == "crashed":
+        return "it raises"
+    if record.got is None and record.truth is None:
+        return record.note  # on the form, or on a count
+    return f"{_class_of(record.got)} instead of {_class_of(record.truth)}"
 
 
 def _class_of(value: str | None) -> str:

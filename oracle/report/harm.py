@@ -2,8 +2,8 @@
 
 The worst defects give something else than the right number where nothing is special: ordinary numbers, every option at
 its default, the implementation that is chosen by itself, arrays that lie as usual. The more has to be chosen before a
-defect shows, the fewer users meet it; and where inputs or the right answer are NaN, infinite or subnormal, it is a
-convention that few depend on.
+defect shows, the fewer users meet it. What raises gives no wrong result, and comes behind these. And where inputs or
+the right answer are NaN, infinite or subnormal, it is a convention that few depend on.
 """
 
 from __future__ import annotations
@@ -26,30 +26,31 @@ from .examples import rebuilt
 
 __all__ = ["Harm", "harm_of", "who_is_hit"]
 
-#: A key for sorting, the worst first: is something special, how much has to be chosen, and the effect below 0.
-Harm = tuple[bool, int, float]
+#: A key for sorting, the worst first: is something special, does it raise, how much has to be chosen, and the effect
+#: below 0.
+Harm = tuple[bool, bool, int, float]
 
 #: The harm of what no record shows.
-NONE_SEEN: Harm = (True, 10**6, 0.0)
+_NONE_SEEN: Harm = (True, True, 10**6, 0.0)
 
 
 def harm_of(records: Iterable[Record]) -> Harm:
     """The harm of a defect: that of the record in which it does most."""
-    special = NONE_SEEN
-    for chosen, effect, record in sorted(_rated(records), key=lambda rated: rated[:2]):
-        case = rebuilt(record.case)
-        if not (case is None or _is_special(record, case)):
-            return False, chosen, effect
-        special = min(special, (True, chosen, effect))
-    return special
+    least = _NONE_SEEN
+    for harm, record, case in sorted(_rated(records), key=lambda rated: rated[0]):
+        if not _is_special(record, case):
+            return harm
+        least = min(least, (True, *harm[1:]))
+    return least
 
 
-def _rated(records: Iterable[Record]) -> Iterator[tuple[int, float, Record]]:
-    """How much had to be chosen for each record, and its effect, below 0."""
+def _rated(records: Iterable[Record]) -> Iterator[tuple[Harm, Record, Case]]:
+    """The harm of each record, if nothing is special."""
     for record in records:
         case = rebuilt(record.case)
         if case is not None:
-            yield _count_chosen(record, case), -_effect(record), record
+            yield ((False, record.verdict == Verdict.CRASHED, _count_chosen(record, case), -_effect(record)), record,
+                   case)
 
 
 def _count_chosen(record: Record, case: Case) -> int:
@@ -63,10 +64,8 @@ def _count_chosen(record: Record, case: Case) -> int:
 
 
 def _effect(record: Record) -> float:
-    """The error as a part of the value: infinite where there is no number, at most 1 where one has no digit right."""
-    if record.verdict == Verdict.CRASHED or not math.isfinite(number(record.got) or 0.0):
-        return math.inf
-    return min(1.0, record.ulp * 2.0 ** (1 - FORMATS[record.dtype].bits)) if math.isfinite(record.ulp) else 1.0
+    """The error as a part of the value: 1 where no digit is right."""
+    return min(1.0, record.ulp * 2.0 ** (1 - FORMATS[record.dtype].bits))
 
 
 def _is_special(record: Record, case: Case) -> bool:
@@ -85,7 +84,7 @@ def who_is_hit(records: Sequence[Record]) -> list[str]:
     said = [", ".join(dict.fromkeys(case.dtype for case in cases)),
             ", ".join(dict.fromkeys(record.target for record in records))]
     around = [case.around for case in cases]
-    if around and all(one.size for one in around):
+    if around and all(one.size and not one.memory for one in around):
         said.append(f"from {min(math.prod(one.shape) for one in around)} elements on")
     if around and all(one.memory for one in around):
         said += dict.fromkeys(_say_layout(one.memory) for one in around)

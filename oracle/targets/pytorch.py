@@ -16,8 +16,7 @@ from reference.optim import SparseGrad
 
 from ..cases.case import Case, leaf, leaves
 from ..cases.spec import InitSpec, LossSpec, Objective, OptimSpec, Spec
-from ..cases.surroundings.events import SCALE
-from ..cases.surroundings.events import other_arguments
+from ..cases.surroundings.events import SCALE, other_arguments
 from ..cases.surroundings.memory import Memory
 from ..truth.evaluate import Outputs, empty_tensor, take_seeds
 from ..truth.history import OVERWRITTEN
@@ -53,6 +52,9 @@ VARIANTS = {
 #: The variants that users get by an argument alone, on a CPU.
 CHOSEN = {name for name, arguments in OPTIMIZER_VARIANTS.items() if any(arguments.values())}
 
+#: How torch says that an optimizer does not take what a case has: sparse gradients, complex parameters, arrays.
+_REFUSALS = ("does not support sparse", "params to be floating point", "as a Tensor is not supported")
+
 
 def default(device: str) -> list[str]:
     """The variants that an audit takes unasked: compile takes a compiler and minutes, so it is not there."""
@@ -85,7 +87,8 @@ def placed(memory: Memory, array: Array, role: str, device: str = "cpu") -> torc
         raise Unsupported("torch has no negative strides")
     if device != "cpu":
         raise Unsupported(f"memory is looked after on the CPU, not on {device}")
-    return _in_memory_of(spot.buffer).as_strided(spot.shape, spot.strides, spot.first)
+    tensor = _in_memory_of(spot.buffer).as_strided(spot.shape, spot.strides, spot.first)
+    return torch.view_as_complex(tensor) if memory.is_complex(role) else tensor
 
 
 def _in_memory_of(array: Array) -> torch.Tensor:
@@ -117,7 +120,8 @@ def to_array(tensor: torch.Tensor) -> Array:
 
 
 def _view(tensor: torch.Tensor) -> Array:
-    """An array in the memory of a tensor, of one on another device in that of a copy."""
+    """An array in the memory of a tensor, of one on another device in that of a copy; complex numbers are pairs."""
+    tensor = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor
     array: Array = (tensor.detach().view(torch.int16).numpy(force=True).view(ml_dtypes.bfloat16)
                     if tensor.dtype is torch.bfloat16 else tensor.numpy(force=True))
     return array
@@ -212,13 +216,9 @@ class _Torch:
         choice = implementation(spec, self.variant)
         try:
             return _TorchTrainer(self, case, choice).run()
-        except (RuntimeError, AssertionError) as error:
-            not_there = isinstance(error, NotImplementedError) or "does not support sparse" in str(error)
+        except (RuntimeError, AssertionError, ValueError) as error:
+            not_there = isinstance(error, NotImplementedError) or any(text in str(error) for text in _REFUSALS)
             if not_there or ("capturable" in choice and self.device == "cpu"):
-                raise Unsupported(f"torch: {error}") from None
-            raise
-        except ValueError as error:
-            if "as a Tensor is not supported" in str(error):
                 raise Unsupported(f"torch: {error}") from None
             raise
 

@@ -5,7 +5,7 @@ Wrong answers are made from the right ones, and judged as those of any target.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -106,3 +106,60 @@ def test_each_class_shows(op: str, size: str) -> None:
         wrong = np.asarray(case.spec.function(**arguments), np.float64)
         assert shows("output", wrong, truth) or (by_class[c] < 0).all()
     assert (by_class[[0, -1]] >= 0).any()
+
+
+# --- elements that are laid out ------------------------------------------------------------------
+
+
+def laid_out(size: str) -> Iterator[Case]:
+    """Every op of which elements or rows are laid out, in each type."""
+    for spec in (*LOSSES, *OPTIMIZERS):
+        loss = isinstance(spec, LossSpec)
+        options = {**spec.defaults, **({"reduction": "none"} if loss else {"start": "zero", "steps": 2})}
+        if is_laid_out(spec, options):
+            yield from (Case(spec, dtype, options, 0, Surroundings(size=size)) for dtype in spec.dtypes)
+
+
+def main_output(case: Case) -> str:
+    return "output" if isinstance(case.spec, LossSpec) else "param[0]"
+
+
+def answers_with(case: Case, change: Callable[[Array], None]) -> tuple[str, Array, Truth]:
+    """What a case's main output is after a change of its elements, in place."""
+    name = main_output(case)
+    truth = truth_of(case)[name]
+    wrong = truth.hi.copy()
+    change(wrong[-1] if case.spec.stacked else wrong)
+    return name, wrong, truth
+
+
+@pytest.mark.parametrize("case", parameters(laid_out("129")))
+def test_blocks_show(case: Case) -> None:
+    """Each block that is not stored, the tail that is not, and blocks that are averaged over one element too many."""
+    n = 129
+    for block in (8, 16, 32, 64):
+        for start in range(0, n, block):
+            def skip(elements: Array, start: int = start, block: int = block) -> None:
+                elements[start:start + block] = 0.0
+
+            def average(elements: Array, start: int = start, block: int = block) -> None:
+                elements[start:start + block] *= block / (block + 1)
+
+            assert shows(*answers_with(case, skip)), (start, block)
+            if case.dtype in ("float64", "float32"):  # in half types a 65th is within the bound of some
+                assert shows(*answers_with(case, average)), (start, block)
+
+
+@pytest.mark.parametrize("case", parameters(laid_out("33")))
+def test_neighbours_that_are_swapped_show(case: Case) -> None:
+    """In some output: of two elements with the same loss the gradients differ."""
+    truths = {name: truth for name, truth in truth_of(case).items()
+              if truth.hi.ndim and truth.hi.shape[-1 if case.spec.stacked else 0] == 33}
+    for i in range(32):
+        found = []
+        for name, truth in truths.items():
+            wrong = truth.hi.copy()
+            elements = wrong.T if case.spec.stacked else wrong
+            elements[[i, i + 1]] = elements[[i + 1, i]]
+            found.append(shows(name, wrong, truth))
+        assert any(found), (i, list(truths))

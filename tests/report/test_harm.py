@@ -19,20 +19,21 @@ def _record(case_id: str, target: str = "torch:eager", *, got: float = 2.0, ulp:
 
 
 IN_ORDER = [
-    [_record("mse_loss/float32/default", got=math.nan)],
-    [_record("mse_loss/float32/default")],
+    [_record("mse_loss/float32/default", got=math.nan, ulp=math.inf)],
+    [_record("mse_loss/float32/default", ulp=1e6)],
     [_record("mse_loss/float32/default", ulp=1e3)],
     [_record("SGD/float32/steps=2", "torch:fused")],
     [_record("SGD/float32/steps=2", "torch:fused", ulp=1e3)],
     [_record("SGD/bfloat16/steps=2,momentum=0.9@size=16", "torch:fused")],
-    [_record("SGD/float32/steps=2,momentum=0.9@size=33x17,memory=strided", "torch:fused", got=math.nan)],
+    [_record("SGD/float32/steps=2,momentum=0.9@size=33x17,memory=strided", "torch:fused")],
+    [_record("mse_loss/float32/default", verdict="crashed", ulp=math.inf)],
     [_record("mse_loss/float32/default", truth=math.inf)],
     [_record("mse_loss/float32/regime=nan", got=math.nan)],
 ]
 
 
 def test_the_worst_comes_first() -> None:
-    assert sorted(IN_ORDER[::-1], key=harm_of) == IN_ORDER
+    assert sorted((IN_ORDER[i] for i in (4, 9, 8, 0, 6, 2, 7, 5, 3, 1)), key=harm_of) == IN_ORDER
     assert harm_of([]) > max(map(harm_of, IN_ORDER))
 
 

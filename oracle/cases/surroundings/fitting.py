@@ -13,6 +13,9 @@ __all__ = ["is_choice", "is_laid_out", "misfit", "other_options", "settable"]
 #: Axes of trajectories that are no options of an optimizer: how long and large they are, and what its gradients are.
 _LENGTHS, _GRADIENTS = ("start", "steps", "layout"), ("grad", "sparsity")
 
+#: The types of both parts of a complex number.
+_COMPLEX = ("float64", "float32")
+
 
 def is_laid_out(spec: Spec, options: Options) -> bool:
     """Is a case of these options made larger by laying out its elements? Else a larger one is drawn."""
@@ -42,6 +45,8 @@ def settable(spec: OptimSpec, options: Options, dtype: str, event: str) -> list[
 
 def misfit(spec: Spec, options: Options, dtype: str, around: Surroundings) -> str:
     """Why a case of these options cannot stand in these surroundings; an empty text where it can."""
+    if around.is_complex and dtype not in _COMPLEX:
+        return f"there are complex numbers of {' and '.join(_COMPLEX)}"
     return _misfit_of_size(spec, options, around) or _misfit_of_event(spec, options, dtype, around)
 
 
@@ -49,6 +54,10 @@ def _misfit_of_size(spec: Spec, options: Options, around: Surroundings) -> str:
     laid_out = (around.size or around.tensors) and is_laid_out(spec, options)
     if around.is_broadcast and not laid_out:
         return "memory=broadcast needs a size, whose lines can be made equal"
+    if around.is_complex and not (isinstance(spec, OptimSpec) and laid_out and around.shape[-1:] == (2,)):
+        return "memory=complex is for parameters of a size with 2 along its last axis: both parts of a number"
+    if around.is_complex and ":" in around.memory:
+        return "a complex parameter has a complex gradient: memory=complex"
     if isinstance(spec, LossSpec):
         if around.tensors:
             return "a loss has arguments, and no number of tensors"

@@ -52,16 +52,21 @@ class Surroundings:
         """The part on which the exact value depends: how memory lies, who computes it and what is computed
         beside it changes nothing.
 
-        But an array can be broadcast only where its lines are equal.
+        But an array can be broadcast only where its lines are equal, and be complex only where it has pairs.
         """
         happens_to_loss = self.happening is not None and self.happening.of_losses
-        return replace(self, memory=self.memory if self.is_broadcast else "", threads="",
+        return replace(self, memory=self.memory if self.is_broadcast or self.is_complex else "", threads="",
                        event="" if happens_to_loss else self.event)
 
     @property
     def is_broadcast(self) -> bool:
         """Is one line of some array all that lies in memory?"""
         return self.memory.partition(":")[0] == "broadcast"
+
+    @property
+    def is_complex(self) -> bool:
+        """Are arrays complex numbers, in pairs?"""
+        return bool(self.memory) and LAYOUTS[self.memory.partition(":")[0]].pairs
 
     @property
     def repeated(self) -> str:

@@ -40,6 +40,9 @@ TENSORS = (1, 33, 1000)
 #: Shapes that are laid out in memory: several vectors of elements, and no length a multiple of a vector's.
 _TWO_AXES, _FOUR_AXES = "33x17", "3x5x7x9"
 
+#: Complex numbers, as many as there are real ones in other layouts.
+_PAIRS = "33x17x2"
+
 #: What an optimizer's cases in surroundings have in common: so many steps that what it keeps is used, from where an
 #: update that is left out shows in each type.
 _TRAJECTORY: Options = {"start": "zero", "steps": 2}
@@ -95,7 +98,8 @@ def _layouts(dtype: str, roles: Iterable[str]) -> Iterator[tuple[str, str]]:
     for name, layout in LAYOUTS.items():
         if name != "contiguous" and (dtype == _ALL or name in FEW_LAYOUTS):
             for role in roles:
-                yield f"{name}:{role}" if role else name, _FOUR_AXES if layout.least_axes > 2 else _TWO_AXES
+                wide = _FOUR_AXES if layout.least_axes > 2 else _TWO_AXES
+                yield f"{name}:{role}" if role else name, _PAIRS if layout.pairs else wide
 
 
 # --- losses --------------------------------------------------------------------------------------
