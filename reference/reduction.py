@@ -10,7 +10,7 @@ import numpy as np
 from .blocks import blocks, fits, map_blocks
 from .numerics import Array, add_up, cast, total, widen
 
-__all__ = ["reduce_blocks", "reduce_losses", "resolve", "translate"]
+__all__ = ["reduce_blocks", "reduce_losses", "resolve", "share", "translate"]
 
 
 def translate(size_average: bool | None, reduce: bool | None, stacklevel: int = 2) -> str:
@@ -94,3 +94,14 @@ def reduce_blocks(f: Callable[..., Array], arrays: Sequence[Array], reduction: s
         sums.append(add_up(widen(losses), axis=None))
         size += losses.size
     return cast(reduce_losses(np.asarray(sums), reduction, size if divisor is None else divisor), losses.dtype)
+
+
+def share(g: Array, n: Array | int) -> Array:
+    """What each of n terms gets of the gradient of their mean; half types cannot hold each n, and divide in float32.
+
+    >>> share(np.array(1.0, np.float16), 2**16).item()
+    1.52587890625e-05
+    """
+    if g.dtype.itemsize == 2 and isinstance(n, int):
+        return cast(widen(g) / n, g.dtype)
+    return np.asanyarray(g / n)

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import nullcontext
-from fnmatch import fnmatchcase
 from functools import cache, lru_cache, partial
 from types import MappingProxyType
 
@@ -168,8 +167,8 @@ def stale_waivers(records: Iterable[Record], cases: Sequence[Case], target_names
     """
     used = {name for record in records for name in (record.waiver, *record.also) if name is not None}
     ran = {case.spec.name for case in cases}
-    near = [w for w in waiver_module.load() if w.name not in used and any(fnmatchcase(op, w.op) for op in ran)]
-    ops = [op for op in registry.specs() if any(fnmatchcase(op, w.op) for w in near)]
+    near = [w for w in waiver_module.load() if w.name not in used and any(map(w.concerns, ran))]
+    ops = [op for op in registry.specs() if any(w.concerns(op) for w in near)]
     everything = [case.id for case in shipped(ops)] if ops else []
     return [w.name for w in waiver_module.stale(near, used, everything, {case.id for case in cases}, target_names,
                                                 target_modules.unasked(target_names))]

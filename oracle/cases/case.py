@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +33,7 @@ from .spec import InitSpec, Limits, LossSpec, OptimSpec, Options, ParamGroup, Sp
 from .surroundings.events import EVENTS
 from .surroundings.fitting import is_laid_out, misfit, other_options
 from .surroundings.record import NOTHING, Surroundings, parse_surroundings
-from .surroundings.sizes import LossLayout, OptimLayout
+from .surroundings.sizes import LossLayout, OptimLayout, with_equal_lines
 
 __all__ = ["Case", "leaf", "leaves", "parse", "storage", "with_leaf"]
 
@@ -74,7 +75,10 @@ class Case:
     @cached_property
     def base(self) -> Case:
         """The case whose elements are laid out; without an event all that its spec draws."""
-        return self.within(self.around.alterations if self.laid_out else NOTHING)
+        if not self.laid_out:
+            return self.within(NOTHING)
+        lines = self.around.memory if self.around.repeated and isinstance(self.spec, LossSpec) else ""
+        return self.within(replace(self.around.alterations, memory=lines))
 
     @cached_property
     def beside(self) -> Case:
@@ -92,7 +96,7 @@ class Case:
         """Where the elements of its base stand, in a case that is laid out: a layout of :mod:`.surroundings.sizes`."""
         rng = self.within(self.around.behind_the_truth).rng("layout")
         if isinstance(self.spec, LossSpec):
-            return LossLayout.of(self.spec, self.base.inputs, self.around, rng)
+            return LossLayout.of(self.spec, self.base.inputs, self.base.result, self.around, rng)
         return OptimLayout.of(self.base.inputs, self.around, rng)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -123,9 +127,11 @@ class Case:
             return draw(self.options, self.rng(), limits)
         shape, bare = self.around.shape, self.within(NOTHING)
         if isinstance(self.spec, LossSpec):
+            if not shape:
+                return {k: with_equal_lines(v) if k == self.around.repeated else v for k, v in bare.inputs.items()}
             assert self.spec.whole is not None
             settings = {k: v for k, v in bare.inputs.items() if not isinstance(v, np.ndarray)}
-            return settings | self.spec.whole(shape, self.rng(), limits)
+            return settings | self.spec.whole.draw(self.options, shape, self.rng(), limits)
         if isinstance(self.spec, InitSpec):
             return {**draw(self.options, self.rng(), limits), "shape": shape}
         assert isinstance(self.spec, OptimSpec)
@@ -188,8 +194,19 @@ class Case:
             return self._lay_out(self.base.grad_output)
         rng = self.rng("grad_output")
         several, shapes = self._shapes
-        drawn = tuple(storage(rng.uniform(*self.spec.upstream, shape), self.dtype) for shape in shapes)
+        scale = self._upstream_scale
+        drawn = tuple(storage(np.asarray(scale * rng.uniform(*self.spec.upstream, shape)), self.dtype)
+                      for shape in shapes)
+        if self.around.repeated == "upstream":
+            drawn = tuple(map(with_equal_lines, drawn))
         return drawn if several else drawn[0]
+
+    @property
+    def _upstream_scale(self) -> float:
+        """As much as a mean divides by, so that no type's range is in the way of what an element gets; else 1."""
+        if not self.around.size or self.options.get("reduction") != "mean":
+            return 1.0
+        return 2.0 ** min(int(math.log2(math.prod(self.around.shape))), 8)
 
     @cached_property
     def differentiated(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reference.optim import Optimizer, SparseGrad
 
 __all__ = ["DTYPES", "Axis", "InitSpec", "Limits", "LossSpec", "Objective", "OptimSpec", "Options", "ParamGroup",
-           "Refusal", "Spec", "Trajectory"]
+           "Refusal", "Spec", "Trajectory", "Whole"]
 
 #: One value for each axis of a spec, by the axis's name.
 Options = Mapping[str, Any]
@@ -129,6 +129,26 @@ class Trajectory:
     joins: int = 0  #: the number of the step before which the last group is added
 
 
+def _nothing_more(classes: int) -> float:
+    return 0.0
+
+
+@dataclass(frozen=True)
+class Whole:
+    """How a loss is made larger whose terms are summed: from terms that are small whole numbers.
+
+    Every partial sum is then exact in every order, so that one element that is dropped or doubled shows.
+    """
+
+    draw: Callable[[Options, tuple[int, ...], np.random.Generator, Limits], dict[str, Any]]
+    """Array arguments of a size: the shape of elements, or a number of rows; with a second number of classes."""
+    beside: tuple[Options, ...] = ({},)  #: what is not at its default, ``reduction`` apart
+    lengths: tuple[int, ...] = (1,)  #: of how many numbers a size may consist where rows are independent
+    slopes: Callable[[int], float] = _nothing_more
+    """Units that a gradient may lose beside, by the number of classes. Where a probability is the exponential of a
+    rounded logarithm, it is as many as the logarithm; where a gradient is a sum over classes, as many as these."""
+
+
 def _always(options: Options, dtype: str) -> bool:
     return True
 
@@ -199,9 +219,7 @@ class LossSpec(Spec):
     exact: Callable[[Options], bool] = _never
     """Does this combination hold numbers so small and whole that every step is exact in every type, however the formula
     is written? Then an evaluation is charged with the final rounding alone, and a branch that it meets is decided."""
-    whole: Callable[[tuple[int, ...], np.random.Generator, Limits], dict[str, Any]] | None = None
-    """Arguments of which each term of a sum is a small whole number, however the formula is written: then every partial
-    sum is exact in every order, and one element that is dropped or doubled shows. By the shape of elements or rows."""
+    whole: Whole | None = None  #: how it is drawn of any size, where terms are summed
     independent: str = "rows"
     """What of a result that is not reduced depends on nothing else: ``elements`` of arrays, ``rows`` along their first
     axis, or nothing (an empty text)."""
@@ -242,6 +260,8 @@ class OptimSpec(Spec):
     draw: Callable[[Options, np.random.Generator, Limits], Trajectory]
     elementwise: bool = True  #: is each element's update independent of all others?
     fixed: tuple[str, ...] = ()  #: axes whose option is read when state is made, and not at each step
+    in_arrays: tuple[str, ...] = ("lr",)  #: axes whose option torch takes as a tensor too
+    scales: bool = False  #: can one of torch's implementations divide gradients that were scaled?
     sized: Mapping[str, Any] = field(default_factory=dict)  #: constructor arguments to time it with
 
     @property

@@ -45,10 +45,15 @@ __all__ = ["User"]
 
 
 class User:
-    """A target that runs what was handed in."""
+    """A target that runs what was handed in.
 
-    def __init__(self, implementation: Implementation, name: str = "user", told: str = "") -> None:
-        self.name, self.asked = name, implementation
+    Args:
+        threads: may it use several threads? Not in a process that is a fork of one in which the framework was loaded.
+    """
+
+    def __init__(self, implementation: Implementation, name: str = "user", told: str = "", *,
+                 threads: bool = True) -> None:
+        self.name, self.asked, self._threads = name, implementation, threads
         self.told = told  #: of its code, for a judge who does not load it
         self.kit = make_kit(implementation.framework, implementation.device, implementation.stream)
 
@@ -60,8 +65,13 @@ class User:
         """Its outputs on a case."""
         if reason := self.asked.leaves_out(case):
             raise Unsupported(reason)
+        threads = int(case.around.threads or 1)
+        if threads > 1 and not self._threads:
+            raise Unsupported("threads do not outlive a fork: give the implementation by its place, and do not load "
+                              "its framework before")
         try:
-            return self._call(case)
+            with self.kit.threads(threads):
+                return self._call(case)
         except NotImplementedError as reason:
             raise Unsupported(f"NotImplementedError: {reason}") from None
 

@@ -57,7 +57,7 @@ class Alignment:
     def _is_optional(self, case: Case, name: str) -> bool:
         """May an implementation have no such output? States, gradients not asked for, the stream of numbers."""
         if isinstance(case.spec, OptimSpec):
-            return not name.startswith("param[")
+            return not name.startswith(("param[", "gradient["))
         if name.startswith("grad."):
             return not self._asked.asks_for(name.removeprefix("grad."))
         return case.spec.name not in CLAIMS and name in ("next_word", "default_word")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from ..cases.case import Case, leaf, leaves
 from ..cases.spec import LossSpec
+from ..cases.surroundings.events import other_arguments
 from ..cases.surroundings.memory import Memory
 from ..truth.evaluate import Outputs
 from ..truth.history import OVERWRITTEN
@@ -24,9 +25,11 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class _Call:
-    """A loss and its backward, with the names of what either is passed."""
+    """A loss and its backward, with what either is passed."""
 
+    case: Case
     asked: Implementation
+    kit: Kit
     positional: list[str]
     keywords: list[str]
 
@@ -39,11 +42,29 @@ class _Call:
         return self.asked.backward(upstream, *(values[k] for k in self.positional),
                                    **{k: values[k] for k in self.keywords})
 
-    def differentiated(self, case: Case) -> list[str]:
+    @property
+    def differentiated(self) -> list[str]:
         """Paths of the arrays whose gradients are asked for, of those that are passed."""
         passed = {*self.positional, *self.keywords}
-        return [path for path in case.differentiated
+        return [path for path in self.case.differentiated
                 if path.partition("[")[0] in passed and self.asked.asks_for(path)]
+
+    def run(self, values: Mapping[str, Any], above: Any,
+            between: Callable[[], Any] = lambda: None) -> tuple[Any, dict[str, Any]]:
+        """The result and its gradients, and what happens between the two."""
+
+        def loss(values: Mapping[str, Any]) -> Any:
+            result = self.loss(values)
+            between()
+            return result
+
+        paths = self.differentiated
+        if self.asked.differentiates and paths:
+            return self.kit.gradients(loss, values, paths, above if isinstance(above, tuple) else (above,))
+        result = loss(values)
+        if not callable(self.asked.backward):
+            return result, {}
+        return result, _name_gradients(self.case, self.asked, self.backward(above, values))
 
 
 def run_loss(spec: LossSpec, case: Case, asked: Implementation, kit: Kit) -> Outputs:
@@ -51,24 +72,20 @@ def run_loss(spec: LossSpec, case: Case, asked: Implementation, kit: Kit) -> Out
 
     Raises:
         Unsupported: the loss has no keyword for what the case asks for.
-        Misbehaved: it changed an argument, or returned a view of one.
+        Misbehaved: it changed an argument or the gradient from above, or returned a view of an argument.
     """
     memory = Memory(case.around.memory)
+    call = _Call(case, asked, kit, *split_arguments(asked.signature, spec, case.inputs))
     arguments = {name: _to_framework(kit, value, memory, name) for name, value in case.inputs.items()}
-    call = _Call(asked, *split_arguments(asked.signature, spec, case.inputs))
-    paths = call.differentiated(case)
-    gradients: dict[str, Any] = {}
-    if asked.differentiates and paths:
-        upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
-        above = [kit.array(g, memory, "upstream") for g in upstream]
-        result, gradients = kit.gradients(call.loss, arguments, paths, above)
+    above = _to_framework(kit, case.grad_output, memory, "upstream")
+    if case.around.happening is None:
+        result, gradients = call.run(arguments, above)
     else:
-        result = call.loss(arguments)
-        if callable(asked.backward):
-            given = call.backward(_to_framework(kit, case.grad_output, memory, "upstream"), arguments)
-            gradients = _name_gradients(spec, case, asked, given)
+        others = {name: _to_framework(kit, other_arguments(value), memory, name) for name, value in case.inputs.items()}
+        result, gradients = call.run(arguments, above, between=lambda: call.loss(others))
+        call.run(others, _to_framework(kit, other_arguments(case.grad_output), memory, "upstream"))
     outputs = _name_results(case, kit, result)
-    _check_arguments(kit, case.inputs, arguments, result)
+    _check_arguments(kit, case, arguments, above, result)
     outputs |= {f"grad.{path}": kit.numpy(g) for path, g in gradients.items()}
     return outputs | {OVERWRITTEN: np.array(memory.overwritten())} if case.around.memory else outputs
 
@@ -80,12 +97,13 @@ def _to_framework(kit: Kit, value: Any, memory: Memory, role: str) -> Any:
     return kit.array(value, memory, role) if isinstance(value, np.ndarray) else value
 
 
-def _name_gradients(spec: LossSpec, case: Case, asked: Implementation, given: Any) -> dict[str, Any]:
+def _name_gradients(case: Case, asked: Implementation, given: Any) -> dict[str, Any]:
     """What a backward returned, by path of the argument: it gives one gradient, or None, for each array."""
     given = given if isinstance(given, tuple | list) else (given,)
     wanted = {path.partition("[")[0] for path in case.differentiated if asked.asks_for(path)}
     found: dict[str, Any] = {}
-    for name, value in zip(spec.arrays, given, strict=False):
+    assert isinstance(case.spec, LossSpec)
+    for name, value in zip(case.spec.arrays, given, strict=False):
         if name in wanted:
             found.update(leaves(name, value))
     return found
@@ -100,14 +118,17 @@ def _name_results(case: Case, kit: Kit, result: Any) -> dict[str, Array]:
     return {name: kit.numpy(one) for name, one in zip(names, found, strict=True)}
 
 
-def _check_arguments(kit: Kit, before: Mapping[str, Any], after: Mapping[str, Any], result: Any) -> None:
-    """Refuse a loss that changed an argument, or whose result is a view of one."""
-    for name, value in before.items():
+def _check_arguments(kit: Kit, case: Case, arguments: Mapping[str, Any], above: Any, result: Any) -> None:
+    """Refuse a loss that changed what it was given, or whose result is a view of an argument."""
+    for name, value in case.inputs.items():
         for path, array in leaves(name, value):
             if not isinstance(array, np.ndarray):
                 continue
-            passed = leaf(after, path)
+            passed = leaf(arguments, path)
             if kit.numpy(passed).tobytes() != array.tobytes():
                 raise Misbehaved(f"changed its argument {path}")
             if any(array.size and kit.shares_memory(one, passed) for _, one in leaves("output", result)):
                 raise Misbehaved(f"returned a view of its argument {path}")
+    for (_, before), (_, after) in zip(leaves("above", case.grad_output), leaves("above", above), strict=True):
+        if kit.numpy(after).tobytes() != before.tobytes():
+            raise Misbehaved("changed the gradient from above")

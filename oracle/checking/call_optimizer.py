@@ -11,13 +11,14 @@ from reference.optim import SparseGrad
 
 from ..cases.case import Case
 from ..cases.spec import Objective, OptimSpec
+from ..cases.surroundings.memory import Memory
 from ..targets.loading import Unsupported
 from ..truth.evaluate import Outputs
-from ..truth.history import entries, stack_steps
+from ..truth.history import OVERWRITTEN, entries, stack_steps
 from ..truth.training import Trainer
 from .implementation import Implementation, Misbehaved
 from .kit import Kit
-from .signature import init_and_update, is_default, split_arguments
+from .signature import Signature, init_and_update, is_default, split_arguments
 
 __all__ = ["run_optimizer"]
 
@@ -32,12 +33,14 @@ def run_optimizer(spec: OptimSpec, case: Case, asked: Implementation, kit: Kit) 
         Misbehaved: it changed a gradient, or keeps a view of one.
     """
     if not asked.signature.takes_params:
-        return stack_steps(list(_steps_of_pair(spec, case, asked, kit)))
+        return _run_pair(spec, case, asked, kit)
     try:
         return _ClassTrainer(spec, case, asked, kit).run()
     except Exception as error:
         if "sparsity" in spec.defaults and case.options["sparsity"] != spec.defaults["sparsity"]:
             raise Unsupported(f"a sparse gradient: {type(error).__name__}: {error}") from None
+        if case.around.happening is not None and case.around.happening.arrays:
+            raise Unsupported(f"an option in an array: {type(error).__name__}: {error}") from None
         raise
 
 
@@ -52,30 +55,47 @@ class _ClassTrainer(Trainer):
         self._spec, self._asked, self._kit = spec, asked, kit
 
     def parameter(self, array: Array) -> Any:
+        if self.memory.is_complex("parameter"):
+            raise Unsupported("complex parameters are asked of torch's own optimizers alone")
         return self._kit.parameter(array, self.memory)
 
     def gradient(self, gradient: Array | SparseGrad) -> Any:
         return self._kit.array(gradient, self.memory, "gradient")
 
     def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Those that the optimizer has a keyword for.
+        """Options of a group, which may be at torch's default where the optimizer is not: those that it has.
 
         Raises:
-            Unsupported: it has none, and the option is not at torch's default.
+            Unsupported: it has no such keyword, and the option is not at torch's default.
         """
-        _, names = split_arguments(self._asked.signature, self._spec, options, skip=1)
-        return {k: options[k] for k in names}
+        split_arguments(self._asked.signature, self._spec, options, skip=1)
+        return {k: v for k, v in options.items() if self._asked.signature.accepts(k)}
 
     def make(self, groups: Sequence[dict[str, Any]]) -> Any:
-        """The optimizer of some groups; one group without options of its own is a plain list."""
+        """The optimizer of some groups; one group without options of its own is a plain list.
+
+        Raises:
+            Unsupported: it lacks what the case's event needs, or a keyword.
+        """
         is_plain = len(groups) == 1 and set(groups[0]) == {"params"}
-        return self._asked.code(groups[0]["params"] if is_plain else groups, **self.options(self.trajectory.defaults))
+        defaults = self.defaults()
+        _, names = split_arguments(self._asked.signature, self._spec, defaults, skip=1)
+        if strange := [name for name in self.arrays if not self._asked.signature.accepts(name)]:
+            raise Unsupported(f"has no keyword {strange[0]!r}")
+        given = {name: defaults[name] for name in (*names, *self.arrays)}  # arrays at defaults too: they will change
+        made = self._asked.code(groups[0]["params"] if is_plain else groups, **given)
+        if lacking := [name for name in self.needs if not hasattr(made, name)]:
+            raise Unsupported(f"has no {lacking[0]}")
+        return made
 
     def objective(self) -> Objective | None:
         return self.trajectory.objective and self.trajectory.objective.converted(self._kit.array)
 
     def step(self, *closure: Any) -> Any:
-        return self.optimizer.step(*closure)
+        step = self.optimizer.step
+        if closure and self.trajectory.objective is None and not Signature.of(step).accepts("closure"):
+            raise Unsupported("its step takes no closure")
+        return step(*closure)
 
     def state_of(self, i: int) -> Mapping[str, Any]:
         """What an optimizer of torch's form keeps for a parameter, under torch's names; nothing, in another form."""
@@ -96,12 +116,18 @@ class _ClassTrainer(Trainer):
         return self._kit.numpy(self.params[i].data)
 
     def look(self, i: int) -> None:
-        """Refuse an optimizer that changed the gradient of parameter i, or keeps a view of it."""
+        """Refuse an optimizer that changed the gradient of parameter i, took it away, or keeps a view of it.
+
+        In surroundings gradients are outputs, so that they are judged.
+        """
         p, given = self.params[i], self._given[i]
         before = self._before[i]
-        if self.trajectory.objective is not None or not isinstance(before, np.ndarray) or p.grad is None:
+        if self.trajectory.objective is not None or not isinstance(before, np.ndarray):
             return
-        if self._kit.numpy(p.grad).tobytes() != before.tobytes():
+        if not self.case.around and p.grad is not given:
+            raise Misbehaved(f"set the gradient of parameter {i} to None" if p.grad is None else
+                             f"put another gradient in the place of that of parameter {i}")
+        if not self.case.around and self._kit.numpy(p.grad).tobytes() != before.tobytes():
             raise Misbehaved(f"changed the gradient of parameter {i}")
         for name, value in entries(self.state_of(i)):
             if before.size and self._kit.shares_memory(value, given):
@@ -116,10 +142,39 @@ class _ClassTrainer(Trainer):
         for p in self.params:
             p.data = self._kit.array(self._kit.numpy(p.data))
 
+    def number(self, value: float) -> Any:
+        return self._kit.number(value)
+
+    def loss(self, value: float) -> Any:
+        return self._kit.array(np.array(value))
+
+    def gradients_are_on(self) -> bool:
+        return self._kit.gradients_are_on()
+
+    def fill(self, array: Any, value: float) -> None:
+        self._kit.fill(array, value)
+
+    def set_data(self, i: int, data: Array) -> None:
+        self.params[i].data = self._kit.array(data)
+
+    def step_aside(self, other: Any) -> None:
+        """Raises:
+            Unsupported: it has torch's own ``load_state_dict``, of which that is known (waiver ``load-shares-state``).
+        """
+        if type(other).load_state_dict.__module__.startswith("torch."):
+            raise Unsupported("torch's own load_state_dict shares the state")
+        super().step_aside(other)
+
     def spoil_gradients(self) -> None:
         for g in self._given:
             if g is not None:
                 self._kit.fill(g, np.nan)
+
+    def zero_gradients(self, set_to_none: bool) -> None:
+        zero = self.optimizer.zero_grad
+        if not Signature.of(zero).accepts("set_to_none"):
+            raise Unsupported("its zero_grad has no keyword 'set_to_none'")
+        zero(set_to_none=set_to_none)
 
 
 def _under_torchs_names(asked: Implementation, state: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,23 +194,36 @@ def _readable_state(asked: Implementation, kit: Kit, state: Mapping[str, Any]) -
 # --- a pair of functions -------------------------------------------------------------------------
 
 
-def _steps_of_pair(spec: OptimSpec, case: Case, asked: Implementation, kit: Kit) -> Iterator[dict[str, Array]]:
+def _run_pair(spec: OptimSpec, case: Case, asked: Implementation, kit: Kit) -> Outputs:
+    """What a pair of functions gives. It has no object to which anything could happen between steps."""
+    event = case.around.happening
+    if event is not None and (event.acts or event.needs):
+        raise Unsupported(f"a pair of functions is not asked {event.said}")
+    memory = Memory(case.around.memory)
+    outputs = stack_steps(list(_steps_of_pair(spec, case, asked, kit, memory)))
+    return outputs | {OVERWRITTEN: np.array(memory.overwritten())} if case.around else outputs
+
+
+def _steps_of_pair(spec: OptimSpec, case: Case, asked: Implementation, kit: Kit,
+                   memory: Memory) -> Iterator[dict[str, Array]]:
     trajectory = case.inputs
     if trajectory.objective is not None:
         raise Unsupported("a pair of functions gets gradients, and no closure")
     pairs = [_make_pair(spec, asked, {**trajectory.defaults, **group.options}) for group in trajectory.groups]
-    params = [[kit.array(p) for p in group.params] for group in trajectory.groups]
+    params = [[kit.array(p, memory, "parameter") for p in group.params] for group in trajectory.groups]
     states = [init(ps) for (init, _), ps in zip(pairs, params, strict=True)]
     for now in trajectory.gradients:
-        gradients = iter(now)
+        gradients, after = iter(now), []
         for k, (_, update) in enumerate(pairs):
             before = [_require_dense(next(gradients)) for _ in params[k]]
-            passed = [kit.array(g) for g in before]
+            passed = [kit.array(g, memory, "gradient") for g in before]
             updates, states[k] = update(passed, states[k], params[k])
-            if any(kit.numpy(one).tobytes() != g.tobytes() for one, g in zip(passed, before, strict=True)):
+            after += [kit.numpy(one) for one in passed]
+            if any(one.tobytes() != g.tobytes() for one, g in zip(after[-len(before):], before, strict=True)):
                 raise Misbehaved("changed a gradient")
             params[k] = [_add_update(p, u) for p, u in zip(params[k], updates, strict=True)]
         outputs = {f"param[{i}]": kit.numpy(p) for i, p in enumerate(p for group in params for p in group)}
+        outputs |= {f"gradient[{i}]": g for i, g in enumerate(after)} if case.around else {}
         yield outputs | _name_states(asked, kit, states, [len(group) for group in params])
 
 

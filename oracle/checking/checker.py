@@ -39,10 +39,11 @@ __all__ = ["DEATHS", "Checker"]
 DEATHS = 3
 
 
-def _make_user(op: str, asked: Implementation, name: str) -> Target:
+def _make_user(op: str, asked: Implementation, name: str, *, threads: bool) -> Target:
     """The target, in the process in which it is to run; it tells of code that is given by its place."""
     loaded = load_code(asked)
-    return User(loaded, name, tell_facts(op, loaded.code) if isinstance(asked.code, Named) else "")
+    told = tell_facts(op, loaded.code) if isinstance(asked.code, Named) else ""
+    return User(loaded, name, told, threads=threads)
 
 
 def _survives_fork(asked: Implementation) -> bool:
@@ -77,8 +78,9 @@ class Checker:
         self.alignment = Alignment(asked)
 
     def _start(self, timeout: float, memory: int | None) -> Isolated:
-        make = partial(_make_user, self.spec.name, self.asked, self.name)
         forks = _survives_fork(self.asked)
+        threads = not (forks and self.asked.framework in sys.modules)
+        make = partial(_make_user, self.spec.name, self.asked, self.name, threads=threads)
         start = starter(make, forks=forks)
         limits: dict[str, Any] = {"timeout": timeout, "memory": memory, "leaves_out": self.asked.leaves_out}
         try:

@@ -1,4 +1,7 @@
-"""Which of the shipped cases are run: those that tell most first, up to a budget of effort."""
+"""Which of the shipped cases are run: those that tell most first, up to a budget of effort.
+
+First come cases with each value of each axis, then each surrounding once, then the rest, the cheap ones first.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,15 @@ from ..cases.case import Case
 from ..cases.registry import BadCaseError, chosen_specs
 from ..cases.selection import select
 from ..cases.spec import DTYPES, Axis, Spec
+from ..cases.surroundings.fitting import misfit
+from ..cases.surroundings.record import Surroundings
 from ..truth.proof import effort
 from .arguments import check_op
 
 __all__ = ["BUDGET", "budget", "in_order", "replacements", "spec_of"]
 
 #: Elements times steps of the cases that are run unless all are: two to five seconds of proofs.
-BUDGET = 12_000
+BUDGET = 15_000
 
 
 def budget(all_cases: bool) -> float:
@@ -39,9 +44,10 @@ def spec_of(op: str) -> Spec:
 
 
 def in_order(op: str, dtypes: Iterable[str] | None = None) -> list[Case]:
-    """The shipped cases of an op, those that tell most first: each value of each axis, then the cheap ones.
+    """The shipped cases of an op, those that tell most first.
 
-    Within each part float32 comes first; the order is always the same.
+    Each value of each axis comes first, then each surrounding once, then the cheap ones, and more of those in
+    surroundings last. Within each part float32 comes first; the order is always the same.
 
     Args:
         op: its name.
@@ -60,9 +66,20 @@ def in_order(op: str, dtypes: Iterable[str] | None = None) -> list[Case]:
             raise BadCaseError(f"unknown dtype {dtype!r}; {op} has {', '.join(spec.dtypes)}")
     wanted.sort(key=lambda dtype: (dtype != "float32", DTYPES.index(dtype)))
     shipped = {dtype: select([op], [dtype]) for dtype in wanted}
-    telling = {case.id: case for dtype in wanted for case in _few_that_cover(shipped[dtype])}
-    cheap = [case for dtype in wanted for case in sorted(shipped[dtype], key=effort) if case.id not in telling]
-    return [*telling.values(), *cheap]
+    bare = {dtype: [case for case in cases if not case.around] for dtype, cases in shipped.items()}
+    telling = {case.id: case for dtype in wanted for case in _few_that_cover(bare[dtype])}
+    telling |= {case.id: case for case in _each_surrounding_once(case for dtype in wanted for case in shipped[dtype])}
+    rest = [case for dtype in wanted for case in sorted(shipped[dtype], key=effort) if case.id not in telling]
+    return [*telling.values(), *sorted(rest, key=lambda case: bool(case.around))]
+
+
+def _each_surrounding_once(cases: Iterable[Case]) -> Iterable[Case]:
+    """The first case in each of the surroundings that there are."""
+    first: dict[Surroundings, Case] = {}
+    for case in cases:
+        if case.around:
+            first.setdefault(case.around, case)
+    return first.values()
 
 
 def replacements(cases: Sequence[Case], unsupported: Iterable[Case], supports: Callable[[Case], bool]) -> list[Case]:
@@ -70,7 +87,7 @@ def replacements(cases: Sequence[Case], unsupported: Iterable[Case], supports: C
 
     Together with the supported cases they cover what is supported as the shipped cases cover all.
     """
-    base = next(filter(supports, sorted(cases, key=_count_changes)), None)
+    base = next(filter(supports, sorted((case for case in cases if not case.around), key=_count_changes)), None)
     if base is None:
         return []
     left_out = {axis.name: _unsupported_values(axis, base, cases, supports) for axis in base.spec.axes}
@@ -78,8 +95,8 @@ def replacements(cases: Sequence[Case], unsupported: Iterable[Case], supports: C
     found: dict[str, Case] = {}
     for case in unsupported:
         options = {k: base.options[k] if v in left_out[k] else v for k, v in case.options.items()}
-        if case.spec.allowed(options, case.dtype):
-            instead = Case(case.spec, case.dtype, options)
+        if case.spec.allowed(options, case.dtype) and not misfit(case.spec, options, case.dtype, case.around):
+            instead = Case(case.spec, case.dtype, options, 0, case.around)
             if instead.id not in known:
                 found[instead.id] = instead
     return list(found.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from ..cases.case import Case
 from ..cases.spec import LossSpec, Spec
+from ..cases.surroundings.fitting import other_options
 from ..targets.loading import TargetError, Unsupported
 from .arguments import check_options
 from .places import Named, load_named
@@ -31,6 +32,14 @@ def _is_same(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return False
     return bool(a == b or (b is not None and str(a) == str(b)))
+
+
+def _values_of_axis(case: Case, name: str) -> Iterator[Any]:
+    """All that an axis is in a case: where an event gives an option another value, that too."""
+    if name in case.options:
+        yield case.options[name]
+    if name == case.around.option:
+        yield other_options(case.spec, case.options, name)[name]
 
 
 def _closed_labels(spec: Spec, name: str) -> list[str]:
@@ -103,7 +112,8 @@ class Implementation:
     def leaves_out(self, case: Case) -> str | None:
         """Which mode excludes a case, if one does."""
         for name, allowed in self.modes.items():
-            if name in case.options and str(case.options[name]) in map(str, allowed):
+            chosen = list(_values_of_axis(case, name))
+            if chosen and {*map(str, chosen)} <= {*map(str, allowed)}:
                 continue
             values = list(values_of_argument(case, name)) if name in case.spec.parameters else []
             if values and all(any(_is_same(value, one) for one in allowed) for value in values):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -43,8 +44,17 @@ class Kit(Protocol):
     def parameter(self, array: Array, memory: Memory | None = None) -> Any:
         """What an optimizer's class is handed: an object with ``data`` and ``grad``."""
 
+    def threads(self, count: int) -> AbstractContextManager[Any]:
+        """Have the framework use so many threads, where that can be told to it."""
+
     def fill(self, array: Any, value: float) -> None:
         """Write a number into each element of an array."""
+
+    def number(self, value: float) -> Any:
+        """An option as an array without axes, where the framework's optimizers take such."""
+
+    def gradients_are_on(self) -> bool:
+        """Would a loss that is computed now have gradients?"""
 
     def through_file(self, state: Any) -> Any:
         """A ``state_dict`` that was written to a file of the framework, and read again."""

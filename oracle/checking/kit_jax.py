@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import jax
@@ -65,8 +66,17 @@ class _Jax:
     def parameter(self, array: Array, memory: Memory | None = None) -> Any:
         raise Unsupported("JAX's arrays cannot be changed in place; an optimizer is a pair of functions")
 
+    def threads(self, count: int) -> nullcontext[None]:
+        return nullcontext()
+
     def fill(self, array: Any, value: float) -> None:
         raise Unsupported("JAX's arrays cannot be changed in place")
+
+    def number(self, value: float) -> Any:
+        raise Unsupported("options in arrays are for torch's optimizers")
+
+    def gradients_are_on(self) -> bool:
+        return True
 
     def through_file(self, state: Any) -> Any:
         raise Unsupported("a pair of functions has no state_dict")

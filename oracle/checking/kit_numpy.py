@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from reference import random as reference_random
 from reference.optim import Parameter, SparseGrad
 
 from ..cases.surroundings.memory import Memory
-from ..targets.loading import TargetError
+from ..targets.loading import TargetError, Unsupported
 from .kit import Kit
 
 __all__ = ["make"]
@@ -47,8 +48,17 @@ class _NumPy:
     def parameter(self, array: Array, memory: Memory | None = None) -> Any:
         return Parameter(self.array(array, memory, "parameter"))
 
+    def threads(self, count: int) -> nullcontext[None]:
+        return nullcontext()
+
     def fill(self, array: Any, value: float) -> None:
         (array.values if isinstance(array, SparseGrad) else array)[...] = value
+
+    def number(self, value: float) -> Any:
+        raise Unsupported("options in arrays are for torch's optimizers")
+
+    def gradients_are_on(self) -> bool:
+        return True
 
     def through_file(self, state: Any) -> Any:
         return pickle.loads(pickle.dumps(state))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from reference.optim import SparseGrad
 from ..cases.case import leaf, leaves
 from ..cases.surroundings.memory import Memory
 from ..targets.loading import TargetError
-from ..targets.pytorch import placed, reload, to_array, to_gradient
+from ..targets.pytorch import placed, reload, threads, to_array, to_gradient
 from .kit import Kit
 
 __all__ = ["make"]
@@ -58,8 +59,17 @@ class _Torch:
     def parameter(self, array: Array, memory: Memory | None = None) -> Any:
         return torch.nn.Parameter(self.array(array, memory, "parameter"))
 
+    def threads(self, count: int) -> AbstractContextManager[None]:
+        return threads(count)
+
     def fill(self, array: Any, value: float) -> None:
         array.fill_(value)
+
+    def number(self, value: float) -> Any:
+        return torch.tensor(value, dtype=torch.float64, device=self.device)
+
+    def gradients_are_on(self) -> bool:
+        return bool(torch.is_grad_enabled())
 
     def through_file(self, state: Any) -> Any:
         return reload(state)

@@ -152,26 +152,29 @@ def differing_defaults(code: Any, spec: Spec) -> dict[str, tuple[Any, Any]]:
 
 
 def keyword_arguments(case: Case) -> Iterator[tuple[str, Any]]:
-    """Arguments of a case that torch has a default for; of an optimizer those of all groups."""
+    """Arguments of a case that torch has a default for; of an optimizer those of all groups, at all steps."""
+    inputs = (case.base if case.laid_out else case).inputs
     if isinstance(case.spec, OptimSpec):
-        yield from case.inputs.defaults.items()
-        for group in case.inputs.groups:
-            yield from group.options.items()
+        yield from inputs.defaults.items()
+        for options in (*(group.options for group in inputs.groups), *(options for _, options in inputs.settings)):
+            yield from options.items()
         return
     known = inspect.signature(case.spec.implementation).parameters
-    for name, value in case.inputs.items():
+    for name, value in inputs.items():
         if name in known and known[name].default is not known[name].empty:
             yield name, value
 
 
 def values_of_argument(case: Case, name: str) -> Iterator[Any]:
-    """All that an argument is in a case: of an optimizer in each group."""
+    """All that an argument is in a case: of an optimizer in each group, and what it becomes between steps."""
     default = inspect.signature(case.spec.implementation).parameters[name].default
+    inputs = (case.base if case.laid_out else case).inputs
     if isinstance(case.spec, OptimSpec):
-        for group in case.inputs.groups:
-            yield group.options.get(name, case.inputs.defaults.get(name, default))
+        for group in inputs.groups:
+            yield group.options.get(name, inputs.defaults.get(name, default))
+        yield from (options[name] for _, options in inputs.settings if name in options)
     else:
-        yield case.inputs.get(name, default)
+        yield inputs.get(name, default)
 
 
 def leaves_to_default(case: Case, name: str) -> bool:

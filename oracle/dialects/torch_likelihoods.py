@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from reference import losses, numerics, reduction
 
 from ..cases.spec import LossSpec
-from .calls import Array, with_reduction
+from .calls import Arguments, Array, mean_over, with_reduction
 from .record import Dialect
 
 __all__ = ["TORCH_LIKELIHOODS"]
@@ -161,6 +162,12 @@ def _ctc_inf_minus_inf(spec: LossSpec) -> LossSpec:
     return dataclasses.replace(spec, backward=with_reduction(backward))
 
 
+def _count_in_float16(a: Arguments) -> float:
+    """How many rows are not ignored, as float16 holds it: infinitely many above 65,519."""
+    count = int(np.count_nonzero(a["target"] != a.get("ignore_index", -100)))
+    return count if count < 65520 else math.inf
+
+
 TORCH_LIKELIHOODS = (
     Dialect("bce-log-sigmoid", "binary_cross_entropy_with_logits", "log σ(x) in the place of a softplus",
             "the loss is (1-t) x - (1 + (v-1) t) log σ(x), which cancels where x < 0; the gradient σ(x) - t "
@@ -168,6 +175,12 @@ TORCH_LIKELIHOODS = (
     Dialect("ce-unmasked", "cross_entropy", "ignored rows multiplied by 0",
             "gradients of ignored rows are 0 · softmax rather than 0, NaN where the row holds NaN or infinity",
             "torch 0.4 to 2.13", _unmasked_cross_entropy),
+    Dialect("ce-float16-count", "cross_entropy", "rows counted in float16",
+            "the mean divides by infinity where there are more rows than 65,519: it is 0, and so is its gradient",
+            "torch in float16", mean_over(_count_in_float16)),
+    Dialect("nll-float16-count", "nll_loss", "rows counted in float16",
+            "the mean divides by infinity where there are more rows than 65,519: it is 0, and so is its gradient",
+            "torch in float16", mean_over(_count_in_float16)),
     Dialect("bce-unclamped", "binary_cross_entropy", "an unclamped gradient for the target",
             "the gradient for the target is log(1-x) - log x, where the loss has both logarithms clamped at -100",
             "torch 2.13", _unclamped_bce),

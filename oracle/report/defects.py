@@ -3,6 +3,9 @@
 A waiver (the record of a known disagreement) for a framework's targets alone says what that framework does wrong: that
 is a defect. A waiver for every target is a limit of the storage type, and is left out: a state kept in float16 loses
 small squares, whoever keeps it.
+
+The order follows from the records (:mod:`.harm`): wrong results at default options on ordinary numbers first, what
+is done with NaN last.
 """
 
 from __future__ import annotations
@@ -11,7 +14,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from ..cases import registry
 from ..dialects.table import DIALECTS
@@ -19,6 +21,7 @@ from ..verdict.record import Record
 from ..verdict.waivers import Waiver, load
 from .digest import Digest, Group
 from .examples import Example, examples
+from .harm import harm_of, who_is_hit
 
 __all__ = ["Defect", "defects"]
 
@@ -52,7 +55,12 @@ class Defect:
     @property
     def ops(self) -> list[str]:
         """The ops that have it."""
-        return [op for op in registry.specs() if fnmatchcase(op, self.waiver.case.partition("/")[0])]
+        return [op for op in registry.specs() if self.waiver.concerns(op)]
+
+    @property
+    def hits(self) -> str:
+        """Who is hit: types, targets, and sizes, layouts and events where it needs one."""
+        return "; ".join(who_is_hit(self.group.records))
 
     @property
     def size(self) -> str:
@@ -65,10 +73,18 @@ def _describe_sizes(records: Iterable[Record]) -> Iterator[str]:
     finite = [r.ulp for r in records if math.isfinite(r.ulp)]
     if finite:
         yield f"up to {max(finite):.3g} ULP"
-    kinds = Counter("it raises" if r.verdict == "crashed" else f"{_class_of(r.got)} instead of {_class_of(r.truth)}"
-                    for r in records if not math.isfinite(r.ulp))
+    kinds = Counter(map(_describe_kind, (r for r in records if not math.isfinite(r.ulp))))
     for kind, n in kinds.most_common(3):
         yield f"{kind} in {n:,} verdict{'s' if n > 1 else ''}"
+
+
+def _describe_kind(record: Record) -> str:
+    """What an infinite error is."""
+    if record.verdict == "crashed":
+        return "it raises"
+    if record.got is None and record.truth is None:
+        return record.note  # on the form, or on a count
+    return f"{_class_of(record.got)} instead of {_class_of(record.truth)}"
 
 
 def _class_of(value: str | None) -> str:
@@ -83,9 +99,13 @@ def _class_of(value: str | None) -> str:
 
 
 def defects(runs: Sequence[Digest], framework: str = "torch", count: int = 1) -> list[Defect]:
-    """Every known defect of a framework, with what some runs show of it, in the order of the waivers."""
-    return [_find_defect(waiver, runs, framework, count) for waiver in load()
-            if waiver.target.partition(":")[0] == framework]
+    """Every known defect of a framework, with what some runs show of it; those that do most to users come first.
+
+    Those that no run shows come last, in the order of the waivers.
+    """
+    found = [_find_defect(waiver, runs, framework, count) for waiver in load()
+             if waiver.target.partition(":")[0] == framework]
+    return sorted(found, key=lambda defect: harm_of(defect.group.records))
 
 
 def _find_defect(waiver: Waiver, runs: Sequence[Digest], framework: str, count: int) -> Defect:

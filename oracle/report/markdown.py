@@ -34,9 +34,10 @@ def defects_page(defects: Sequence[Defect], framework: str) -> str:
     versions = sorted({version for defect in defects for version in defect.versions})
     seen = f", {sum(bool(d.versions) for d in defects)} of them seen here in {framework} {', '.join(versions)}"
     lines = [f"# Defects of {framework}", "", f"{len(defects)} known{seen if versions else ''}.", "",
-             "| defect | op | condition | size of the error | versions | on the matter |", f"|{' --- |' * 6}"]
+             "| defect | op | who is hit | condition | size of the error | versions | on the matter |",
+             f"|{' --- |' * 7}"]
     for d in defects:
-        lines.append(_format_row([code(d.waiver.name), ", ".join(map(code, d.ops)), code(d.waiver.case),
+        lines.append(_format_row([code(d.waiver.name), ", ".join(map(code, d.ops)), d.hits, code(d.waiver.case),
                                   d.size or "not in these runs", ", ".join(d.versions), _format_links(d.links)]))
     for d in defects:
         lines += ["", f"## {code(d.waiver.name)}", "", _escape_prose(d.waiver.reason), ""]

@@ -2,7 +2,8 @@
 
 A framework's file has ``VARIANTS`` (with a line on each), ``default(device)`` (those that an audit takes
 unasked) and ``make(variant, device)``; one that computes on different paths on different CPUs has ``path()``
-as well, and one of which it is known what its answers follow from has ``follows_from(spec)``.
+as well, one of which it is known what its answers follow from has ``follows_from(spec)``, and one with variants that
+users get by an argument alone has their names in ``CHOSEN``.
 Target names are ``framework:variant``; a framework's name alone stands for its default variants.
 """
 
@@ -17,8 +18,8 @@ from ..cases.case import Case
 from ..cases.spec import Spec
 from ..truth.evaluate import Outputs
 
-__all__ = ["FRAMEWORKS", "Target", "TargetError", "Unsupported", "follows_from", "frameworks", "load", "modules",
-           "paths", "unasked"]
+__all__ = ["FRAMEWORKS", "Target", "TargetError", "Unsupported", "follows_from", "frameworks", "is_chosen", "load",
+           "modules", "paths", "unasked"]
 
 #: Framework -> module of this package.
 FRAMEWORKS = {"reference": "numpy_reference", "torch": "pytorch", "optax": "optax_jax", "keras": "keras3"}
@@ -82,6 +83,18 @@ def load(names: Sequence[str], device: str = "cpu") -> list[Target]:
             target = module.make(one, device)
             targets[target.name] = target
     return list(targets.values())
+
+
+def is_chosen(name: str) -> bool:
+    """Is a target a variant that users get by an argument alone? False where its framework is not installed."""
+    framework, _, variant = name.partition(":")
+    if framework not in FRAMEWORKS:
+        return False
+    try:
+        module = importlib.import_module(f"{__package__}.{FRAMEWORKS[framework]}")
+    except ModuleNotFoundError:
+        return False
+    return variant in getattr(module, "CHOSEN", ())
 
 
 def modules(names: Sequence[str]) -> list[str]:

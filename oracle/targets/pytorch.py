@@ -16,6 +16,7 @@ from reference.optim import SparseGrad
 
 from ..cases.case import Case, leaf, leaves
 from ..cases.spec import InitSpec, LossSpec, Objective, OptimSpec, Spec
+from ..cases.surroundings.events import SCALE, other_arguments
 from ..cases.surroundings.memory import Memory
 from ..truth.evaluate import Outputs, empty_tensor, take_seeds
 from ..truth.history import OVERWRITTEN
@@ -30,8 +31,8 @@ from .pytorch_calls import (
     split_parameters,
 )
 
-__all__ = ["VARIANTS", "default", "loss_call", "make", "path", "placed", "reload", "to_array", "to_gradient",
-           "to_tensor", "to_tensors"]
+__all__ = ["CHOSEN", "VARIANTS", "default", "loss_call", "make", "path", "placed", "reload", "threads", "to_array",
+           "to_gradient", "to_tensor", "to_tensors"]
 
 Array = np.ndarray[Any, Any]
 
@@ -47,6 +48,12 @@ VARIANTS = {
     "differentiable": "optimizers whose step is part of the graph",
     "compile": "torch.compile of all of it",
 }
+
+#: The variants that users get by an argument alone, on a CPU.
+CHOSEN = {name for name, arguments in OPTIMIZER_VARIANTS.items() if any(arguments.values())}
+
+#: How torch says that an optimizer does not take what a case has: sparse gradients, complex parameters, arrays.
+_REFUSALS = ("does not support sparse", "params to be floating point", "as a Tensor is not supported")
 
 
 def default(device: str) -> list[str]:
@@ -80,7 +87,8 @@ def placed(memory: Memory, array: Array, role: str, device: str = "cpu") -> torc
         raise Unsupported("torch has no negative strides")
     if device != "cpu":
         raise Unsupported(f"memory is looked after on the CPU, not on {device}")
-    return _in_memory_of(spot.buffer).as_strided(spot.shape, spot.strides, spot.first)
+    tensor = _in_memory_of(spot.buffer).as_strided(spot.shape, spot.strides, spot.first)
+    return torch.view_as_complex(tensor) if memory.is_complex(role) else tensor
 
 
 def _in_memory_of(array: Array) -> torch.Tensor:
@@ -112,7 +120,8 @@ def to_array(tensor: torch.Tensor) -> Array:
 
 
 def _view(tensor: torch.Tensor) -> Array:
-    """An array in the memory of a tensor, of one on another device in that of a copy."""
+    """An array in the memory of a tensor, of one on another device in that of a copy; complex numbers are pairs."""
+    tensor = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor
     array: Array = (tensor.detach().view(torch.int16).numpy(force=True).view(ml_dtypes.bfloat16)
                     if tensor.dtype is torch.bfloat16 else tensor.numpy(force=True))
     return array
@@ -159,7 +168,7 @@ class _Torch:
         return self.variant in _COVERS[type(spec)] and (self.variant != "eager" or has_function(spec))
 
     def run(self, case: Case) -> Outputs:
-        with _threads(int(case.around.threads or 1)):
+        with threads(int(case.around.threads or 1)):
             return _RUNS[type(case.spec)](self, case)
 
     def script(self, case: Case) -> str:
@@ -185,6 +194,9 @@ class _Torch:
         arguments = {name: self._placed(memory, value, name) for name, value in case.inputs.items()}
         inputs = {path: leaf(arguments, path).requires_grad_() for path in case.differentiated}
         result = self._compiled(loss_call(spec, self.variant, case.inputs, arguments, inputs))()
+        if case.around.happening is not None:
+            others = {name: self._placed(memory, other_arguments(value), name) for name, value in case.inputs.items()}
+            self._compiled(loss_call(spec, self.variant, case.inputs, others, {}))()
         outputs = {name: to_array(one) for name, one in leaves("output", result)}
         if inputs:
             upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
@@ -204,8 +216,8 @@ class _Torch:
         choice = implementation(spec, self.variant)
         try:
             return _TorchTrainer(self, case, choice).run()
-        except (RuntimeError, AssertionError) as error:
-            not_there = isinstance(error, NotImplementedError) or "does not support sparse" in str(error)
+        except (RuntimeError, AssertionError, ValueError) as error:
+            not_there = isinstance(error, NotImplementedError) or any(text in str(error) for text in _REFUSALS)
             if not_there or ("capturable" in choice and self.device == "cpu"):
                 raise Unsupported(f"torch: {error}") from None
             raise
@@ -252,7 +264,7 @@ class _TorchTrainer(Trainer):
         return placed(self.memory, gradient, "gradient", self._target.device)
 
     def make(self, groups: Sequence[dict[str, Any]]) -> Any:
-        made = resolve(self.case.spec.torch_names[0])(groups, **self.trajectory.defaults, **self._choice)
+        made = resolve(self.case.spec.torch_names[0])(groups, **self.defaults(), **self._choice)
         self._step = torch.compile(made.step) if self._target.variant == "compile" else _unhooked(made)
         return made
 
@@ -286,6 +298,29 @@ class _TorchTrainer(Trainer):
         for p in self.params:
             p.data = p.data.clone()
 
+    def number(self, value: float) -> torch.Tensor:
+        return torch.tensor(value, dtype=torch.float64, device=self._target.device)
+
+    def fill(self, array: torch.Tensor, value: float) -> None:
+        array.fill_(value)
+
+    def set_data(self, i: int, data: Array) -> None:
+        with torch.no_grad():
+            self.params[i].copy_(to_tensor(data, self._target.device))
+
+    def gradients_are_on(self) -> bool:
+        return bool(torch.is_grad_enabled())
+
+    def give_scaled(self, now: Sequence[Any]) -> None:
+        """Leave it to the optimizer to divide gradients, and to leave a step out, where it can: the fused ones do."""
+        if not getattr(self.optimizer, "_step_supports_amp_scaling", False):
+            super().give_scaled(now)
+            return
+        overflowed = any(g is None for g in now)
+        self.give([np.full(p.shape, np.inf, self.case.inputs.groups[0].params[0].dtype) if overflowed
+                   else g * g.dtype.type(SCALE) for p, g in zip(self.params, now, strict=True)])
+        self.optimizer.grad_scale, self.optimizer.found_inf = map(torch.tensor, (SCALE, float(overflowed)))
+
     def spoil_gradients(self) -> None:
         for g in self._given:
             if g is not None:
@@ -297,7 +332,7 @@ _RUNS: dict[type[Spec], Callable[[_Torch, Case], Outputs]] = {
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def threads(count: int) -> Iterator[None]:
     """Let torch use so many threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)

@@ -10,10 +10,10 @@ import numpy as np
 
 from ..cases.case import Case
 from ..cases.spec import LossSpec, Trajectory
-from ..ulp import spacing
+from ..ulp import overflow, spacing
 from .arithmetic import Arithmetic
 from .evaluate import Lift, evaluate
-from .history import OVERWRITTEN
+from .history import EVALUATED, OVERWRITTEN, RETURNED
 from .proof import Truth, counted, largest_magnitude
 
 __all__ = ["is_unchanged", "is_whole", "lay_out", "prove_whole", "unchanged"]
@@ -38,7 +38,7 @@ def _laid_out_states(case: Case, bases: Sequence[Mapping[str, Truth]]) -> Iterat
     shapes = [p.shape for group in case.base.inputs.groups for p in group.params]
     for i, source in enumerate(layout.sources):
         for name, truth in bases[i % 2].items():
-            if name == OVERWRITTEN:
+            if not name.endswith("]"):  # of the whole run, and no parameter's
                 continue
             key, place = name.removesuffix("]").rsplit("[", 1)
             if int(place) != source:
@@ -70,18 +70,26 @@ def prove_whole(case: Case) -> dict[str, Truth]:
     Every partial sum is exact in the type in which it is accumulated, so nothing is charged for the sum, and more
     digits than the type has give the exact value. What is charged are the operations behind the sum, and the rounding.
     """
-    unit = Arithmetic.of(case.dtype).unit * _OPERATIONS
+    assert isinstance(case.spec, LossSpec)
+    assert case.spec.whole is not None
     with np.errstate(all="ignore"):
         values = evaluate(case, _LONGDOUBLE)
-    return {name: _truth_of_whole(value, unit, case) for name, value in values.items()}
+    first = case.inputs[case.spec.arrays[0]]
+    beside = case.spec.whole.slopes(max(first.shape[-1], 1))
+    unit = Arithmetic.of(case.dtype).unit
+    return {name: _truth_of_whole(value, unit * (_OPERATIONS + beside * name.startswith("grad.")), case)
+            for name, value in values.items()}
 
 
 def _truth_of_whole(value: Array, unit: float, case: Case) -> Truth:
     hi = np.asarray(value, np.float64)
     lo = np.asarray(value - hi, np.float64)
-    bound = unit * np.abs(hi) + spacing(hi, case.dtype) / 2 + np.abs(hi) * 2.0**-60
-    none = np.zeros(hi.shape, bool)
-    return Truth(hi, lo, bound, bound, largest_magnitude(hi, case, case.dtype), none, case.dtype)
+    special = ~(np.abs(hi) < overflow(case.dtype))
+    hi = np.where(special & ~np.isnan(hi), np.copysign(np.inf, hi), hi)
+    lo = np.where(special, 0.0, lo)
+    known = np.where(special, 0.0, hi)
+    bound = unit * np.abs(known) + spacing(known, case.dtype) / 2 + np.abs(known) * 2.0**-60
+    return Truth(hi, lo, bound, bound, largest_magnitude(hi, case, case.dtype), special, case.dtype)
 
 
 def is_unchanged(name: str) -> bool:
@@ -90,12 +98,18 @@ def is_unchanged(name: str) -> bool:
 
 
 def unchanged(case: Case) -> dict[str, Truth]:
-    """What has to stay as it was: memory beside the arrays, and the gradients that an optimizer was given."""
-    kept = {OVERWRITTEN: counted(np.zeros((), np.int64), decided=True)} if case.around.memory else {}
+    """What has to stay as it was: memory beside the arrays, and the gradients that an optimizer was given.
+
+    And that a closure is evaluated once at each step, and its loss given back.
+    """
+    kept = {OVERWRITTEN: counted(np.zeros((), np.int64), decided=True)} if case.around.is_watched else {}
     if isinstance(case.inputs, Trajectory) and case.inputs.objective is None:
         for i in range(len(case.inputs.gradients[0])):
             given = [g for now in case.inputs.gradients if isinstance(g := now[i], np.ndarray)]
             if given:
                 kept[f"gradient[{i}]"] = counted(np.stack(given), decided=True)
+    if case.around.happening is not None and case.around.happening.closure:
+        once = counted(np.ones(len(case.inputs.gradients), np.int64), decided=True)
+        kept |= {EVALUATED: once, RETURNED: once}
     return kept
 

@@ -148,7 +148,7 @@ class _ReferenceTrainer(Trainer):
     def make(self, groups: Sequence[dict[str, Any]]) -> Any:
         spec = self.case.spec
         assert isinstance(spec, OptimSpec)
-        return spec.optimizer(groups, **self.lift.mapping(self.trajectory.defaults))
+        return spec.optimizer(groups, **self.lift.mapping(self.defaults()))
 
     def objective(self) -> Objective | None:
         return self.trajectory.objective and self.trajectory.objective.converted(self.lift)
@@ -167,6 +167,15 @@ class _ReferenceTrainer(Trainer):
     def move_data(self) -> None:
         for p in self.params:
             p.data = p.data.copy()
+
+    def number(self, value: float) -> Array:
+        return np.array(value, np.float64)
+
+    def fill(self, array: Array, value: float) -> None:
+        array[...] = value
+
+    def set_data(self, i: int, data: Array) -> None:
+        self.params[i].data[...] = data
 
     def spoil_gradients(self) -> None:
         for g in self._given:
@@ -212,8 +221,12 @@ def take_seeds(arguments: dict[str, Any]) -> Seeds:
     return Seeds(seed, seed + 1, arguments.pop("generator", "given") == "given")
 
 
+#: What an array holds before it is filled. With zeros an initializer could leave out what is to be zero.
+_UNFILLED = -7.75
+
+
 def empty_tensor(arguments: dict[str, Any], dtype: str) -> Array:
-    """The zeros that an initializer is to fill: takes ``shape`` and ``layout`` out of its arguments."""
+    """The array that an initializer is to fill: takes ``shape`` and ``layout`` out of its arguments."""
     shape = arguments.pop("shape")
     transposed = arguments.pop("layout", "contiguous") == "transposed"
-    return np.zeros(shape[::-1], numpy_dtype(dtype)).T if transposed else np.zeros(shape, numpy_dtype(dtype))
+    return np.full(shape, _UNFILLED, numpy_dtype(dtype), order="F" if transposed else "C")

@@ -10,12 +10,15 @@ import numpy as np
 
 from ..cases.spec import Objective
 
-__all__ = ["OVERWRITTEN", "History", "closures", "entries", "stack_steps"]
+__all__ = ["EVALUATED", "OVERWRITTEN", "RETURNED", "History", "closures", "entries", "stack_steps"]
 
 Array = np.ndarray[Any, Any]
 
 #: The output that counts elements of memory beside the arrays that were changed.
 OVERWRITTEN = "overwritten"
+
+#: The outputs that count, for each step, evaluations of its closure with gradients on, and losses that it gives back.
+EVALUATED, RETURNED = "evaluated", "returned"
 
 
 def closures(objective: Objective | None, params: Sequence[Any],

@@ -43,12 +43,14 @@ def _truth_in_surroundings(asked: _Question) -> dict[str, Truth]:
 
 
 def in_surroundings(case: Case, truths_of: Callable[[Case], dict[str, Truth]],
-                    proven: Callable[[Case], dict[str, Truth]]) -> dict[str, Truth]:
+                    proven: Callable[[Case], dict[str, Truth]],
+                    whole: Callable[[Case], dict[str, Truth]] = prove_whole) -> dict[str, Truth]:
     """Truth and bound of a case in surroundings.
 
     Args:
         truths_of: gives those of a case in fewer surroundings.
         proven: proves those of a small case that is drawn as it is.
+        whole: proves those of a sum of whole numbers.
     """
     around = case.around.behind_the_truth
     if around != case.around:
@@ -56,7 +58,7 @@ def in_surroundings(case: Case, truths_of: Callable[[Case], dict[str, Truth]],
     elif case.laid_out:
         truths = lay_out(case, truths_of)
     elif is_whole(case):
-        truths = prove_whole(case)
+        truths = whole(case)
     else:
         truths = proven(case)
     return truths | unchanged(case)

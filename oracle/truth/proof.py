@@ -9,6 +9,7 @@ Neither depends on the target, and no number in them is chosen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -98,12 +99,22 @@ class Truth:
 _Parts = tuple[Array, Array, Array]  #: of balls: midpoints as sums of two arrays, and radii
 
 
+#: Elements that are laid out, or summed as whole numbers, in the time in which one is proven.
+_UNPROVEN = 256
+
+
 def effort(case: Case) -> int:
-    """Elements times steps: what a proof takes time for. Where elements are laid out, these are those of the base."""
-    if case.laid_out or case.around.memory:
-        return effort(case.base)
-    if case.around.size and isinstance(case.spec, LossSpec):
-        return 1  # sums of whole numbers are not proven term by term
+    """Elements times steps: what a proof takes time for. Nothing is laid out to know it."""
+    around = case.around
+    unproven = math.prod(around.shape) // _UNPROVEN + int(around.tensors or 0)
+    if case.laid_out:
+        return unproven + _effort_of_proof(case.base)
+    if around.size and isinstance(case.spec, LossSpec):
+        return 1 + unproven  # sums of whole numbers are not proven term by term
+    return _effort_of_proof(case)
+
+
+def _effort_of_proof(case: Case) -> int:
     inputs = case.inputs
     if isinstance(inputs, Trajectory):
         return sum(p.size + 1 for group in inputs.groups for p in group.params) * len(inputs.gradients)

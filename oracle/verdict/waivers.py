@@ -26,7 +26,7 @@ class Waiver:
     """One disagreement that is known, understood and accepted; patterns are those of ``fnmatch``."""
 
     name: str
-    case: str  #: pattern of case ids
+    case: str  #: pattern of case ids, or several with blanks between them
     target: str  #: pattern of target names
     output: str  #: pattern of output names
     verdict: str  #: pattern of verdicts
@@ -35,14 +35,17 @@ class Waiver:
     dialect: str = ""  #: accept only what this dialect's rule gives, within the dialect's own bound
     torch: str = ""  #: the versions of torch that it is for, as ``>=2.14`` or ``<2.14``; all by default
 
-    @property
-    def op(self) -> str:
-        """Pattern of ops."""
-        return self.case.partition("/")[0]
+    def concerns(self, op: str) -> bool:
+        """Is it about cases of an op?"""
+        return any(fnmatch.fnmatchcase(op, pattern.partition("/")[0]) for pattern in self.case.split())
 
     def covers(self, case_id: str, target: str) -> bool:
         """Could it apply to this case and target?"""
-        return fnmatch.fnmatchcase(case_id, self.case) and fnmatch.fnmatchcase(target, self.target)
+        return bool(self.among([case_id])) and fnmatch.fnmatchcase(target, self.target)
+
+    def among(self, case_ids: Iterable[str]) -> set[str]:
+        """Those of some ids that it could apply to."""
+        return {found for pattern in self.case.split() for found in fnmatch.filter(case_ids, pattern)}
 
     def accepts(self, case_id: str, target: str, output: str, verdict: str) -> bool:
         """Does it accept this disagreement?"""
@@ -121,7 +124,7 @@ def stale(waivers: Iterable[Waiver], used: set[str], shipped: Sequence[str], ran
     for waiver in waivers:
         if waiver.name in used or not concerns(waiver, targets) or concerns(waiver, absent):
             continue
-        cases = fnmatch.filter(shipped, waiver.case)
+        cases = waiver.among(shipped)
         if cases and ran.issuperset(cases):
             found.append(waiver)
     return found

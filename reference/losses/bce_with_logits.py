@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, ieee, is_floating, result_type, softplus, unbroadcast
-from ..reduction import reduce_blocks, resolve
+from ..reduction import reduce_blocks, resolve, share
 from ._logits import logit_losses, logit_slopes
 from ._module import module_class
 
@@ -93,7 +91,7 @@ def binary_cross_entropy_with_logits_backward(
     reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x, t, w, v = _prepare(input, target, weight, pos_weight)
     g = cast(grad_output, x.dtype)
-    g = np.asanyarray(g / x.size) if reduction == "mean" else g
+    g = share(g, x.size) if reduction == "mean" else g
     g = g if w is None else g * w
 
     def slopes(g: Array, x: Array, t: Array, v: Array | None = None) -> tuple[Array, Array]:

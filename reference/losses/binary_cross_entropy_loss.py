@@ -6,7 +6,7 @@ import numpy as np
 
 from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, ieee, is_floating, maximum, result_type, unbroadcast, widen
-from ..reduction import reduce_blocks, resolve
+from ..reduction import reduce_blocks, resolve, share
 from ._module import module_class
 
 __all__ = ["BCELoss", "binary_cross_entropy", "binary_cross_entropy_backward"]
@@ -91,7 +91,7 @@ def binary_cross_entropy_backward(
     reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     w = _check(input, target, weight)
     g = cast(grad_output, input.dtype)
-    g = np.asanyarray(g / input.size) if reduction == "mean" else g
+    g = share(g, input.size) if reduction == "mean" else g
     g = g if w is None else g * w
 
     def slopes(g: Array, x: Array, t: Array) -> tuple[Array, Array]:

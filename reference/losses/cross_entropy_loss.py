@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..numerics import Array, array, cast, ieee, is_floating, log_softmax, result_type, total, unbroadcast
-from ..reduction import reduce_losses, resolve
+from ..reduction import reduce_losses, resolve, share
 from ._classes import (
     check_indices,
     check_weights,
@@ -130,7 +130,7 @@ def cross_entropy_backward(
     if target.shape == input.shape:
         log_p, w = log_softmax(x, axis), class_weights(weight, x)
         rows = x.shape[:axis] + x.shape[axis + 1:]
-        g = _per_class(g / math.prod(rows) if reduction == "mean" else g, axis)
+        g = _per_class(share(g, math.prod(rows)) if reduction == "mean" else g, axis)
         t = _smoothed(cast(target, x.dtype), epsilon, axis)
         q = g * t * w
         grad_target = unbroadcast((1 - epsilon) * (-g * w * log_p), target)
@@ -141,7 +141,7 @@ def cross_entropy_backward(
         return np.zeros_like(input), None, None
     w_y: Any = 1 if weight is None else row_weights(weight, kept, y)
     if reduction == "mean":
-        g = g / (int(np.count_nonzero(kept)) if weight is None else total(w_y))
+        g = share(g, int(np.count_nonzero(kept)) if weight is None else total(w_y))
     if epsilon:
         q = _share(epsilon, x, axis) * class_weights(weight, x)
         q[places(y, axis)] += (1 - epsilon) * w_y

@@ -10,7 +10,7 @@ import numpy as np
 from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, conj, ieee, is_floating, result_type, unbroadcast
 from ..precision import lift, pi_like
-from ..reduction import reduce_blocks, resolve
+from ..reduction import reduce_blocks, resolve, share
 from ._module import module_class
 from ._pairs import number
 
@@ -94,7 +94,7 @@ def gaussian_nll_loss_backward(grad_output: Array, input: Array, target: Array, 
     """
     x, y, v, reduction = _prepare(input, target, var, eps, reduction)
     g = cast(grad_output, result_type(x, y, v))
-    g = np.asanyarray(g / math.prod(common_shape(x, y, v))) if reduction == "mean" else g
+    g = share(g, math.prod(common_shape(x, y, v))) if reduction == "mean" else g
 
     def slopes(g: Array, x: Array, y: Array, v: Array) -> tuple[Array, Array, Array | None]:
         d, v = x - y, np.maximum(v, lift(v, eps))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, ieee, indicator, is_floating, relu, unbroadcast, where
-from ..reduction import reduce_blocks, resolve
+from ..reduction import reduce_blocks, resolve, share
 from ._module import module_class
 from ._pairs import broadcast_pair, number
 
@@ -90,7 +90,7 @@ def hinge_embedding_loss_backward(
     reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     margin = _check(input, target, margin)
     g = cast(grad_output, input.dtype)
-    g = np.asanyarray(g / math.prod(common_shape(input, target))) if reduction == "mean" else g
+    g = share(g, math.prod(common_shape(input, target))) if reduction == "mean" else g
 
     def slope(g: Array, x: Array, y: Array) -> Array:
         alike, unlike = y != -1, (y != 1) & (margin - x >= 0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..blocks import map_blocks
 from ..numerics import Array, cast, clip, conj, ieee, is_floating, result_type, unbroadcast
-from ..reduction import reduce_blocks, resolve
+from ..reduction import reduce_blocks, resolve, share
 from ._module import module_class
 from ._pairs import broadcast_pair, check_weight, number
 
@@ -97,7 +97,7 @@ def huber_loss_backward(grad_output: Array, input: Array, target: Array, reducti
     reduction = resolve(reduction)
     x, y, delta = _prepare(input, target, delta, weight)
     g = np.asanyarray(grad_output)
-    g = np.asanyarray(g / math.prod(shape)) if reduction == "mean" else g
+    g = share(g, math.prod(shape)) if reduction == "mean" else g
 
     def slopes(g: Array, x: Array, y: Array, w: Array | None = None) -> tuple[Array, Array, Array | None]:
         d = x - y

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, ieee, is_floating, result_type, unbroadcast, where
-from ..reduction import reduce_blocks, resolve
+from ..reduction import reduce_blocks, resolve, share
 from ._module import module_class
 
 __all__ = ["KLDivLoss", "kl_div", "kl_div_backward"]
@@ -92,7 +92,7 @@ def kl_div_backward(grad_output: Array, input: Array, target: Array, size_averag
     x, t = _prepare(input, target, log_target)
     g = cast(grad_output, x.dtype)
     if reduction in ("mean", "batchmean"):
-        g = np.asanyarray(g / (_count_rows(input) if reduction == "batchmean" else math.prod(common_shape(x, t))))
+        g = share(g, _count_rows(input) if reduction == "batchmean" else math.prod(common_shape(x, t)))
 
     def slopes(g: Array, x: Array, t: Array) -> tuple[Array, Array]:
         if log_target:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..blocks import map_blocks
 from ..numerics import Array, cast, conj, ieee, result_type, sum_to, total, unbroadcast
-from ..reduction import reduce_blocks, reduce_losses, resolve
+from ..reduction import reduce_blocks, reduce_losses, resolve, share
 from ._module import module_class
 from ._pairs import broadcast_pair, check_weight, sign
 
@@ -99,7 +99,7 @@ def l1_loss_backward(grad_output: Array, input: Array, target: Array, size_avera
     x, y, w = _prepare(input, target, reduction, weight)
     g = np.asanyarray(grad_output)
     if reduction == "mean":
-        g = np.asanyarray(g / (math.prod(shape) if w is None else conj(total(w))))
+        g = share(g, math.prod(shape) if w is None else conj(total(w)))
 
     def slopes(g: Array, x: Array, y: Array, w: Array | None = None) -> tuple[Array, Array, Array | None]:
         d = x - y

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, ieee, relu, result_type, unbroadcast, where
-from ..reduction import reduce_blocks, resolve
+from ..reduction import reduce_blocks, resolve, share
 from ._module import module_class
 from ._pairs import number
 
@@ -86,7 +86,7 @@ def margin_ranking_loss_backward(
     reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x1, x2, y, dtype = _prepare(input1, input2, target, margin)
     g = cast(grad_output, dtype)
-    g = np.asanyarray(g / math.prod(common_shape(x1, x2, y))) if reduction == "mean" else g
+    g = share(g, math.prod(common_shape(x1, x2, y))) if reduction == "mean" else g
 
     def slopes(g: Array, x1: Array, x2: Array, y: Array) -> tuple[Array, Array, Array]:
         d = x1 - x2

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, conj, ieee, result_type, sum_to, total, unbroadcast
-from ..reduction import reduce_blocks, reduce_losses, resolve
+from ..reduction import reduce_blocks, reduce_losses, resolve, share
 from ._module import module_class
 
 __all__ = ["MSELoss", "mse_loss", "mse_loss_backward"]
@@ -99,7 +99,7 @@ def mse_loss_backward(grad_output: Array, input: Array, target: Array, size_aver
     g = cast(grad_output, x.dtype)
     if reduction == "mean":
         divisor = math.prod(common_shape(x, y)) if w is None else total(w)
-        g = np.asanyarray(g / divisor)
+        g = share(g, divisor)
 
     def slopes(g: Array, x: Array, y: Array, w: Array | None = None) -> tuple[Array, Array, Array | None]:
         d = x - y

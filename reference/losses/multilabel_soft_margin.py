@@ -9,7 +9,7 @@ import numpy as np
 
 from ..blocks import map_blocks
 from ..numerics import Array, array, cast, common_shape, ieee, is_floating, result_type, total, unbroadcast, widen
-from ..reduction import reduce_losses, resolve
+from ..reduction import reduce_losses, resolve, share
 from ._logits import logit_losses, logit_slopes
 from ._module import module_class
 
@@ -95,7 +95,7 @@ def multilabel_soft_margin_loss_backward(
     shape = common_shape(x, t, *given)
     g = np.expand_dims(widen(cast(grad_output, x.dtype)) / input.shape[axis], axis if grad_output.ndim else ())
     if reduction == "mean":
-        g = np.asanyarray(g / math.prod(shape[:axis] + shape[axis + 1:]))
+        g = share(g, math.prod(shape[:axis] + shape[axis + 1:]))
 
     def slopes(g: Array, x: Array, t: Array, w: Array | None = None) -> tuple[Array | None, ...]:
         weighted = g if w is None else g * w

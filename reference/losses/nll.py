@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..numerics import Array, array, cast, ieee, is_floating, total
-from ..reduction import reduce_losses, resolve
+from ..reduction import reduce_losses, resolve, share
 from ._classes import check_indices, check_weights, class_axis, pick, places, row_weights, split_ignored
 from ._module import module_class
 
@@ -92,7 +92,7 @@ def nll_loss_backward(
     w_y: Any = 1 if weight is None else row_weights(weight, kept, y)
     g = cast(grad_output, input.dtype)
     if reduction == "mean":
-        g = g / (int(np.count_nonzero(kept)) if weight is None else total(w_y))
+        g = share(g, int(np.count_nonzero(kept)) if weight is None else total(w_y))
     gradient = np.zeros_like(input)
     gradient[places(y, class_axis(input))] = np.where(kept, -g * w_y, 0)
     return gradient, None, None

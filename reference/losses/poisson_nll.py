@@ -22,7 +22,7 @@ from ..numerics import (
     widen,
 )
 from ..precision import pi_like
-from ..reduction import reduce_blocks, resolve
+from ..reduction import reduce_blocks, resolve, share
 from ._module import module_class
 from ._pairs import number
 
@@ -113,7 +113,7 @@ def poisson_nll_loss_backward(
     reduction = resolve(reduction, size_average=size_average, reduce=reduce, old_name=False)
     x, t, large = _prepare(input, target, log_input, full, eps)
     g = cast(grad_output, x.dtype)
-    g = np.asanyarray(g / math.prod(common_shape(x, t))) if reduction == "mean" else g
+    g = share(g, math.prod(common_shape(x, t))) if reduction == "mean" else g
 
     def slopes(g: Array, x: Array, t: Array, large: Array | None = None) -> tuple[Array, Array]:
         if log_input:

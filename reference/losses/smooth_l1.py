@@ -9,7 +9,7 @@ import numpy as np
 
 from ..blocks import map_blocks
 from ..numerics import Array, cast, clip, ieee, minimum, relu, result_type, unbroadcast, widen
-from ..reduction import reduce_blocks, resolve
+from ..reduction import reduce_blocks, resolve, share
 from ._module import module_class
 from ._pairs import broadcast_pair, number, sign
 
@@ -94,7 +94,7 @@ def smooth_l1_loss_backward(grad_output: Array, input: Array, target: Array, siz
     reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x, y, beta = _prepare(input, target=target, beta=beta)
     g = cast(grad_output, x.dtype)
-    g = np.asanyarray(g / math.prod(shape)) if reduction == "mean" else g
+    g = share(g, math.prod(shape)) if reduction == "mean" else g
 
     def slopes(g: Array, x: Array, y: Array) -> tuple[Array, Array]:
         d = widen(x - y)

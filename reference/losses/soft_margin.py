@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..blocks import map_blocks
 from ..numerics import Array, cast, ieee, is_floating, result_type, sigmoid, softplus, unbroadcast
-from ..reduction import reduce_blocks, resolve
+from ..reduction import reduce_blocks, resolve, share
 from ._module import module_class
 from ._pairs import broadcast_pair
 
@@ -75,7 +73,7 @@ def soft_margin_loss_backward(grad_output: Array, input: Array, target: Array,
     reduction = resolve(reduction, size_average=size_average, reduce=reduce)
     x, y = _prepare(input, target)
     g = cast(grad_output, x.dtype)
-    g = np.asanyarray(g / x.size) if reduction == "mean" else g
+    g = share(g, x.size) if reduction == "mean" else g
     slope = map_blocks(lambda g, x, y: -g * y * sigmoid(-y * x), g, x, y)
     return unbroadcast(slope, input), None
 

@@ -47,3 +47,28 @@ def test_cases_that_are_unsupported_are_replaced_by_what_is_left_of_them() -> No
 def test_budget_is_what_effort_is_measured_in() -> None:
     assert effort(parse("mse_loss/float32/default")) == 2 * math.prod((3, 4)) + 1
     assert effort(parse("Adam/float32/steps=300")) > 100 * effort(parse("Adam/float32/steps=2"))
+
+
+@pytest.mark.parametrize("op", ["cross_entropy", "Adam", "normal_"])
+def test_each_surrounding_comes_once_behind_what_holds_each_value(op: str) -> None:
+    cases = in_order(op, ["float64", "float32"])
+    surrounded = [k for k, case in enumerate(cases) if case.around]
+    wanted = {case.around for case in cases if case.around}
+    first = surrounded[:len(wanted)]
+    assert first == list(range(first[0], first[0] + len(wanted)))
+    assert {cases[k].around for k in first} == wanted
+    assert not any(case.around for case in cases[first[-1] + 1:-(len(surrounded) - len(first)) or None])
+
+
+def test_surroundings_are_kept_where_values_give_way() -> None:
+    cases = [parse("SGD/float32/default"), parse("SGD/float32/start=zero,steps=2,momentum=0.9@size=33")]
+    (instead,) = replacements(cases, cases[1:], lambda case: not case.options["momentum"])
+    assert instead.id == "SGD/float32/start=zero,steps=2@size=33"
+
+
+def test_nothing_is_laid_out_to_know_an_effort() -> None:
+    for case_id in ("Adam/float32/start=zero,steps=2@size=32769",
+                    "mse_loss/float32/reduction=none@size=32769,threads=3"):
+        case = parse(case_id)
+        assert 100 < effort(case) < 1000
+        assert not {"inputs", "layout"} & vars(case).keys()

@@ -6,6 +6,9 @@ It acts after the first step, or after each.
 
 ``option:NAME`` and the like are about one option, by the name of an axis of the op. What an option becomes is the next
 value of that axis.
+
+Some events are in how a step is made: with a closure, with options in arrays, with gradients that were scaled. Whoever
+runs an optimizer (see :mod:`oracle.truth.training`) asks for that.
 """
 
 from __future__ import annotations
@@ -19,9 +22,12 @@ import numpy as np
 if TYPE_CHECKING:
     from ..spec import OptimSpec, Options, Trajectory
 
-__all__ = ["EVENTS", "Event", "Training", "event_options"]
+__all__ = ["EVENTS", "SCALE", "Event", "Training", "event_options", "other_arguments"]
 
 Array = np.ndarray[Any, Any]
+
+#: What gradients are multiplied by where they are scaled: a power of two, so that each quotient is exact.
+SCALE = 8.0
 
 
 class Training(Protocol):
@@ -48,6 +54,9 @@ class Training(Protocol):
     def zero_gradients(self, set_to_none: bool) -> None:
         """Have the optimizer drop its gradients, and see that they are dropped."""
 
+    def step_aside(self, other: Any) -> None:
+        """Make a step with another optimizer of the same parameters, and give these their numbers back."""
+
 
 def _nothing(training: Training) -> None:
     pass
@@ -68,6 +77,17 @@ class Event:
     of_option: bool = False  #: is it about one option?
     groups: bool = False  #: does it need two groups?
     always: bool = False  #: does it happen after every step, and not after the first alone?
+    closure: bool = False  #: is a closure passed to each step, which sets the gradients?
+    arrays: bool = False  #: is the option a number in an array, which is changed in place?
+    scaled: bool = False  #: are gradients multiplied by :data:`SCALE`? Where there are none they have overflowed
+    of_losses: bool = False  #: does it happen to a loss, and not to an optimizer?
+    leaves: bool = False  #: does the second step find the gradients that the first, or what happened then, left?
+    needs: tuple[str, ...] = ()  #: attributes that an optimizer has to have for it
+
+    @property
+    def acts(self) -> bool:
+        """Is anything done to the optimizer?"""
+        return self.act is not _nothing
 
 
 # --- what alters the trajectory ------------------------------------------------------------------
@@ -123,23 +143,48 @@ def _save_and_load(training: Training) -> None:
     _load(training, training.optimizer.state_dict())
 
 
+def _load_and_step_the_old(training: Training) -> None:
+    old = training.optimizer
+    _save_and_load(training)
+    training.step_aside(old)
+
+
 def _save_and_load_file(training: Training) -> None:
     _load(training, training.through_file(training.optimizer.state_dict()))
 
 
+_STATE = ("state_dict", "load_state_dict")
+
 EVENTS: Mapping[str, Event] = {
-    "option": Event("where an option changes between steps", alter=_set_option, of_option=True),
+    "option": Event("where an option changes between steps", alter=_set_option, of_option=True,
+                    needs=("param_groups",)),
     "group": Event("where a group has an option of its own", alter=_own_option, of_option=True, groups=True),
-    "joins": Event("where a group is added later", alter=_join_later, groups=True),
-    "again": Event("where a step comes without new gradients", alter=_repeat_step),
-    "zeros": Event("after zero_grad(set_to_none=False)", lambda t: t.zero_gradients(False), _step_on_zeros),
-    "none": Event("after zero_grad(set_to_none=True)", lambda t: t.zero_gradients(True), _step_without),
-    "load": Event("after load_state_dict", _save_and_load),
-    "file": Event("after its state was in a file", _save_and_load_file),
+    "joins": Event("where a group is added later", alter=_join_later, groups=True, needs=("add_param_group",)),
+    "again": Event("where a step comes without new gradients", alter=_repeat_step, leaves=True),
+    "zeros": Event("after zero_grad(set_to_none=False)", lambda t: t.zero_gradients(False), _step_on_zeros,
+                   leaves=True, needs=("zero_grad",)),
+    "none": Event("after zero_grad(set_to_none=True)", lambda t: t.zero_gradients(True), _step_without,
+                  leaves=True, needs=("zero_grad",)),
+    "load": Event("after load_state_dict", _save_and_load, needs=_STATE),
+    "file": Event("after its state was in a file", _save_and_load_file, needs=_STATE),
     "copy": Event("after deepcopy", lambda t: t.copy_all()),
+    "shared": Event("where the optimizer that gave its state_dict goes on", _load_and_step_the_old, needs=_STATE),
     "moved": Event("where a parameter's data is replaced", lambda t: t.move_data(), always=True),
     "reused": Event("where gradients are overwritten after a step", lambda t: t.spoil_gradients(), always=True),
+    "closure": Event("where step is given a closure", closure=True, needs=("step",)),
+    "array": Event("where an option is an array that is changed in place", alter=_set_option, of_option=True,
+                   arrays=True, needs=("step",)),
+    "called": Event("where it is called again before its results are read", of_losses=True),
+    "scaled": Event("where gradients are scaled", scaled=True),
+    "found": Event("where scaled gradients have overflowed", alter=_step_without, scaled=True),
 }
+
+
+def other_arguments(value: Any) -> Any:
+    """What a loss is called again with: arguments of the same form, whose arrays begin at their second line."""
+    if isinstance(value, tuple):
+        return tuple(map(other_arguments, value))
+    return np.roll(value, -1, 0) if isinstance(value, np.ndarray) and value.ndim else value
 
 
 def event_options(defaults: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,6 +49,7 @@ class Layout:
     least_axes: int = 1
     writable: bool = True  #: can each element have a value of its own?
     in_order: bool = True  #: do elements lie in the order in which they are read? Else torch draws in another
+    pairs: bool = False  #: is the array one of complex numbers, of which the last axis has both parts?
 
 
 def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -86,6 +87,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "broadcast": Layout("broadcast along its first axis", _repeated, writable=False),
     "channels_last": Layout("channels last", _channels_last, least_axes=3, in_order=False),
     "reversed": Layout("reversed along its last axis", _backwards),
+    "complex": Layout("complex", _contiguous, pairs=True),
 }
 
 
@@ -142,6 +144,11 @@ class Memory:
         """The layout of an array with this part in the case; None where it lies as it is drawn."""
         wanted = self._layout if self._role in ("", role.partition("[")[0]) else None
         return None if wanted is None or (role == "parameter" and not wanted.writable) else wanted
+
+    def is_complex(self, role: str) -> bool:
+        """Is an array with this part in the case one of complex numbers?"""
+        layout = self.layout(role)
+        return layout is not None and layout.pairs
 
     def spot(self, array: Array, role: str) -> Spot | None:
         """A new place for an array, which is watched from now on; None where it lies as it is drawn."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
 from ..spec import DTYPES
-from .events import EVENTS
+from .events import EVENTS, Event
 from .memory import LAYOUTS, ROLES
 
 __all__ = ["NOTHING", "Surroundings", "parse_surroundings"]
@@ -45,17 +45,45 @@ class Surroundings:
         return tuple(map(int, self.size.split("x"))) if self.size else ()
 
     @property
-    def behind_the_truth(self) -> Surroundings:
-        """The part on which the exact value depends: how memory lies and who computes it changes nothing.
+    def happening(self) -> Event | None:
+        """What happens between steps."""
+        return EVENTS[self.event.partition(":")[0]] if self.event else None
 
-        But an array can be broadcast only where its lines are equal.
+    @property
+    def option(self) -> str:
+        """The axis of the option that an event is about."""
+        return self.event.partition(":")[2]
+
+    @property
+    def behind_the_truth(self) -> Surroundings:
+        """The part on which the exact value depends: how memory lies, who computes it and what is computed
+        beside it changes nothing.
+
+        But an array can be broadcast only where its lines are equal, and be complex only where it has pairs.
         """
-        return replace(self, memory="broadcast" if self.is_broadcast else "", threads="")
+        happens_to_loss = self.happening is not None and self.happening.of_losses
+        return replace(self, memory=self.memory if self.is_broadcast or self.is_complex else "", threads="",
+                       event="" if happens_to_loss else self.event)
 
     @property
     def is_broadcast(self) -> bool:
         """Is one line of some array all that lies in memory?"""
         return self.memory.partition(":")[0] == "broadcast"
+
+    @property
+    def is_complex(self) -> bool:
+        """Are arrays complex numbers, in pairs?"""
+        return bool(self.memory) and LAYOUTS[self.memory.partition(":")[0]].pairs
+
+    @property
+    def repeated(self) -> str:
+        """The array whose lines are equal, where it is one alone: those of the others are different."""
+        return self.memory.partition(":")[2] if self.is_broadcast else ""
+
+    @property
+    def is_watched(self) -> bool:
+        """Is it counted afterwards what an implementation wrote where it may not: beside arrays, or into options?"""
+        return bool(self.memory) or (self.happening is not None and self.happening.arrays)
 
     @property
     def alterations(self) -> Surroundings:

@@ -5,9 +5,10 @@ In float32 there are all. In other types a few of each kind are left, which meet
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from ...formats import FORMATS
 from ..spec import InitSpec, LossSpec, OptimSpec, Options, Spec
 from .events import EVENTS
 from .fitting import is_laid_out, misfit, settable
@@ -20,6 +21,13 @@ __all__ = ["surrounded"]
 SIZES = (15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1023, 1024, 1025, 4097, 32767, 32768, 32769)
 FEW_SIZES = (16, 33, 1025)
 
+#: More elements than float16 has numbers for.
+MANY = 65_537
+
+#: Rows and classes: at edges of vectors and blocks, and as many as language models have.
+CLASSES = ("33x2", "3x127", "3x129", "2x1031", "3x128", "2x32000", "1x128257")
+FEW_CLASSES = ("33x2", "3x129")
+
 #: Layouts and events that stand beside cases in other types.
 FEW_LAYOUTS, FEW_EVENTS = ("transposed", "strided"), ("option", "load", "reused")
 
@@ -31,6 +39,9 @@ TENSORS = (1, 33, 1000)
 
 #: Shapes that are laid out in memory: several vectors of elements, and no length a multiple of a vector's.
 _TWO_AXES, _FOUR_AXES = "33x17", "3x5x7x9"
+
+#: Complex numbers, as many as there are real ones in other layouts.
+_PAIRS = "33x17x2"
 
 #: What an optimizer's cases in surroundings have in common: so many steps that what it keeps is used, from where an
 #: update that is left out shows in each type.
@@ -73,6 +84,13 @@ def _sizes(dtype: str, first: bool, long: bool) -> Iterable[int]:
     return (*sizes, LONG_SIZE) if long and first and dtype == _ALL else sizes
 
 
+def _sums(dtype: str, reduction: str, first: bool, long: bool) -> Iterable[int]:
+    """Sizes of sums: all of them for a mean; in half types also one of more terms than the type can count."""
+    if not first or dtype != _ALL:
+        return (*FEW_SIZES, MANY) if first and FORMATS[dtype].bits < 24 else FEW_SIZES
+    return _sizes(dtype, first, long) if reduction == "mean" else (*FEW_SIZES, SIZES[-1])
+
+
 def _combinations(spec: Spec, dtype: str) -> tuple[Options, ...]:
     """What is not at its default, of the cases beside which surroundings stand."""
     return spec.surrounded if dtype == _ALL else spec.surrounded[:1]
@@ -83,7 +101,8 @@ def _layouts(dtype: str, roles: Iterable[str]) -> Iterator[tuple[str, str]]:
     for name, layout in LAYOUTS.items():
         if name != "contiguous" and (dtype == _ALL or name in FEW_LAYOUTS):
             for role in roles:
-                yield f"{name}:{role}" if role else name, _FOUR_AXES if layout.least_axes > 2 else _TWO_AXES
+                wide = _FOUR_AXES if layout.least_axes > 2 else _TWO_AXES
+                yield f"{name}:{role}" if role else name, _PAIRS if layout.pairs else wide
 
 
 # --- losses --------------------------------------------------------------------------------------
@@ -97,14 +116,30 @@ def _around_loss(spec: LossSpec, dtype: str, long: bool) -> _Shipped:
             yield options, Surroundings(size=str(n))
         if rows and k == 0 and dtype == _ALL:
             yield options, Surroundings(size=str(SIZES[-1]), threads="3")
-        for reduction in _REDUCTIONS if rows and spec.whole else ():
-            for n in _sizes(dtype, k == 0, long):
-                yield {**options, "reduction": reduction}, Surroundings(size=str(n))
         roles = ("", *spec.arrays, "upstream") if k == 0 and dtype == _ALL else ("",)
         for memory, size in _layouts(dtype, roles):
             laid = spec.independent == "elements" or "channels" not in memory
             shape = (size if spec.independent == "elements" else size.partition("x")[0]) if rows and laid else ""
             yield options, Surroundings(size=shape, memory=memory)
+        for name, event in EVENTS.items() if k == 0 and dtype == _ALL else ():
+            if event.of_losses:
+                yield options, Surroundings(event=name)
+                yield spec.defaults, Surroundings(event=name)
+    yield from _sums_of_whole(spec, dtype, long)
+
+
+def _sums_of_whole(spec: LossSpec, dtype: str, long: bool) -> _Shipped:
+    for k, changes in enumerate(spec.whole.beside if spec.whole else ()):
+        for reduction in _REDUCTIONS:
+            options = {**spec.defaults, **changes, "reduction": reduction}
+            for n in _sums(dtype, reduction, k == 0, long):
+                yield options, Surroundings(size=str(n))
+        if spec.independent == "elements":
+            sizes: Sequence[str] = (_FOUR_AXES,)
+        else:
+            sizes = CLASSES if dtype == _ALL else FEW_CLASSES
+        for size in sizes:
+            yield {**spec.defaults, **changes}, Surroundings(size=size)
 
 
 # --- optimizers ----------------------------------------------------------------------------------

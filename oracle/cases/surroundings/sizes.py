@@ -16,27 +16,44 @@ import numpy as np
 from ..spec import LossSpec, ParamGroup, Trajectory
 from .record import Surroundings
 
-__all__ = ["LossLayout", "OptimLayout", "positions"]
+__all__ = ["LossLayout", "OptimLayout", "positions", "with_equal_lines"]
 
 Array = np.ndarray[Any, Any]
 
 
-def positions(count: int, shape: Sequence[int], rng: np.random.Generator, *, repeated: bool = False) -> Array:
+def positions(count: int, shape: Sequence[int], rng: np.random.Generator, *, repeated: bool = False,
+              idle: Array | None = None) -> Array:
     """Which of ``count`` elements stands at each place of a shape: neighbours in memory are different ones.
 
     Args:
+        count: of elements that there are.
+        shape: of the places.
+        rng: source of the choice.
         repeated: each line along the first axis holds one element alone, as an array that is broadcast does.
+        idle: of which elements the result is 0, which shows nothing: they stand alone among others, at neither end.
 
     >>> at = positions(5, (3, 100), np.random.default_rng(0))
-    >>> bool((np.diff(at.reshape(-1)) != 0).all()), sorted(set(at.flat))
+    >>> bool((np.diff(at.reshape(-1)) != 0).all()), np.unique(at).tolist()
     (True, [0, 1, 2, 3, 4])
     """
     if repeated:
-        inner = positions(count, shape[1:], rng) if len(shape) > 1 else rng.integers(count, size=())
+        inner = positions(count, shape[1:], rng, idle=idle) if len(shape) > 1 else rng.integers(count, size=())
         return np.broadcast_to(inner, shape).copy()
     n = math.prod(shape)
+    if idle is not None and 1 < np.count_nonzero(~idle) < count:
+        at = np.flatnonzero(~idle)[positions(int(np.count_nonzero(~idle)), (n,), rng)]
+        alone = _alone(n, 2 * np.count_nonzero(idle) / count, rng)
+        at[alone] = rng.choice(np.flatnonzero(idle), len(alone))
+        return np.asarray(at.reshape(shape))
     steps = rng.integers(1, max(count, 2), n)
     return ((rng.integers(count) + np.cumsum(steps)) % count).reshape(shape)
+
+
+def _alone(n: int, share: float, rng: np.random.Generator) -> Array:
+    """Random places of n, of which no two are neighbours, and none is at an end."""
+    lots = rng.random(n)
+    inner = lots[1:-1]
+    return 1 + np.flatnonzero((inner < share) & (inner < lots[:-2]) & (inner < lots[2:]))
 
 
 @dataclass(frozen=True)
@@ -47,11 +64,18 @@ class LossLayout:
     base: tuple[int, ...]  #: the shape of the base: of all elements, or the number of rows
 
     @classmethod
-    def of(cls, spec: LossSpec, inputs: dict[str, Any], around: Surroundings, rng: np.random.Generator) -> LossLayout:
-        """The layout of a case around arguments of its base."""
+    def of(cls, spec: LossSpec, inputs: dict[str, Any], result: Array, around: Surroundings,
+           rng: np.random.Generator) -> LossLayout:
+        """The layout of a case around arguments and result of its base."""
         first = inputs[spec.arrays[0]].shape
         base = first if spec.independent == "elements" else first[:1]
-        return cls(positions(math.prod(base), around.shape, rng, repeated=around.is_broadcast), base)
+        if around.repeated and spec.independent == "elements":
+            lines = rng.integers(base[0], size=around.shape)
+            return cls(lines * math.prod(base[1:]) + positions(math.prod(base[1:]), around.shape[1:], rng), base)
+        count = math.prod(base)
+        idle = (result.reshape(count, -1) == 0).all(1) if result.shape[:len(base)] == base else None
+        return cls(positions(count, around.shape, rng, repeated=around.is_broadcast and not around.repeated, idle=idle),
+                   base)
 
     def take(self, value: Any) -> Any:
         """A base's array laid out; what is no array of elements or rows stays as it is."""
@@ -59,6 +83,11 @@ class LossLayout:
             return value
         inner = value.shape[len(self.base):]
         return value.reshape(-1, *inner)[self.at]
+
+
+def with_equal_lines(value: Any) -> Any:
+    """An array whose lines along the first axis are all its first."""
+    return value[:1].repeat(len(value), 0) if isinstance(value, np.ndarray) and value.ndim else value
 
 
 @dataclass(frozen=True)
@@ -78,7 +107,7 @@ class OptimLayout:
         sources, at = [], []
         for i, n in enumerate(copies):
             for k in range(n):
-                shape = _shape_of_copy(around.shape or shapes[i], i + k)
+                shape = _shape_of_copy(around.shape or shapes[i], i + k, around.is_complex)
                 sources.append(i)
                 at.append(positions(math.prod(shapes[i]), shape, rng, repeated=around.is_broadcast))
         left = iter(copies)
@@ -106,7 +135,9 @@ class OptimLayout:
                      for i, source in enumerate(self.sources))
 
 
-def _shape_of_copy(shape: tuple[int, ...], k: int) -> tuple[int, ...]:
+def _shape_of_copy(shape: tuple[int, ...], k: int, pairs: bool) -> tuple[int, ...]:
     """The shape of the k-th parameter: the first has the whole size, others some elements less, some the same."""
+    if pairs:
+        return *_shape_of_copy(shape[:-1], k, pairs=False), shape[-1]
     less = (k + 1) // 2 % 4
     return (*shape[:-1], max(shape[-1] - less, 1)) if shape else shape

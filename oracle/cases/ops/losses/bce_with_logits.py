@@ -8,8 +8,9 @@ import numpy as np
 
 from reference.losses.bce_with_logits import binary_cross_entropy_with_logits, binary_cross_entropy_with_logits_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import REDUCTIONS, UNEVEN, poison, refuser, uneven
+from ._whole import counting, far
 
 __all__ = ["SPEC"]
 
@@ -51,6 +52,13 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     return arguments
 
 
+def _whole(options: Options, size: tuple[int, ...], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    """Logits so far from 0 that a probability is certain: a loss is the logit's distance where it is wrong."""
+    target = rng.integers(0, 2, size).astype(np.float64)
+    wrong = far(limits) * counting(size, rng, limits, (1, 2))
+    return {"input": (1 - 2 * target) * np.where(wrong > 0, wrong, -far(limits)), "target": target}
+
+
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
     return {"input": rng.standard_normal(n, np.float32), "target": rng.random(n, np.float32)}
 
@@ -73,6 +81,7 @@ SPEC = LossSpec(
                  {"weight": "full", "pos_weight": "full", "reduction": "none"}),
     arrays=("input", "target", "weight", "pos_weight"),
     independent="elements",
+    whole=Whole(_whole),
     elementwise={**{t: {"target": float(t)} for t in ("0", "1", "0.3")},
                  "pos_weight": {"target": 1.0, "pos_weight": 3.0}},
     refusals=(

@@ -11,8 +11,9 @@ import numpy as np
 
 from reference.losses.binary_cross_entropy_loss import binary_cross_entropy, binary_cross_entropy_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import REDUCTIONS, UNEVEN, put_first, refuser, uneven
+from ._whole import counting
 
 __all__ = ["SPEC"]
 
@@ -59,6 +60,12 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     return arguments
 
 
+def _whole(options: Options, size: tuple[int, ...], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    """Certain probabilities: a loss is 100 where they are wrong."""
+    target = rng.integers(0, 2, size).astype(np.float64)
+    return {"input": np.where(counting(size, rng, limits) > 0, 1 - target, target), "target": target}
+
+
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
     return {"input": rng.random(n, np.float32), "target": rng.random(n, np.float32)}
 
@@ -80,6 +87,7 @@ SPEC = LossSpec(
     kinks=lambda options: options["regime"] in ("ends", "clamped", "tiny", "floor"),
     arrays=("input", "target", "weight"),
     independent="elements",
+    whole=Whole(_whole),
     elementwise={t: {"target": float(t)} for t in ("0", "1", "0.3")}, domain=(0.0, 1.0),
     refusals=(
         _refuse("another shape", ValueError, r"target must have the shape of input, \(3, 4\)", target=_X[0]),

@@ -11,8 +11,9 @@ import numpy as np
 
 from reference.losses.cosine_embedding import EPS, cosine, cosine_embedding_loss, cosine_embedding_loss_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import REDUCTIONS, decided, poison, refuser, size_of
+from ._whole import counting
 
 __all__ = ["SPEC"]
 
@@ -69,6 +70,15 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     return {"input1": x1, "input2": x2, "target": y, "margin": margin, **REDUCTIONS[options["reduction"]]}
 
 
+def _whole(options: Options, size: tuple[int, ...], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    """Vectors at right angles, which count, and opposed ones beside y = -1, which do not; so long that ε is lost."""
+    counted, (n,) = counting(size, rng, limits) > 0, size
+    at, length = rng.integers(0, 3, n), (4.0 if limits.eps > 1e-10 else 4096.0) * rng.choice((1.0, 2.0), (n, 1))
+    first = length * np.eye(3)[at]
+    second = np.where(counted[:, None], length * np.eye(3)[(at + rng.integers(1, 3, n)) % 3], -first)
+    return {"input1": first, "input2": second, "target": np.where(counted, 1.0, -1.0)}
+
+
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
     rows = max(n // 100, 1)
     return {"input1": rng.standard_normal((rows, 100), np.float32),
@@ -83,6 +93,7 @@ SPEC = LossSpec(
     name="cosine_embedding_loss",
     surrounded=({}, {"margin": 0.5}),
     torch_names=("torch.nn.functional.cosine_embedding_loss", "torch.nn.CosineEmbeddingLoss"),
+    whole=Whole(_whole),
     function=cosine_embedding_loss, backward=cosine_embedding_loss_backward, module="CosineEmbeddingLoss",
     axes=(Axis("shape", tuple(name for name in _SHAPES if name != "one-column")), Axis("reduction", tuple(REDUCTIONS)),
           Axis("margin", (0.0, 0.5, -0.25)),

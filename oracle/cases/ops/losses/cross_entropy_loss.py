@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from reference.losses.cross_entropy_loss import cross_entropy, cross_entropy_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import REDUCTIONS, UNEVEN_PICTURES, ignore_rows, ignored_index, poison, refuser, size_of, uneven
+from ._whole import alike, counting, far, rows_and_classes
 
 __all__ = ["SPEC"]
 
@@ -57,6 +59,23 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     return arguments | {"label_smoothing": options["label_smoothing"]}
 
 
+def _whole(options: Options, size: tuple[int, ...], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    """One class of a row is certain, and another so far from it that the loss is their distance; or many are alike."""
+    rows, classes = rows_and_classes(size)
+    if len(size) > 1:
+        x = alike(rows, classes, rng, limits)
+        y = (rng.random(x.shape) * (x == 0)).argmax(1)
+    else:
+        losses = far(limits) * counting((rows, 1), rng, limits, (1, 2))
+        certain, other = rng.integers(0, classes, (rows, 1)), rng.integers(1, classes, (rows, 1))
+        y = np.where(losses > 0, (certain + other) % classes, certain)
+        x = np.full((rows, classes), -4 * far(limits))
+        np.put_along_axis(x, y, -losses, 1)
+        np.put_along_axis(x, certain, 0.0, 1)
+    weights = {} if options["weight"] == "none" else {"weight": rng.choice((1.0, 2.0), classes)}
+    return {"input": x, "target": y.reshape(-1), **weights}
+
+
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
     rows = max(n // 100, 1)
     return {"input": rng.standard_normal((rows, 100), np.float32), "target": rng.integers(0, 100, rows)}
@@ -68,6 +87,7 @@ _refuse = refuser(input=_X, target=_Y)
 SPEC = LossSpec(
     name="cross_entropy", torch_names=("torch.nn.functional.cross_entropy", "torch.nn.CrossEntropyLoss"),
     surrounded=({}, {"weight": "random", "ignore_index": "used", "label_smoothing": 0.1}, {"target": "probs"}),
+    whole=Whole(_whole, beside=({}, {"weight": "random"}), lengths=(1, 2), slopes=math.log),
     function=cross_entropy, backward=cross_entropy_backward, module="CrossEntropyLoss",
     axes=(Axis("target", ("index", "probs", "soft"), "soft: probabilities that do not add up to 1"),
           Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),

@@ -11,8 +11,9 @@ import numpy as np
 
 from reference.losses.gaussian_nll import gaussian_nll_loss, gaussian_nll_loss_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import UNEVEN, poison, put_first, refuser, size_of, target_shape, uneven
+from ._whole import differences
 
 __all__ = ["SPEC"]
 
@@ -81,6 +82,11 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
             "full": options["full"], "eps": eps, "reduction": options["reduction"]}
 
 
+def _whole(options: Options, size: tuple[int, ...], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    """Variances of 1; differences of 2 and 4, so that no gradient cancels."""
+    return {**differences((2, 4), power=2)(options, size, rng, limits), "var": np.ones(size)}
+
+
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
     return {"input": rng.standard_normal(n, np.float32), "target": rng.standard_normal(n, np.float32),
             "var": rng.random(n, np.float32) + np.float32(0.5)}
@@ -109,6 +115,7 @@ SPEC = LossSpec(
         options["regime"] == "narrow" and options["eps"] == 0.25),
     arrays=("input", "target", "var"),
     independent="elements",
+    whole=Whole(_whole),
     elementwise={"unit": {"target": 0.0, "var": 1.0}, "narrow": {"target": 0.7, "var": 1e-3},
                  "full": {"target": -1.0, "var": 4.0, "full": True}},
     refusals=(

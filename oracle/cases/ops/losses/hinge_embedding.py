@@ -8,9 +8,10 @@ import numpy as np
 
 from reference.losses.hinge_embedding import hinge_embedding_loss, hinge_embedding_loss_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import REDUCTIONS, UNEVEN, poison, put_first, refuser, size_of, target_shape, uneven
 from ._pairs import PAIR_SHAPES
+from ._whole import counting, signs
 
 __all__ = ["SPEC"]
 
@@ -41,6 +42,13 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     return {"input": x, "target": y, "margin": margin, **REDUCTIONS[options["reduction"]]}
 
 
+def _whole(options: Options, size: tuple[int, ...], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    """Losses of x beside y = 1, and of 1 - x beside y = -1."""
+    losses, y = counting(size, rng, limits, (1, 2, 3)), signs(size, rng)
+    y = np.where(losses > 0, y, 1.0)
+    return {"input": np.where(y > 0, losses, 1 - losses), "target": y}
+
+
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
     return {"input": rng.random(n, np.float32), "target": rng.choice(np.array([-1, 1], np.float32), n)}
 
@@ -61,6 +69,7 @@ SPEC = LossSpec(
     extra=uneven({"broadcast": "row", "reduction": "none"}),
     arrays=("input", "target"),
     independent="elements",
+    whole=Whole(_whole),
     elementwise={t: {"target": float(t)} for t in ("1", "-1")},
     # Where m = 0 a tiny x is nearer to it than the step of a difference quotient.
     kinks=lambda options: (options["regime"] in ("kink", "near")

@@ -11,9 +11,10 @@ import numpy as np
 
 from reference.losses.huber import huber_loss, huber_loss_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import refuser, uneven
 from ._pairs import PAIR_SHAPES, draw_pair, draw_weight, pair_allowed, sized_pair
+from ._whole import differences
 
 __all__ = ["SPEC"]
 
@@ -51,6 +52,7 @@ SPEC = LossSpec(
     extra=uneven({"weight": "random", "reduction": "none"}, {"target": "row"}),
     arrays=("input", "target", "weight"),
     independent="elements",
+    whole=Whole(differences((2, 3), power=2)),
     elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "delta": {"target": -1.0, "delta": 0.3}},
     refusals=(
         _refuse("a negative delta", RuntimeError, "delta must be positive, not -1.0", delta=-1.0),

@@ -12,8 +12,9 @@ import numpy as np
 from reference.losses.kl_div_loss import kl_div, kl_div_backward
 from reference.numerics import Array
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import REDUCTIONS, UNEVEN, put_first, refuser, target_shape, uneven
+from ._whole import counting
 
 __all__ = ["SPEC"]
 
@@ -73,6 +74,12 @@ def _put_specials(x: Array, t: Array, regime: str, log_target: bool) -> None:
             put_first(t, np.nan)
 
 
+def _whole(options: Options, size: tuple[int, ...], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    """Targets of 1, certain; so each loss is -x."""
+    certain = 0.0 if options["log_target"] else 1.0
+    return {"input": -counting(size, rng, limits, (1, 2, 3)), "target": np.full(size, certain)}
+
+
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
     return {"input": -rng.random(n, np.float32), "target": rng.random(n, np.float32)}
 
@@ -94,6 +101,7 @@ SPEC = LossSpec(
     kinks=lambda options: options["regime"] == "zero",  # log t has no value below
     arrays=("input", "target"),
     independent="elements",
+    whole=Whole(_whole, beside=({}, {"log_target": True})),
     elementwise={**{t: {"target": float(t)} for t in ("0", "0.3", "1")}, "log": {"target": -1.5, "log_target": True}},
     refusals=(
         _refuse("integer targets", RuntimeError, "target must be floating, not int64",

@@ -8,9 +8,10 @@ import numpy as np
 
 from reference.losses.l1 import l1_loss, l1_loss_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import REDUCTIONS, refuser, uneven
 from ._pairs import PAIR_SHAPES, draw_integers, draw_pair, draw_weight, pair_allowed, sized_pair
+from ._whole import differences
 
 __all__ = ["SPEC"]
 
@@ -47,6 +48,7 @@ SPEC = LossSpec(
            *uneven({"weight": "random", "reduction": "none"}, {"target": "row"})),
     arrays=("input", "target", "weight"),
     independent="elements",
+    whole=Whole(differences((1, 2, 3))),
     elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
     # A tiny difference is nearer to 0 than the step of a difference quotient.
     kinks=lambda options: options["regime"] in ("tie", "tiny"),

@@ -13,8 +13,9 @@ import numpy as np
 
 from reference.losses.linear_cross_entropy_loss import linear_cross_entropy, linear_cross_entropy_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import ignore_rows, ignored_index, refuser, size_of, uneven
+from ._whole import alike
 
 __all__ = ["SPEC"]
 
@@ -83,6 +84,14 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     return arguments
 
 
+def _whole(options: Options, size: tuple[int, ...], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    """One feature, which is 1, so that a weight is a logit; many logits of a row are alike."""
+    rows, classes = size
+    logits = alike(1, classes, rng, limits)[0]
+    return {"input": np.ones((rows, 1)), "linear_weight": logits[:, None],
+            "target": rng.choice(np.flatnonzero(logits == 0), rows)}
+
+
 def _held(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     classes, *places, features = arguments["linear_weight"].shape
     bias = arguments.get("linear_bias") is not None
@@ -106,6 +115,7 @@ SPEC = LossSpec(
     name="linear_cross_entropy",
     independent="",
     torch_names=("torch.nn.functional.linear_cross_entropy", "torch.nn.LinearCrossEntropyLoss"),
+    whole=Whole(_whole, lengths=(2,), slopes=math.log),
     function=linear_cross_entropy, backward=linear_cross_entropy_backward, module="LinearCrossEntropyLoss",
     axes=(Axis("target", ("index", "probs")),
           Axis("shape", tuple(_SHAPES), "batch x features; places: logits of several places, and so losses"),

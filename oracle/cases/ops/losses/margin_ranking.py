@@ -11,8 +11,9 @@ import numpy as np
 
 from reference.losses.margin_ranking import margin_ranking_loss, margin_ranking_loss_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import REDUCTIONS, UNEVEN_TRIPLES, decided, poison, put_first, refuser, size_of, uneven
+from ._whole import counting, signs, spread
 
 __all__ = ["SPEC"]
 
@@ -64,6 +65,12 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     return {"input1": x1, "input2": x2, "target": y, "margin": margin, **REDUCTIONS[options["reduction"]]}
 
 
+def _whole(options: Options, size: tuple[int, ...], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    """Losses of y (x2 - x1), or of nothing where x1 is 1 on the right side."""
+    losses, y, x1 = counting(size, rng, limits, (1, 2, 3)), signs(size, rng), spread(size, rng)
+    return {"input1": x1, "input2": x1 + y * np.where(losses > 0, losses, -1.0), "target": y}
+
+
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
     return {"input1": rng.standard_normal(n, np.float32), "input2": rng.standard_normal(n, np.float32),
             "target": rng.choice(np.array([-1, 1], np.float32), n)}
@@ -75,6 +82,7 @@ _refuse = refuser(input1=_X, input2=_X, target=_X)
 SPEC = LossSpec(
     name="margin_ranking_loss",
     torch_names=("torch.nn.functional.margin_ranking_loss", "torch.nn.MarginRankingLoss"),
+    whole=Whole(_whole),
     function=margin_ranking_loss, backward=margin_ranking_loss_backward, module="MarginRankingLoss",
     axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
           Axis("margin", (0.0, 0.5, -1.0)),

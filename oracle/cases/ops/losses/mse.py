@@ -8,9 +8,10 @@ import numpy as np
 
 from reference.losses.mse import mse_loss, mse_loss_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import REDUCTIONS, refuser, uneven
 from ._pairs import PAIR_SHAPES, draw_integers, draw_pair, draw_weight, pair_allowed, sized_pair
+from ._whole import differences
 
 __all__ = ["SPEC"]
 
@@ -45,6 +46,7 @@ SPEC = LossSpec(
            *uneven({"weight": "random", "reduction": "none"}, {"target": "row"})),
     arrays=("input", "target", "weight"),
     independent="elements",
+    whole=Whole(differences((1, 2), power=2)),
     elementwise={t: {"target": float(t)} for t in ("0", "0.7", "-100")},
     refusals=(
         _refuse("integers", NotImplementedError, "must be floating, not int64 and int64",

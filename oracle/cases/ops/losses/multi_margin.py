@@ -11,8 +11,9 @@ import numpy as np
 
 from reference.losses.multi_margin import excess, multi_margin_loss, multi_margin_loss_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import REDUCTIONS, decided, poison, refuser
+from ._whole import counting, rows_and_classes
 
 __all__ = ["SPEC"]
 
@@ -60,6 +61,17 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     return arguments
 
 
+def _whole(options: Options, size: tuple[int, ...], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    """Scores that exceed that of the right class by 0 and 1, and so the margin by 1 and 2; or that do not count."""
+    rows, classes = rows_and_classes(size)
+    excess = counting((rows, classes), rng, limits, (1, 2), options["p"])
+    y = rng.integers(0, classes, rows)
+    x = np.where(excess > 0, excess - 1.0, -2.0)
+    np.put_along_axis(x, y[:, None], 0.0, 1)
+    weights = {} if options["weight"] == "none" else {"weight": rng.choice((1.0, 2.0), classes)}
+    return {"input": x, "target": y, **weights}
+
+
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
     rows = max(n // 100, 1)
     return {"input": rng.standard_normal((rows, 100), np.float32), "target": rng.integers(0, 100, rows)}
@@ -71,6 +83,7 @@ _refuse = refuser(input=_X, target=_Y)
 SPEC = LossSpec(
     name="multi_margin_loss", torch_names=("torch.nn.functional.multi_margin_loss", "torch.nn.MultiMarginLoss"),
     surrounded=({}, {"p": 2, "weight": "random"}),
+    whole=Whole(_whole, beside=({}, {"p": 2, "weight": "random"}), lengths=(1, 2), slopes=float),
     function=multi_margin_loss, backward=multi_margin_loss_backward, module="MultiMarginLoss",
     axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
           Axis("p", (1, 2)), Axis("margin", (1.0, 0.0, 2.5, -0.5)),

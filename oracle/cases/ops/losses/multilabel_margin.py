@@ -11,8 +11,9 @@ import numpy as np
 
 from reference.losses.multilabel_margin import multilabel_margin_loss, multilabel_margin_loss_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import REDUCTIONS, decided, poison, refuser, size_of
+from ._whole import counting, rows_and_classes
 
 __all__ = ["SPEC"]
 
@@ -54,6 +55,17 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     return {"input": x.reshape(shape), "target": y.reshape(shape), **REDUCTIONS[options["reduction"]]}
 
 
+def _whole(options: Options, size: tuple[int, ...], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    """One label a row; scores that exceed its own by 0 and 1, and so the margin by 1 and 2, or that do not count."""
+    rows, classes = rows_and_classes(size)
+    excess = counting((rows, classes), rng, limits, (1, 2))
+    y = np.full((rows, classes), -1)
+    y[:, 0] = rng.integers(0, classes, rows)
+    x = np.where(excess > 0, excess - 1.0, -2.0)
+    np.put_along_axis(x, y[:, :1], 0.0, 1)
+    return {"input": x, "target": y}
+
+
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
     rows = max(n // 100, 1)
     y = rng.permuted(np.tile(np.arange(100), (rows, 1)), axis=1)
@@ -67,6 +79,7 @@ _refuse = refuser(input=_X, target=_Y)
 SPEC = LossSpec(
     name="multilabel_margin_loss",
     torch_names=("torch.nn.functional.multilabel_margin_loss", "torch.nn.MultiLabelMarginLoss"),
+    whole=Whole(_whole, lengths=(1, 2), slopes=float),
     function=multilabel_margin_loss, backward=multilabel_margin_loss_backward, module="MultiLabelMarginLoss",
     axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
           Axis("labels", ("some", "none", "all", "twice"), "some: an end at a -1 with labels behind it"),

@@ -8,8 +8,9 @@ import numpy as np
 
 from reference.losses.multilabel_soft_margin import multilabel_soft_margin_loss, multilabel_soft_margin_loss_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import REDUCTIONS, UNEVEN, poison, refuser, uneven
+from ._whole import counting, far, rows_and_classes
 
 __all__ = ["SPEC"]
 
@@ -49,6 +50,14 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     return arguments
 
 
+def _whole(options: Options, size: tuple[int, ...], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    """Logits so far from 0 that a probability is certain: a loss is the logit's distance where it is wrong."""
+    shape = rows_and_classes(size)
+    target = rng.integers(0, 2, shape).astype(np.float64)
+    wrong = far(limits) * counting(shape, rng, limits, (1, 2))
+    return {"input": (1 - 2 * target) * np.where(wrong > 0, wrong, -far(limits)), "target": target}
+
+
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
     shape = (max(n // 100, 1), 100)
     return {"input": rng.standard_normal(shape, np.float32), "target": np.round(rng.random(shape, np.float32))}
@@ -60,6 +69,7 @@ _refuse = refuser(input=_X, target=_X)
 SPEC = LossSpec(
     name="multilabel_soft_margin_loss",
     torch_names=("torch.nn.functional.multilabel_soft_margin_loss", "torch.nn.MultiLabelSoftMarginLoss"),
+    whole=Whole(_whole, lengths=(1, 2)),
     function=multilabel_soft_margin_loss, backward=multilabel_soft_margin_loss_backward,
     module="MultiLabelSoftMarginLoss",
     axes=(Axis("target", ("hard", "any"), "hard: 0 or 1; any: from -1.5 to 2.5"),

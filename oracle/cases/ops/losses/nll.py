@@ -8,8 +8,9 @@ import numpy as np
 
 from reference.losses.nll import nll_loss, nll_loss_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import REDUCTIONS, UNEVEN_PICTURES, ignore_rows, ignored_index, refuser, size_of, uneven
+from ._whole import counting, rows_and_classes
 
 __all__ = ["SPEC"]
 
@@ -58,6 +59,16 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> dict[st
     return arguments
 
 
+def _whole(options: Options, size: tuple[int, ...], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    """Log-probabilities that are whole numbers; weights of 1 and 2."""
+    rows, classes = rows_and_classes(size)
+    x = -rng.integers(1, 4, (rows, classes)).astype(np.float64)
+    y = rng.integers(0, classes, rows)
+    np.put_along_axis(x, y[:, None], -counting((rows, 1), rng, limits, (1, 2, 3)), 1)
+    weights = {} if options["weight"] == "none" else {"weight": rng.choice((1.0, 2.0), classes)}
+    return {"input": x, "target": y, **weights}
+
+
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
     rows = max(n // 100, 1)
     return {"input": -rng.random((rows, 100), np.float32), "target": rng.integers(0, 100, rows)}
@@ -69,6 +80,7 @@ _refuse = refuser(input=_X, target=_Y)
 SPEC = LossSpec(
     name="nll_loss", torch_names=("torch.nn.functional.nll_loss", "torch.nn.NLLLoss"),
     surrounded=({}, {"weight": "random", "ignore_index": "used"}),
+    whole=Whole(_whole, beside=({}, {"weight": "random"}), lengths=(1, 2)),
     function=nll_loss, backward=nll_loss_backward, module="NLLLoss", older_modules=("NLLLoss2d",),
     axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
           Axis("target", ("int64", "uint8"), "its dtype"),

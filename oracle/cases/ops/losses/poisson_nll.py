@@ -13,8 +13,9 @@ import numpy as np
 from reference.losses.poisson_nll import poisson_nll_loss, poisson_nll_loss_backward
 from reference.numerics import Array
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import REDUCTIONS, UNEVEN, put_first, refuser, target_shape, uneven
+from ._whole import counting, far
 
 __all__ = ["SPEC"]
 
@@ -94,6 +95,13 @@ def _put_specials(x: Array, t: Array, regime: str, log_input: bool) -> None:
             put_first(t, np.nan)
 
 
+def _whole(options: Options, size: tuple[int, ...], rng: np.random.Generator, limits: Limits) -> dict[str, Any]:
+    """A mean of exp(0), or one so small that it is 0; beside it no count."""
+    counted = counting(size, rng, limits) > 0
+    counts = np.where(counted, rng.choice((0.0, 2.0, 3.0), size), 0.0)
+    return {"input": np.where(counted, 0.0, -far(limits)), "target": counts}
+
+
 def _sized(n: int, rng: np.random.Generator) -> dict[str, Any]:
     return {"input": rng.standard_normal(n, np.float32), "target": rng.poisson(3.0, n).astype(np.float32)}
 
@@ -118,6 +126,7 @@ SPEC = LossSpec(
     kinks=lambda options: options["regime"] == "ones",
     arrays=("input", "target"),
     independent="elements",
+    whole=Whole(_whole),
     elementwise={"0": {"target": 0.0}, "3": {"target": 3.0}, "full": {"target": 3.0, "full": True},
                  "rate": {"target": 3.0, "log_input": False}},
     refusals=(

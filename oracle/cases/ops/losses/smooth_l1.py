@@ -11,9 +11,10 @@ import numpy as np
 
 from reference.losses.smooth_l1 import smooth_l1_loss, smooth_l1_loss_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import REDUCTIONS, refuser, uneven
 from ._pairs import PAIR_SHAPES, draw_pair, pair_allowed, sized_pair
+from ._whole import differences
 
 __all__ = ["SPEC"]
 
@@ -48,6 +49,7 @@ SPEC = LossSpec(
     extra=uneven({"reduction": "none"}, {"target": "row"}),
     arrays=("input", "target"),
     independent="elements",
+    whole=Whole(differences((2, 3), power=2)),
     elementwise={"0": {"target": 0.0}, "0.7": {"target": 0.7}, "beta": {"target": -1.0, "beta": 0.3},
                  "no-beta": {"target": 0.7, "beta": 0.0}},
     # Only β = 0 has a kink, at x = y; a tiny difference is nearer to it than the step of a quotient.

@@ -13,9 +13,10 @@ import numpy as np
 from reference.losses._distance import PairwiseDistance
 from reference.losses.triplet_margin import triplet_margin_loss, triplet_margin_loss_backward
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import REDUCTIONS, UNEVEN_TRIPLES, decided, poison, put_first, refuser, size_of, uneven
 from ._distance import TRIPLET, draw_kinks, draw_triplet
+from ._whole import triplet
 
 __all__ = ["SPEC"]
 
@@ -90,6 +91,7 @@ SPEC = LossSpec(
     name="triplet_margin_loss",
     surrounded=({}, {"p": 1.0, "swap": True}),
     torch_names=("torch.nn.functional.triplet_margin_loss", "torch.nn.TripletMarginLoss"),
+    whole=Whole(triplet),
     function=triplet_margin_loss, backward=triplet_margin_loss_backward, module="TripletMarginLoss",
     axes=(Axis("shape", tuple(_SHAPES)), Axis("reduction", tuple(REDUCTIONS)),
           Axis("p", (2.0, 1.0, 3.0, 1.5, math.inf)),

@@ -15,9 +15,10 @@ from reference.losses.triplet_margin_with_distance import (
     triplet_margin_with_distance_loss_backward,
 )
 
-from ...spec import Axis, Limits, LossSpec, Options
+from ...spec import Axis, Limits, LossSpec, Options, Whole
 from ._cases import UNEVEN_TRIPLES, decided, poison, put_first, refuser, uneven
 from ._distance import TRIPLET, Manhattan, Skewed, Squared, draw_kinks, draw_triplet
+from ._whole import triplet
 
 __all__ = ["SPEC"]
 
@@ -81,6 +82,7 @@ SPEC = LossSpec(
     name="triplet_margin_with_distance_loss",
     surrounded=({}, {"swap": True}),
     torch_names=("torch.nn.functional.triplet_margin_with_distance_loss", "torch.nn.TripletMarginWithDistanceLoss"),
+    whole=Whole(triplet),
     function=triplet_margin_with_distance_loss, backward=triplet_margin_with_distance_loss_backward,
     module="TripletMarginWithDistanceLoss",
     axes=(Axis("distance", tuple(_DISTANCES), "skewed: Σ (2x - y)², to show which array stands first"),

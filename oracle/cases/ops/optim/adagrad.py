@@ -41,6 +41,7 @@ SPEC = OptimSpec(
     strength=3, long=VERY_LONG,
     extra=(*DECAYS, *EDGES, {"grad": "eps", "steps": 10, "layout": "groups"}),  # squares that float16 cannot hold
     fixed=("initial_accumulator_value",),
+    scales=True,
     surrounded=({}, {"start": "one", "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5}),
     axes=(*AXES, Axis("lr", (1e-2, 0.1)), Axis("lr_decay", (0, 0.1)), Axis("weight_decay", (0, 0.1)),
           Axis("initial_accumulator_value", (0, 0.5)), Axis("eps", (1e-10, 1e-3)),

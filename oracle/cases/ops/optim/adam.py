@@ -23,6 +23,7 @@ SPEC = OptimSpec(
     long=VERY_LONG, extra=(*DECAYS, *EDGES),
     strength=3,  # a mistake in decay shows where decay, its kind and start are all as they need to be
     fixed=("amsgrad",),
+    scales=True, in_arrays=("lr", "beta1", "beta2"),
     surrounded=({}, {"start": "one", "lr": 0.1, "weight_decay": 0.1, "amsgrad": True, "maximize": True}),
     axes=(*AXES, Axis("lr", (1e-3, 0.1)), Axis("beta1", (0.9, 0.8, 0.0)), Axis("beta2", (0.999, 0.9)),
           Axis("eps", (1e-8, 1e-3)), Axis("weight_decay", (0, 0.1)), Axis("amsgrad", (False, True)),

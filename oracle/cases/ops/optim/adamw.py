@@ -22,6 +22,7 @@ SPEC = OptimSpec(
     name="AdamW", torch_names=("torch.optim.AdamW",), optimizer=AdamW, draw=_draw, allowed=decidable,
     strength=3, long=VERY_LONG, extra=EDGES,
     fixed=("amsgrad",),
+    scales=True, in_arrays=("lr", "beta1", "beta2"),
     surrounded=({}, {"start": "one", "lr": 0.1, "weight_decay": 0.5, "amsgrad": True, "maximize": True}),
     axes=(*AXES, Axis("lr", (1e-3, 0.1)), Axis("beta1", (0.9, 0.8, 0.0)), Axis("beta2", (0.999, 0.9)),
           Axis("eps", (1e-8, 1e-3)), Axis("weight_decay", (1e-2, 0, 0.5)), Axis("amsgrad", (False, True)),

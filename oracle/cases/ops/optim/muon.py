@@ -37,6 +37,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 SPEC = OptimSpec(
     name="Muon", torch_names=("torch.optim.Muon",), optimizer=Muon, draw=_draw, allowed=_allowed,
     elementwise=False,
+    in_arrays=(),
     surrounded=({}, {"start": "one", "lr": 0.1}),
     strength=3, long=VERY_LONG,
     axes=(*AXES[:3], Axis("layout", tuple(_SHAPES), "matrices all", early=True), Axis("lr", (1e-3, 0.1)),

@@ -32,6 +32,7 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="SGD", torch_names=("torch.optim.SGD",), optimizer=SGD, draw=_draw, allowed=_allowed,
+    scales=True, in_arrays=("lr", "weight_decay"),
     surrounded=({"momentum": 0.9}, {"start": "one", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "nesterov": True},
                 {"momentum": 0.9, "dampening": 0.5, "maximize": True}, {}),
     long=VERY_LONG, extra=(*DECAYS, *EDGES),
