@@ -260,8 +260,8 @@ class OptimSpec(Spec):
     draw: Callable[[Options, np.random.Generator, Limits], Trajectory]
     elementwise: bool = True  #: is each element's update independent of all others?
     sizes: Mapping[str, Options] = field(default_factory=dict)
-    """Shapes of a first parameter that is drawn so large, where updates are not independent: each with what is not at its
-    default beside it, so that something can be proved."""
+    """Shapes of a first parameter that is drawn so large, where updates are not independent: each with what is not at
+    its default beside it, so that something can be proved."""
     fixed: tuple[str, ...] = ()  #: axes whose option is read when state is made, and not at each step
     in_arrays: tuple[str, ...] = ("lr",)  #: axes whose option torch takes as a tensor too
     scales: bool = False  #: can one of torch's implementations divide gradients that were scaled?

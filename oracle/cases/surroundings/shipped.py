@@ -59,6 +59,11 @@ _REDUCTIONS = ("mean", "sum")
 #: Types of every second parameter.
 BESIDE = ("float64", "bfloat16")
 
+#: More elements than a few blocks have: in one line, in many parameters that a kernel takes at once, in other layouts.
+#: In other types than float32 the second alone.
+BLOCKS = (Surroundings(size=str(MANY)), Surroundings(size="4096", tensors="33"),
+          Surroundings(size="129x257", memory="transposed"), Surroundings(size="16385x2", memory="complex"))
+
 _ALL = "float32"  #: the type in which all surroundings stand
 
 _Shipped = Iterator[tuple[Options, Surroundings]]
@@ -161,6 +166,8 @@ def _around_optimizer(spec: OptimSpec, dtype: str, long: bool) -> _Shipped:
             yield {**options, **beside}, Surroundings(size=size)
         for n in TENSORS[:None if k == 0 else -1] if dtype == _ALL and rows else ():
             yield options, Surroundings(tensors=str(n))
+        for around in (BLOCKS if dtype == _ALL else BLOCKS[1:2]) if rows and k == 0 else ():
+            yield options, around
         if rows and k == 0 and dtype == _ALL:
             yield options, Surroundings(size=str(SIZES[-1]), threads="3")
             for other in BESIDE:
