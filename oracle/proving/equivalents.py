@@ -1,13 +1,17 @@
-"""Mutants that no case can kill: records in ``equivalents.toml``, each with a proof or a reason."""
+"""Mutants that no case can kill: records in ``equivalents.toml``, each with a proof or a reason.
+
+An entry whose ``after`` is a list makes a record of each change in it, for one reason.
+"""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from ..cases import registry
 from . import shared_code
@@ -58,7 +62,7 @@ def load(path: Path | None = None) -> list[Equivalent]:
     """
     text = (path or resources.files(__package__) / "equivalents.toml").read_text(encoding="utf-8")
     found: list[Equivalent] = []
-    for entry in tomllib.loads(text).get("equivalent", []):
+    for entry in _each_change(tomllib.loads(text).get("equivalent", [])):
         name = entry.get("id") or entry.get("op") or "(no name)"
         if unknown := set(entry) - _KEYS:
             raise EquivalentError(f"equivalent {name!r} has unknown keys: {', '.join(sorted(unknown))}")
@@ -72,6 +76,13 @@ def load(path: Path | None = None) -> list[Equivalent]:
             raise EquivalentError(f"two equivalents are {record.name!r}")
         found.append(record)
     return found
+
+
+def _each_change(entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Entries of one change each."""
+    for entry in entries:
+        several = entry.get("after")
+        yield from ({**entry, "after": after} for after in several) if isinstance(several, list) else (entry,)
 
 
 def matching(equivalents: Iterable[Equivalent], mutant: Mutant) -> Equivalent | None:

@@ -123,6 +123,15 @@ def answers(case: Case) -> dict[str, Array]:
     return evaluate(case, FLOATS)
 
 
+#: The type of numbers whose parts are of a type.
+COMPLEX = {np.dtype(part): np.dtype(number) for part, number in ((np.float32, np.complex64), (np.float64, np.complex128))}
+
+
+def as_pairs(array: Array) -> Array:
+    """A view of complex numbers as pairs, the parts along a last axis; another array as it is."""
+    return array[..., None].view(array.real.dtype) if array.dtype.kind == "c" else array
+
+
 @_evaluate.register
 def _(spec: OptimSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
     return _ReferenceTrainer(case, inputs, lift).run()
@@ -136,11 +145,15 @@ class _ReferenceTrainer(Trainer):
         self.lift = lift
 
     def parameter(self, array: Array) -> Parameter:
-        return Parameter(self.memory.place(self.lift(array), "parameter"))
+        return Parameter(self._placed(self.lift(array), "parameter"))
 
     def gradient(self, gradient: Array | SparseGrad) -> Any:
         lifted = self.lift(gradient)
-        return self.memory.place(lifted, "gradient") if self._watched and isinstance(lifted, np.ndarray) else lifted
+        return self._placed(lifted, "gradient") if self._watched and isinstance(lifted, np.ndarray) else lifted
+
+    def _placed(self, array: Array, role: str) -> Array:
+        placed = self.memory.place(array, role)
+        return placed.view(COMPLEX[placed.dtype])[..., 0] if self.memory.is_complex(role) else placed
 
     def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         return self.lift.mapping(options)
@@ -155,11 +168,10 @@ class _ReferenceTrainer(Trainer):
 
     def read(self, name: str, value: Any) -> Array | int | None:
         now = value.to_dense() if isinstance(value, SparseGrad) else value
-        return now if isinstance(now, np.ndarray | int) else None
+        return as_pairs(now) if isinstance(now, np.ndarray) else now if isinstance(now, int) else None
 
     def data_of(self, i: int) -> Array:
-        data: Array = self.params[i].data
-        return data
+        return as_pairs(self.params[i].data)
 
     def through_file(self, state: Any) -> Any:
         return pickle.loads(pickle.dumps(state))
@@ -175,7 +187,7 @@ class _ReferenceTrainer(Trainer):
         array[...] = value
 
     def set_data(self, i: int, data: Array) -> None:
-        self.params[i].data[...] = data
+        as_pairs(self.params[i].data)[...] = data
 
     def spoil_gradients(self) -> None:
         for g in self._given:
