@@ -41,7 +41,7 @@ def positions(count: int, shape: Sequence[int], rng: np.random.Generator, *, rep
         return np.broadcast_to(inner, shape).copy()
     n = math.prod(shape)
     if idle is not None and 1 < np.count_nonzero(~idle) < count:
-        at = np.flatnonzero(~idle)[positions(np.count_nonzero(~idle), (n,), rng)]
+        at = np.flatnonzero(~idle)[positions(int(np.count_nonzero(~idle)), (n,), rng)]
         alone = _alone(n, 2 * np.count_nonzero(idle) / count, rng)
         at[alone] = rng.choice(np.flatnonzero(idle), len(alone))
         return np.asarray(at.reshape(shape))
