@@ -116,15 +116,18 @@ class _ClassTrainer(Trainer):
         return self._kit.numpy(self.params[i].data)
 
     def look(self, i: int) -> None:
-        """Refuse an optimizer that changed the gradient of parameter i, took it away, or keeps a view of it."""
+        """Refuse an optimizer that changed the gradient of parameter i, took it away, or keeps a view of it.
+
+        In surroundings gradients are outputs, so that they are judged.
+        """
         p, given = self.params[i], self._given[i]
         before = self._before[i]
         if self.trajectory.objective is not None or not isinstance(before, np.ndarray):
             return
-        if p.grad is not given:
+        if not self.case.around and p.grad is not given:
             raise Misbehaved(f"set the gradient of parameter {i} to None" if p.grad is None else
                              f"put another gradient in the place of that of parameter {i}")
-        if self._kit.numpy(p.grad).tobytes() != before.tobytes():
+        if not self.case.around and self._kit.numpy(p.grad).tobytes() != before.tobytes():
             raise Misbehaved(f"changed the gradient of parameter {i}")
         for name, value in entries(self.state_of(i)):
             if before.size and self._kit.shares_memory(value, given):
@@ -210,17 +213,17 @@ def _steps_of_pair(spec: OptimSpec, case: Case, asked: Implementation, kit: Kit,
     params = [[kit.array(p, memory, "parameter") for p in group.params] for group in trajectory.groups]
     states = [init(ps) for (init, _), ps in zip(pairs, params, strict=True)]
     for now in trajectory.gradients:
-        gradients = iter(now)
+        gradients, after = iter(now), []
         for k, (_, update) in enumerate(pairs):
             before = [_require_dense(next(gradients)) for _ in params[k]]
             passed = [kit.array(g, memory, "gradient") for g in before]
             updates, states[k] = update(passed, states[k], params[k])
-            if any(kit.numpy(one).tobytes() != g.tobytes() for one, g in zip(passed, before, strict=True)):
+            after += [kit.numpy(one) for one in passed]
+            if any(one.tobytes() != g.tobytes() for one, g in zip(after[-len(before):], before, strict=True)):
                 raise Misbehaved("changed a gradient")
             params[k] = [_add_update(p, u) for p, u in zip(params[k], updates, strict=True)]
         outputs = {f"param[{i}]": kit.numpy(p) for i, p in enumerate(p for group in params for p in group)}
-        if case.around:
-            outputs |= {f"gradient[{i}]": g for i, g in enumerate(now)}  # none has changed
+        outputs |= {f"gradient[{i}]": g for i, g in enumerate(after)} if case.around else {}
         yield outputs | _name_states(asked, kit, states, [len(group) for group in params])
 
 

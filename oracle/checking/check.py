@@ -14,6 +14,7 @@ True
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ from .defaults import Defaults
 from .facts import facts_of
 from .implementation import implementation_of
 from .isolation import MEMORY, TIMEOUT
+from .narrowing import narrow
 from .notes import notes_on
 
 __all__ = ["check"]
@@ -81,7 +83,12 @@ def check(op: str, implementation: Any, *, framework: str = "torch", dtypes: Seq
         cases = in_order(op, dtypes)
         checker.budget = budget(all_cases)
         seen: list[Observation] = []
-        for observation in checker.observe_with_replacements(cases):
+        def observations() -> Iterator[Observation]:
+            yield from checker.observe_with_replacements(cases)
+            checker.budget = math.inf
+            yield from narrow(checker, seen)
+
+        for observation in observations():
             seen.append(observation)
             on_case(observation)
         written, faults = _take_notes(notes_on(checker, seen))

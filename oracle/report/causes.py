@@ -50,7 +50,7 @@ def causes(failing: Sequence[Record], passing: Sequence[Record], target: Target)
         target: what gave all of these answers.
     """
     deadline = time.monotonic() + SECONDS
-    wrong = list(_observe_again(sorted(failing, key=lambda r: len(r.case)), FAILING, target, deadline))
+    wrong = list(_observe_again(sorted(failing, key=lambda r: ("@" in r.case, len(r.case))), FAILING, target, deadline))
     if not wrong:
         return [Cause("Not seen again:", "here the target gives something else on these cases, or they are too large")]
     right = list(_observe_again(_spread_evenly(passing, 4 * PASSING), PASSING, target, deadline))

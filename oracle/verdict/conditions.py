@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..cases.case import Case
+from .around import surrounding_conditions
 from .magnitudes import extremes
 
 __all__ = ["separate"]
@@ -111,9 +112,9 @@ def _say_widest(pure: Sequence[tuple[tuple[_Condition, ...], Any]], n: int) -> I
 
 
 def _candidate_conditions(failing: Sequence[Case], passing: Sequence[Case]) -> list[_Condition]:
-    """Values of axes, storage types and magnitudes, which some failing case has and some passing one has not."""
+    """Surroundings, values of axes, storage types and magnitudes, which hold for some failing case and not for all."""
     seen = [*failing, *passing]
-    found = []
+    found = [_Condition(said, holds) for said, holds in surrounding_conditions(failing, passing)]
     for axis in failing[0].spec.axes:
         name, default = axis.name, axis.values[0]
         for value in dict.fromkeys(case.options[name] for case in failing):

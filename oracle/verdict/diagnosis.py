@@ -7,6 +7,9 @@ What is said is found in this order, and each part is explained without what was
 * causes that are no rule of an op (:mod:`.specials`), and the dialects that explain what they leave;
 * what the failures depend on (:mod:`.conditions`).
 
+Cases without surroundings come first. Where they fail, a case in surroundings that fails as they do says nothing new;
+one that fails although others of its options pass fails for its surroundings, and these are named.
+
 Every search has a budget, so that the answer comes: a dialect is tried on the simplest cases up to an effort,
 and conditions are tried in a number of combinations.
 """
@@ -16,14 +19,17 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from ..cases.case import Case
 from ..truth.arithmetic import Undecided
+from ..truth.history import OVERWRITTEN
 from .compare import Verdict
 from .conditions import separate
-from .matching import Match, find_matches, within_budget
+from .matching import Match, explains, find_matches, within_budget
 from .observation import Observation, simplicity
 from .specials import SPECIALS
 
@@ -63,11 +69,22 @@ def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> 
     if not failing:
         return Diagnosis((), (), None)
     in_order = sorted(failing, key=simplicity)
+    bare, surrounded = _split_surrounded(in_order, passing)
+    if not bare:
+        matches = find_matches(in_order, sorted(passing, key=simplicity))
+        return Diagnosis(tuple(matches), () if matches else tuple(_say_surroundings(in_order, passing)), in_order[0])
+    found = _diagnose_formula(bare, [seen for seen in passing if not seen.case.around])
+    left = [seen for seen in surrounded if not any(explains(match.dialect, seen) for match in found.matches)]
+    return replace(found, conditions=(*found.conditions, *_say_surroundings(left, passing)))
+
+
+def _diagnose_formula(in_order: Sequence[Observation], passing: Sequence[Observation]) -> Diagnosis:
+    """What is said of cases without surroundings, in the order of their simplicity."""
     first = in_order[0]
     lacks = tuple(_say_missing([*in_order, *passing]))
     wrong = [seen for seen in in_order if not _is_only_incomplete(seen)]
     crashed = [seen for seen in wrong if not seen.outputs]
-    if crashed and len(crashed) < len(failing):  # else there is nothing to explain them with
+    if crashed and len(crashed) < len(in_order):  # else there is nothing to explain them with
         lacks = (_say_crashed(crashed, [*in_order, *passing]), *lacks)
         wrong = [seen for seen in wrong if seen.outputs]
     if not wrong:
@@ -88,6 +105,14 @@ def diagnose(failing: Sequence[Observation], passing: Sequence[Observation]) -> 
 
 def depends(failing: Sequence[Observation], passing: Sequence[Observation]) -> tuple[str, ...]:
     """The conditions on which failures depend; of what fails no outputs are needed."""
+    bare, surrounded = _split_surrounded(failing, passing)
+    if not bare:
+        return tuple(_say_surroundings(surrounded, passing))
+    right = [seen for seen in passing if not seen.case.around]
+    return (*_depends_on_one_set(bare, right), *_say_surroundings(surrounded, passing))
+
+
+def _depends_on_one_set(failing: Sequence[Observation], passing: Sequence[Observation]) -> tuple[str, ...]:
     wrong = {name for seen in failing for name in seen.wrong_outputs}
     return separate([seen.case for seen in failing], [seen.case for seen in passing if _could_show(seen, wrong)])
 
@@ -96,6 +121,60 @@ def _could_show(seen: Observation, names: set[str]) -> bool:
     """Can a mistake in one of these outputs show? Not where they are all 0, infinite or NaN."""
     values = [np.asarray(seen.outputs[name]) for name in names if name in seen.outputs]
     return not names or any(bool(np.any(np.isfinite(v) & (v != 0))) for v in values)
+
+
+# --- surroundings --------------------------------------------------------------------------------
+
+
+def _split_surrounded(failing: Sequence[Observation],
+                      passing: Sequence[Observation]) -> tuple[list[Observation], list[Observation]]:
+    """Failing cases without surroundings, and those that fail for their surroundings: others of their options pass.
+
+    Where no case without surroundings fails, all fail for their surroundings.
+    """
+    bare = [seen for seen in failing if not seen.case.around]
+    surrounded = [seen for seen in failing if seen.case.around]
+    if bare:
+        right = {_kind(seen.case) for seen in passing}
+        surrounded = [seen for seen in surrounded if _kind(seen.case) in right]
+    return bare, surrounded
+
+
+def _kind(case: Case) -> tuple[Any, ...]:
+    """Cases of one kind differ in nothing but their surroundings."""
+    return case.dtype, *case.options.values()
+
+
+#: What an implementation does where an output is wrong that has to stay as it was.
+_TOUCHES = {OVERWRITTEN: "by writing to memory beside its arrays", "gradient": "by changing p.grad"}
+
+
+def _say_surroundings(failing: Sequence[Observation], passing: Sequence[Observation]) -> Iterator[str]:
+    """On which surroundings failures depend, each way of failing by itself."""
+    ways: dict[str, list[Observation]] = {}
+    for seen in failing:
+        ways.setdefault(_way(seen), []).append(seen)
+    for way, some in ways.items():
+        kinds = set().union(*(_disagreeing(seen) for seen in some)) - {*_TOUCHES}
+        right = [seen.case for seen in passing if way or _could_show_kinds(seen, kinds)]
+        for condition in separate([seen.case for seen in some], right):
+            yield f"{way}, {condition}" if way else condition
+
+
+def _way(seen: Observation) -> str:
+    """How a case fails, where it is not by wrong numbers."""
+    if seen.record.verdict == Verdict.CRASHED:
+        return f"with no answer ({seen.record.note[:100]})"
+    return next((said for kind, said in _TOUCHES.items() if kind in _disagreeing(seen)), "")
+
+
+def _disagreeing(seen: Observation) -> set[str]:
+    """Names of outputs that disagree, without the number of a parameter."""
+    return {name.partition("[")[0] for name, (verdict, *_) in seen.record.outputs.items() if Verdict(verdict).disagrees}
+
+
+def _could_show_kinds(seen: Observation, kinds: set[str]) -> bool:
+    return _could_show(seen, {name for name in seen.outputs if name.partition("[")[0] in kinds})
 
 
 # --- what is missing -----------------------------------------------------------------------------

@@ -35,6 +35,7 @@ def floats(value: Any) -> Iterator[np.ndarray[Any, Any]]:
 
 def extremes(case: Case) -> tuple[float, float]:
     """The smallest and the largest finite number above 0 among the inputs' absolute values; 1 without any."""
-    sizes = np.abs(np.concatenate([np.ravel(a.astype(np.float64)) for a in floats(case.inputs)] or [np.ones(1)]))
+    inputs = (case.base if case.laid_out else case).inputs
+    sizes = np.abs(np.concatenate([np.ravel(a.astype(np.float64)) for a in floats(inputs)] or [np.ones(1)]))
     sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
     return (float(sizes.min()), float(sizes.max())) if sizes.size else (1.0, 1.0)

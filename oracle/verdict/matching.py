@@ -24,7 +24,7 @@ from .compare import Finding, Verdict, compare
 from .distribution import claim_of, judge_draws
 from .observation import Observation
 
-__all__ = ["EFFORT", "Match", "find_matches", "within_budget"]
+__all__ = ["EFFORT", "Match", "explains", "find_matches", "within_budget"]
 
 #: Elements times steps of the cases on which a dialect is tried: some 20 seconds of proofs.
 EFFORT = 48_000
@@ -68,6 +68,11 @@ def find_matches(failing: Sequence[Observation], passing: Sequence[Observation])
     named = [match for match in found
              if not any(explained.get(part, -1) >= match.explained for part in match.dialect.parts)]
     return sorted(named, key=lambda match: (-match.explained, -match.share))  # a narrow bound leaves a large share
+
+
+def explains(dialect: Dialect, seen: Observation) -> bool:
+    """Is what failed here what the dialect's rule gives?"""
+    return bool(seen.outputs) and _weigh(dialect, seen)[0] in (_Evidence.FOR, _Evidence.ROUNDED)
 
 
 def within_budget(seen: Sequence[Observation]) -> Iterator[Observation]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -30,12 +31,26 @@ class Observation:
 
 
 def simplest(seen: Iterable[Observation]) -> Observation | None:
-    """The one with the fewest options off their default, and then the smallest arrays; None of none."""
+    """The first by :func:`simplicity`; None of none."""
     return min(seen, key=simplicity, default=None)
 
 
-def simplicity(seen: Observation) -> tuple[int, int, str]:
-    """A key for sorting: few options off their default come first, then small arrays."""
+def simplicity(seen: Observation) -> tuple[int, int, int, str]:
+    """A key for sorting: few surroundings come first, and few options off their default, then few numbers.
+
+    Where there are surroundings a number matters before an option: a size that fails is to be small.
+    """
     case = seen.case
     changed = sum(value != case.spec.defaults[name] for name, value in case.options.items())
-    return changed, sum(a.size for a in floats(case.inputs)), case.id
+    numbers = _count_numbers(case)
+    first, second = (numbers, changed) if case.around else (changed, numbers)
+    return len(str(case.around).split(",")) if case.around else 0, first, second, case.id
+
+
+def _count_numbers(case: Case) -> int:
+    """How many floating numbers a case has; where they are laid out, about how many, and none is laid out for that."""
+    if not case.laid_out:
+        return sum(a.size for a in floats(case.inputs))
+    if case.around.size:
+        return math.prod(case.around.shape) * int(case.around.tensors or 1)
+    return sum(a.size for a in floats(case.base.inputs)) * int(case.around.tensors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -146,7 +147,7 @@ class ChunksTooShort(TorchSGD):
     def parts(self, n: int) -> Iterator[Any]:
         threads = torch.get_num_threads() if n >= 32768 else 1
         ends = [n * k // threads for k in range(threads + 1)]
-        for start, end in zip(ends[:-1], ends[1:], strict=True):
+        for start, end in pairwise(ends):
             yield slice(start, end - (end < n))
 
 
@@ -204,9 +205,11 @@ class GradientsShifted(NumpyAdagrad):
     """A list longer than 30 comes in two pieces, and the second has the gradients of the first."""
 
     def step(self, closure: Any = None) -> Any:
+        loss = self.evaluate(closure)
         for group in self.param_groups:
             o, params = self.options(group), group["params"]
             for i, p in enumerate(params):
                 g = params[i if i < 30 else (i - 30) % 30].grad
                 if g is not None and p.grad is not None:
                     self.update(p, np.resize(g, p.data.shape), self.state[p], o)
+        return loss
