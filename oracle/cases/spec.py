@@ -260,8 +260,8 @@ class OptimSpec(Spec):
     draw: Callable[[Options, np.random.Generator, Limits], Trajectory]
     elementwise: bool = True  #: is each element's update independent of all others?
     sizes: Mapping[str, Options] = field(default_factory=dict)
-    """Shapes of a first parameter that is drawn so large, where updates are not independent: each with what is not at its
-    default beside it, so that something can be proved."""
+    """Shapes of a first parameter that is drawn so large, where updates are not independent: each with what is not at
+    its default beside it, so that something can be proved."""
     fixed: tuple[str, ...] = ()  #: axes whose option is read when state is made, and not at each step
     sized: Mapping[str, Any] = field(default_factory=dict)  #: constructor arguments to time it with
 
