@@ -11,8 +11,8 @@ from oracle.cases.surroundings.fitting import is_laid_out, other_options, settab
 
 
 @pytest.mark.parametrize(("case_id", "said"), [
-    ("mse_loss/float32/default@tensors=3", "a loss has arguments, and neither a number of tensors nor events"),
-    ("mse_loss/float32/default@event=load", "a loss has arguments"),
+    ("mse_loss/float32/default@tensors=3", "a loss has arguments, and no number of tensors"),
+    ("mse_loss/float32/default@event=load", "event=load happens to optimizers"),
     ("soft_margin_loss/float32/default@size=33", "soft_margin_loss has no size with these options"),
     ("mse_loss/float32/weight=random@size=33", "has a size with reduction=none, or with options that give whole"),
     ("cross_entropy/float32/reduction=none@size=3x5", "rows have a number, and no shape"),

@@ -70,9 +70,16 @@ def test_each_event_and_each_option_stands_beside_an_optimizer(spec: OptimSpec) 
 @pytest.mark.parametrize("spec", SPECS)
 def test_each_layout_stands_beside_an_op(spec: Spec) -> None:
     found = {around.memory.partition(":")[0] for _, around in surrounded(spec, "float32")}
-    left_out = {"contiguous", "broadcast", "channels_last", "transposed"}
+    left_out = {"contiguous", "broadcast", "channels_last", "transposed", "complex"}
     assert set(LAYOUTS) - left_out <= found | ({"strided", "offset", "reversed"} if isinstance(spec, InitSpec)
                                                and 2 not in spec.lengths else set())
+
+
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if isinstance(spec.values[0], OptimSpec)])
+def test_complex_parameters_stand_beside_elementwise_optimizers(spec: Spec) -> None:
+    assert isinstance(spec, OptimSpec)
+    found = {around.size for _, around in surrounded(spec, "float32") if around.is_complex}
+    assert found == ({"33x17x2"} if spec.elementwise and "sparsity" not in spec.defaults else set())
 
 
 def test_half_types_have_fewer() -> None:
