@@ -7,7 +7,7 @@ import pytest
 from oracle.cases import registry
 from oracle.cases.spec import InitSpec, LossSpec, OptimSpec, Spec
 from oracle.cases.surroundings.events import EVENTS
-from oracle.cases.surroundings.fitting import misfit, settable
+from oracle.cases.surroundings.fitting import is_laid_out, misfit, settable
 from oracle.cases.surroundings.memory import LAYOUTS
 from oracle.cases.surroundings.shipped import FEW_SIZES, LONG_SIZE, MANY, SIZES, surrounded
 
@@ -59,7 +59,10 @@ def test_sums_have_sizes(spec: LossSpec) -> None:
 def test_each_event_and_each_option_stands_beside_an_optimizer(spec: OptimSpec) -> None:
     found = {around.event for _, around in surrounded(spec, "float32")}
     for name, event in EVENTS.items():
-        if event.groups and "groups" not in spec.labels["layout"]:
+        without_groups = event.groups and "groups" not in spec.labels["layout"]
+        without_arrays = event.arrays and not spec.in_arrays
+        with_closure = event.closure and "objective" in spec.defaults
+        if event.of_losses or without_groups or without_arrays or with_closure or event.scaled > spec.scales:
             continue
         assert any(e.partition(":")[0] == name for e in found), name
     if not EVENTS["option"].groups:
@@ -79,7 +82,7 @@ def test_each_layout_stands_beside_an_op(spec: Spec) -> None:
 def test_complex_parameters_stand_beside_elementwise_optimizers(spec: Spec) -> None:
     assert isinstance(spec, OptimSpec)
     found = {around.size for _, around in surrounded(spec, "float32") if around.is_complex}
-    assert found == ({"33x17x2"} if spec.elementwise and "sparsity" not in spec.defaults else set())
+    assert found == ({"33x17x2"} if is_laid_out(spec, spec.defaults) else set())
 
 
 def test_half_types_have_fewer() -> None:
