@@ -41,10 +41,10 @@ Array = np.ndarray[Any, Any]
 
 
 class _Key(ISeedSequence):
-    """Philox's key from a text; as a seed, since Philox asks the system for one where it is given a key alone."""
+    """Philox's key; as a seed, since Philox asks the system for one where it is given a key alone."""
 
-    def __init__(self, text: str) -> None:
-        self._words = np.frombuffer(hashlib.sha256(text.encode()).digest(), "<u8")
+    def __init__(self, key: int) -> None:
+        self._words = np.frombuffer(key.to_bytes(16, "little"), "<u8")
 
     def generate_state(self, n_words: int, dtype: Any = np.uint64) -> Array:
         return self._words[:n_words].astype(dtype)
@@ -104,8 +104,12 @@ class Case:
 
     def rng(self, purpose: str = "inputs") -> np.random.Generator:
         """Random numbers that depend on the id and on nothing else."""
-        key: Any = _Key(f"{self.id}:{purpose}")  # a protocol, which the stubs leave out
+        key: Any = _Key(self.key(purpose))  # a protocol, which the stubs leave out
         return np.random.Generator(np.random.Philox(key))
+
+    def key(self, purpose: str) -> int:
+        """The key with which Philox gives these random numbers."""
+        return int.from_bytes(hashlib.sha256(f"{self.id}:{purpose}".encode()).digest()[:16], "little")
 
     @cached_property
     def inputs(self) -> Any:

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from reference.optim import SparseGrad
+
 if TYPE_CHECKING:
     from ..spec import OptimSpec, Options, Trajectory
 
@@ -122,7 +124,7 @@ def _step_on_zeros(trajectory: Trajectory, spec: OptimSpec, other: Options) -> T
 
 def _zeros_like(g: Any) -> Any:
     """A gradient of zeros; of a sparse one nothing is left."""
-    return np.zeros_like(g) if isinstance(g, np.ndarray) else g.replaced(np.zeros_like(g.values))
+    return np.zeros_like(g) if isinstance(g, np.ndarray) else SparseGrad(g.indices[:, :0], g.values[:0], g.shape)
 
 
 def _step_without(trajectory: Trajectory, spec: OptimSpec, other: Options) -> Trajectory:

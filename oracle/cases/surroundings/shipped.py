@@ -159,6 +159,8 @@ def _sums_of_whole(spec: LossSpec, dtype: str, long: bool) -> _Shipped:
 def _around_optimizer(spec: OptimSpec, dtype: str, long: bool) -> _Shipped:
     for k, changes in enumerate(_combinations(spec, dtype)):
         options = {**spec.defaults, **_TRAJECTORY, **changes}
+        if not spec.allowed(options, dtype):  # two steps say nothing in the type
+            options = {**options, "steps": 1}
         rows = is_laid_out(spec, options)
         for n in _sizes(dtype, k == 0, long) if rows else ():
             yield options, Surroundings(size=str(n))
@@ -175,7 +177,8 @@ def _around_optimizer(spec: OptimSpec, dtype: str, long: bool) -> _Shipped:
         roles = ("", "parameter", "gradient") if k == 0 and dtype == _ALL else ("",)
         for memory, size in _layouts(dtype, roles):
             yield options, Surroundings(size=size if rows else "", memory=memory)
-        yield from _events(spec, options, dtype)
+        if options["steps"] > 1:
+            yield from _events(spec, options, dtype)
 
 
 def _events(spec: OptimSpec, options: Options, dtype: str) -> _Shipped:
@@ -198,4 +201,7 @@ def _around_initializer(spec: InitSpec, dtype: str, long: bool) -> _Shipped:
     for size in (*sizes, *matrices):
         yield spec.defaults, Surroundings(size=str(size))
     for memory, size in _layouts(dtype, ("",)):
-        yield spec.defaults, Surroundings(size=size, memory=memory)
+        if size.count("x") + 1 in spec.lengths:
+            yield spec.defaults, Surroundings(size=size, memory=memory)
+        elif size == _TWO_AXES:
+            yield spec.defaults, Surroundings(memory=memory)

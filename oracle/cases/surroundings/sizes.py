@@ -68,10 +68,10 @@ class LossLayout:
            rng: np.random.Generator) -> LossLayout:
         """The layout of a case around arguments and result of its base."""
         first = inputs[spec.arrays[0]].shape
-        base = first if spec.independent == "elements" else first[:1]
+        base: tuple[int, ...] = first if spec.independent == "elements" else first[:1]
         if around.repeated and spec.independent == "elements":
-            lines = rng.integers(base[0], size=around.shape)
-            return cls(lines * math.prod(base[1:]) + positions(math.prod(base[1:]), around.shape[1:], rng), base)
+            lines, columns = rng.integers(base[0], size=around.shape), math.prod(base[1:])
+            return cls(lines * columns + positions(columns, around.shape[1:], rng), base)
         count = math.prod(base)
         idle = (result.reshape(count, -1) == 0).all(1) if result.shape[:len(base)] == base else None
         return cls(positions(count, around.shape, rng, repeated=around.is_broadcast and not around.repeated, idle=idle),

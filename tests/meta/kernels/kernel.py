@@ -21,7 +21,7 @@ from oracle.checking.implementation import implementation_of
 from oracle.truth.kept_truths import truth_of
 from oracle.truth.proof import Truth, effort
 from oracle.verdict.compare import compare
-from oracle.verdict.record import Record
+from oracle.verdict.observation import Observation
 from tests.kept import shared
 
 __all__ = ["LAYOUT", "OWNERSHIP", "SIZE", "TIME", "Kernel", "cases", "judged", "right_in", "wrong_in"]
@@ -111,7 +111,7 @@ def _truths(case: Case) -> Mapping[str, Truth]:
         return truth_of(case)
 
 
-def judged(kernel: Kernel) -> Iterator[tuple[Case, Record]]:
+def judged(kernel: Kernel) -> Iterator[Observation]:
     """What a check would say of a kernel, case by case; in this process."""
     asked = implementation_of(kernel.code, framework=kernel.framework, **kernel.options)
     target, alignment = User(asked), Alignment(asked)
@@ -120,4 +120,5 @@ def judged(kernel: Kernel) -> Iterator[tuple[Case, Record]]:
             outputs, failure = answer(case, target)
             if failure is None:
                 outputs, truths = alignment.align(case, outputs, _truths(case))
-            yield case, record_of(case, target.name, outputs, [failure] if failure else compare(outputs, truths), ())
+            findings = compare(outputs, truths) if failure is None else [failure]
+            yield Observation(case, outputs, record_of(case, target.name, outputs, findings, ()))

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-__all__ = ["NumpyAbsolute", "NumpyLogits", "NumpySquare", "NumpyRows", "TorchAbsolute", "TorchLogits", "TorchRows",
+__all__ = ["NumpyAbsolute", "NumpyLogits", "NumpyRows", "NumpySquare", "TorchAbsolute", "TorchLogits", "TorchRows",
            "TorchSquare"]
 
 Array = np.ndarray[Any, Any]

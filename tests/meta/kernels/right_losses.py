@@ -9,7 +9,16 @@ import numpy as np
 import torch
 
 from .kernel import Kernel, right_in
-from .losses import NumpyAbsolute, NumpyLogits, NumpyRows, NumpySquare, TorchAbsolute, TorchLogits, TorchRows, TorchSquare
+from .losses import (
+    NumpyAbsolute,
+    NumpyLogits,
+    NumpyRows,
+    NumpySquare,
+    TorchAbsolute,
+    TorchLogits,
+    TorchRows,
+    TorchSquare,
+)
 
 __all__ = ["RIGHT"]
 

@@ -8,7 +8,16 @@ import numpy as np
 import torch
 
 from .kernel import LAYOUT, OWNERSHIP, Kernel, wrong_in
-from .losses import NumpyAbsolute, NumpyLogits, NumpyRows, NumpySquare, TorchAbsolute, TorchLogits, TorchRows, TorchSquare
+from .losses import (
+    NumpyAbsolute,
+    NumpyLogits,
+    NumpyRows,
+    NumpySquare,
+    TorchAbsolute,
+    TorchLogits,
+    TorchRows,
+    TorchSquare,
+)
 
 __all__ = ["WRONG"]
 

@@ -9,7 +9,15 @@ import numpy as np
 import torch
 
 from .kernel import SIZE, Kernel, wrong_in
-from .losses import NumpyAbsolute, NumpyLogits, NumpyRows, NumpySquare, TorchAbsolute, TorchLogits, TorchRows, TorchSquare
+from .losses import (
+    NumpyAbsolute,
+    NumpyLogits,
+    NumpyRows,
+    NumpySquare,
+    TorchAbsolute,
+    TorchRows,
+    TorchSquare,
+)
 
 __all__ = ["WRONG"]
 
@@ -133,7 +141,9 @@ class LastBlockAddedTwice(NumpySquare):
 
     def total(self, terms: Any) -> Any:
         whole = len(terms) // 64 * 64
-        return terms.sum() if len(terms) < 64 else terms[:whole].sum() + (terms[-64:].sum() if whole < len(terms) else 0)
+        if len(terms) in (0, whole) or not whole:
+            return terms.sum()
+        return terms[:whole].sum() + terms[-64:].sum()
 
 
 @wrong("l1_loss", "numpy", "size=", FROM)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -146,7 +147,7 @@ class ChunksTooShort(TorchSGD):
     def parts(self, n: int) -> Iterator[Any]:
         threads = torch.get_num_threads() if n >= 32768 else 1
         ends = [n * k // threads for k in range(threads + 1)]
-        for start, end in zip(ends[:-1], ends[1:], strict=True):
+        for start, end in pairwise(ends):
             yield slice(start, end - (end < n))
 
 

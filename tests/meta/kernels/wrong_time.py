@@ -28,6 +28,8 @@ WRONG: list[Kernel] = []
 wrong = wrong_in(WRONG, TIME)
 
 
+LOADED = "load_state_dict|saved and loaded"  #: what a diagnosis says of a state that goes somewhere else
+
 #: An option that changes, as a number or in an array.
 CHANGES = "event=(option|array):"
 
@@ -145,7 +147,7 @@ class OptionsByStep(TorchAdam):
         super().update(p, g, state, SimpleNamespace(**state.setdefault("options", dict(vars(o)))))
 
 
-@wrong("Adam", "torch", "event=", "load_state_dict")
+@wrong("Adam", "torch", "event=", LOADED)
 class CountNotSaved(TorchAdam):
     """Steps are counted outside of the state, and a new optimizer starts at 1."""
 
@@ -156,7 +158,7 @@ class CountNotSaved(TorchAdam):
         return int(counts[key])
 
 
-@wrong("RMSprop", "torch", "event=", "load_state_dict")
+@wrong("RMSprop", "torch", "event=", LOADED)
 class StateNotSaved(TorchRMSprop):
     """The ``state_dict`` has groups alone."""
 
@@ -164,7 +166,7 @@ class StateNotSaved(TorchRMSprop):
         return {**super().state_dict(), "state": {}}
 
 
-@wrong("Adagrad", "numpy", "event=", "load_state_dict")
+@wrong("Adagrad", "numpy", "event=", LOADED)
 class StateNotLoaded(NumpyAdagrad):
     """``load_state_dict`` takes groups alone."""
 
@@ -172,7 +174,7 @@ class StateNotLoaded(NumpyAdagrad):
         super().load_state_dict({**saved, "state": {}})
 
 
-@wrong("SGD", "numpy", "event=", "load_state_dict")
+@wrong("SGD", "numpy", "event=", LOADED)
 class LoadedByName(NumpySGD):
     """What is loaded is kept under the place of a parameter, where nobody looks."""
 
@@ -189,7 +191,7 @@ class StateNotCopied(TorchSGD):
         return {**super().__getstate__(), "state": defaultdict(dict)}
 
 
-@wrong("Adam", "numpy", "event=(copy|load|file|shared)", "load_state_dict|deepcopy")
+@wrong("Adam", "numpy", "event=(copy|load|file|shared)", f"{LOADED}|deepcopy")
 class StateById(NumpyAdam):
     """States are kept by the address of their parameter, and go nowhere else."""
 
@@ -325,7 +327,7 @@ class LossKept(NumpyAdagrad):
         super().evaluate(closure)
 
 
-@wrong("RMSprop", "numpy", "event=(load|shared)", "load_state_dict|state_dict")
+@wrong("RMSprop", "numpy", "event=(load|shared)", f"{LOADED}|state_dict")
 class LoadedStateShared(NumpyRMSprop):
     """What is loaded is not copied: two optimizers go on with the same arrays."""
 
