@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,9 @@ __all__ = ["Callers", "CallersOf", "callers_of", "make_inputs"]
 #: Mutants of shared modules are tried on so many cases of each op in float32 and in each other type, those first that
 #: tell most; on no trajectory of more steps, as the first ones call what the others call.
 RUNS, OTHER_RUNS, STEPS = 120, 60, 10
+
+#: Behind them on so many in surroundings of each kind, the largest: they have more blocks.
+AROUND = 2
 
 #: They are planted in so many proofs, of the first ones of each op that are of no more effort.
 ALL_PROOFS, PROOFS, PROOF_EFFORT = 20, 6, 100
@@ -50,13 +54,30 @@ def callers_of(modules: Sequence[str]) -> dict[str, CallersOf]:
     for op in sorted({op for module in modules for op in shared_code.ops_of(module)}):
         for dtype in registry.get(op).dtypes:
             shipped, single = in_order(op, [dtype]), dtype == "float32"
-            short = [case for case in shipped if _steps(case) <= STEPS]
-            _note_calls(runs, short[:RUNS if single else OTHER_RUNS], partial(evaluate, lift=FLOATS))
+            bare = [case for case in shipped if not case.around and _steps(case) <= STEPS]
+            tried = [*bare[:RUNS if single else OTHER_RUNS], *_some_of_each_kind(shipped)]
+            _note_calls(runs, tried, partial(evaluate, lift=FLOATS))
             if single:
-                cheap = [case for case in shipped if effort(case) <= PROOF_EFFORT]
+                cheap = [case for case in shipped if not case.around and effort(case) <= PROOF_EFFORT]
                 _note_calls(proofs, cheap[:PROOFS], proven_anew)
     return {module: {place: Callers(_ids(runs[place]), _ids(proofs[place])[:ALL_PROOFS]) for place in _felt(module)}
             for module in modules}
+
+
+def _some_of_each_kind(shipped: Iterable[Case]) -> list[Case]:
+    """Cases in each kind of surroundings, the largest of each kind."""
+    found: dict[Any, list[Case]] = defaultdict(list)
+    for case in sorted(shipped, key=effort, reverse=True):  # a stable sort
+        if case.around:
+            found[_kind(case)].append(case)
+    return [case for cases in found.values() for case in cases[:AROUND]]
+
+
+def _kind(case: Case) -> Any:
+    """What its surroundings are, whatever the numbers are, the array that lies so, or the option."""
+    parts = {name: value.partition(":")[0] for name, value in case.around.parts.items() if name != "tensors"}
+    axes = len(case.around.shape)
+    return axes, bool(case.around.tensors), case.options.get("reduction"), *(parts | {"size": ""}).values()
 
 
 def _felt(module: str) -> set[shared_code.Place]:

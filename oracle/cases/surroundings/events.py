@@ -112,6 +112,12 @@ def _join_later(trajectory: Trajectory, spec: OptimSpec, other: Options) -> Traj
         for step, now in enumerate(trajectory.gradients)))
 
 
+def _miss_first(trajectory: Trajectory, spec: OptimSpec, other: Options) -> Trajectory:
+    """The last parameter has no gradient at the first step: it is younger than the others of its group."""
+    first, *rest = trajectory.gradients
+    return replace(trajectory, gradients=((*first[:-1], None), *rest))
+
+
 def _repeat_step(trajectory: Trajectory, spec: OptimSpec, other: Options) -> Trajectory:
     first, *rest = trajectory.gradients
     return replace(trajectory, gradients=(first, first, *rest))
@@ -162,6 +168,7 @@ EVENTS: Mapping[str, Event] = {
                     needs=("param_groups",)),
     "group": Event("where a group has an option of its own", alter=_own_option, of_option=True, groups=True),
     "joins": Event("where a group is added later", alter=_join_later, groups=True, needs=("add_param_group",)),
+    "younger": Event("where a parameter has its first gradient later", alter=_miss_first),
     "again": Event("where a step comes without new gradients", alter=_repeat_step, leaves=True),
     "zeros": Event("after zero_grad(set_to_none=False)", lambda t: t.zero_gradients(False), _step_on_zeros,
                    leaves=True, needs=("zero_grad",)),
