@@ -82,7 +82,8 @@ def _each_change(entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Entries of one change each."""
     for entry in entries:
         several = entry.get("after")
-        yield from ({**entry, "after": after} for after in several) if isinstance(several, list) else (entry,)
+        changes = several if isinstance(several, list) and several else [several]
+        yield from (entry if after is several else {**entry, "after": after} for after in changes)
 
 
 def matching(equivalents: Iterable[Equivalent], mutant: Mutant) -> Equivalent | None:
