@@ -87,7 +87,8 @@ def test_costly_values_are_in_few_cases_and_long_ones_are_asked_for() -> None:
             shipped = cases(spec, dtype)
             costly = [case for case in shipped if any(case.options[axis.name] in axis.costly for axis in spec.axes)]
             assert len(costly) <= (4 if dtype == COSTLY else 2)
-            asked = cases(spec, dtype, long=True)[len(shipped):]
+            known = {case.id for case in shipped}
+            asked = [case for case in cases(spec, dtype, long=True) if case.id not in known and not case.around]
             assert [case.options["steps"] for case in asked] == ([2000] if dtype == "float32" else [])
             assert all(parse(case.id).options == case.options for case in asked)
 
