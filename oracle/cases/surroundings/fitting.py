@@ -36,6 +36,8 @@ def settable(spec: OptimSpec, options: Options, dtype: str, event: str) -> list[
 
 def misfit(spec: Spec, options: Options, dtype: str, around: Surroundings) -> str:
     """Why a case of these options cannot stand in these surroundings; an empty text where it can."""
+    if isinstance(spec, InitSpec) and around.size and dtype not in spec.decided:
+        return f"{spec.name} has no size in {dtype}, where it is not decided for large tensors"
     return _misfit_of_size(spec, options, around) or _misfit_of_event(spec, options, dtype, around)
 
 

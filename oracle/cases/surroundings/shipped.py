@@ -184,7 +184,7 @@ def _around_initializer(spec: InitSpec, dtype: str, long: bool) -> _Shipped:
     for size in (*sizes, *matrices):
         yield spec.defaults, Surroundings(size=str(size))
     for memory, size in _layouts(dtype, ("",)):
-        if size.count("x") + 1 in spec.lengths:
+        if size.count("x") + 1 in spec.lengths and dtype in spec.decided:
             yield spec.defaults, Surroundings(size=size, memory=memory)
         elif size == _TWO_AXES:
             yield spec.defaults, Surroundings(memory=memory)
