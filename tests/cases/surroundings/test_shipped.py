@@ -46,10 +46,10 @@ def test_sizes_stand_beside_every_op_that_has_them(spec: Spec) -> None:
 
 @pytest.mark.parametrize("spec", [p for p in SPECS if isinstance(p.values[0], LossSpec)])
 def test_sums_have_sizes(spec: LossSpec) -> None:
-    """Of a mean all, and in float16 one of more terms than the type counts."""
+    """Of a mean nearly all, and in float16 one of more terms than the type counts."""
     if spec.whole is None or 1 not in spec.whole.lengths:
         return
-    for dtype, wanted in (("float32", SIZES), ("float16", (*FEW_SIZES, MANY))):
+    for dtype, wanted in (("float32", (*SIZES[:-3], SIZES[-1])), ("float16", (*FEW_SIZES, MANY))):
         if dtype in spec.dtypes:
             sizes = {around.size for options, around in surrounded(spec, dtype) if options["reduction"] == "mean"}
             assert {str(n) for n in wanted} <= sizes
