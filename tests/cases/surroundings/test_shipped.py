@@ -60,7 +60,7 @@ def test_each_event_and_each_option_stands_beside_an_optimizer(spec: OptimSpec) 
     found = {around.event for _, around in surrounded(spec, "float32")}
     for name, event in EVENTS.items():
         without_groups = event.groups and "groups" not in spec.labels["layout"]
-        without_arrays = event.arrays and not spec.in_arrays
+        without_arrays = event.arrays and not set(spec.in_arrays).difference(spec.fixed)
         with_closure = event.closure and "objective" in spec.defaults
         if event.of_losses or without_groups or without_arrays or with_closure or event.scaled > spec.scales:
             continue
