@@ -15,7 +15,8 @@ from ..cases.case import Case
 from ..cases.surroundings.memory import Memory
 from .script import literal
 
-__all__ = ["first_lines", "groups_source", "last_lines", "loss_source", "placed_literal", "steps_source", "trajectory_source"]
+__all__ = ["first_lines", "groups_source", "last_lines", "loss_source", "placed_literal", "steps_source",
+           "trajectory_source"]
 
 Array = np.ndarray[Any, Any]
 
