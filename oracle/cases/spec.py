@@ -259,6 +259,9 @@ class OptimSpec(Spec):
     optimizer: type[Optimizer]
     draw: Callable[[Options, np.random.Generator, Limits], Trajectory]
     elementwise: bool = True  #: is each element's update independent of all others?
+    sizes: Mapping[str, Options] = field(default_factory=dict)
+    """Shapes of a first parameter that is drawn so large, where updates are not independent: each with what is not at
+    its default beside it, so that something can be proved."""
     fixed: tuple[str, ...] = ()  #: axes whose option is read when state is made, and not at each step
     in_arrays: tuple[str, ...] = ("lr",)  #: axes whose option torch takes as a tensor too
     scales: bool = False  #: can one of torch's implementations divide gradients that were scaled?
@@ -278,6 +281,7 @@ class InitSpec(Spec):
     draw: Callable[[Options, np.random.Generator, Limits], dict[str, Any]]
     """Keyword arguments of one case; ``shape`` stands for the array, which the case makes."""
     sized: Callable[[int], dict[str, Any]]  #: arguments for about n elements, ``shape`` among them
+    lengths: tuple[int, ...] = (2, 3, 4, 5)  #: of how many numbers a size may consist: the axes of a tensor
     bitwise: tuple[str, ...] = DTYPES
     """The types in which its numbers are torch's to the last bit: on torch's path for x86 CPUs with AVX2 or more, and
     in float64 where NumPy's sine and cosine are the C library's."""

@@ -183,12 +183,12 @@ def _(spec: InitSpec, case: Case, lift: Lift, inputs: Any) -> dict[str, Array]:
     arguments = dict(inputs)
     seeds = take_seeds(arguments)
     given = reference_random.Generator().manual_seed(seeds.given)
-    empty, memory = empty_tensor(arguments, case.dtype), Memory(case.around.memory if lift is FLOATS else "")
+    empty, memory = lift.array(empty_tensor(arguments, case.dtype)), Memory(case.around.memory)
     arguments = lift.mapping(arguments) | seeds.argument(spec, given)
     before = reference_random.default_generator.get_state()
     try:
         default = reference_random.manual_seed(seeds.default)
-        first, second = (spec.function(lift.array(memory.place(empty, "tensor")), **arguments) for _ in range(2))
+        first, second = (spec.function(memory.place(empty, "tensor"), **arguments) for _ in range(2))
         words = {name: (source.random_words(1) & 0x7FFFFFFF).astype(np.int32)
                  for name, source in (("next_word", given), ("default_word", default))}
     finally:

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from ..cases.case import Case, parse
 from ..cases.registry import followed_by
+from ..cases.spec import InitSpec
 from ..keeping import store
 from ..keeping.sources import source
 from . import encoding, proof
@@ -45,14 +46,14 @@ def _truth_in_surroundings(asked: _Question) -> dict[str, Truth]:
 def in_surroundings(case: Case, truths_of: Callable[[Case], dict[str, Truth]],
                     proven: Callable[[Case], dict[str, Truth]],
                     whole: Callable[[Case], dict[str, Truth]] = prove_whole) -> dict[str, Truth]:
-    """Truth and bound of a case in surroundings.
+    """Truth and bound of a case in surroundings. How memory lies matters to initializers, which fill it in its order.
 
     Args:
         truths_of: gives those of a case in fewer surroundings.
         proven: proves those of a small case that is drawn as it is.
         whole: proves those of a sum of whole numbers.
     """
-    around = case.around.behind_the_truth
+    around = case.around if isinstance(case.spec, InitSpec) else case.around.behind_the_truth
     if around != case.around:
         truths = truths_of(case.within(around))
     elif case.laid_out:

@@ -16,7 +16,7 @@ from oracle.cases.case import Case, parse
 from oracle.cases.spec import LossSpec, OptimSpec
 from oracle.cases.surroundings.fitting import is_laid_out
 from oracle.cases.surroundings.record import Surroundings
-from oracle.truth.evaluate import Lift, evaluate
+from oracle.truth.evaluate import Lift
 from oracle.truth.kept_truths import truth_of
 from oracle.truth.proof import Truth
 from oracle.ulp import numpy_dtype

@@ -65,6 +65,8 @@ def _misfit_of_size(spec: Spec, options: Options, around: Surroundings) -> str:
     elif isinstance(spec, InitSpec):
         if around.tensors or around.event:
             return "an initializer has one tensor, and no events"
+        if around.size and len(around.shape) not in spec.lengths:
+            return f"a size of {spec.name} has {' or '.join(map(str, spec.lengths)) or 'no'} lengths"
     elif around.tensors and not is_laid_out(spec, options):
         return f"the parameters of {spec.name} are as its spec draws them"
     return ""

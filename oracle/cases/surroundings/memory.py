@@ -48,7 +48,6 @@ class Layout:
     first: int = 0  #: elements by which the array begins later than an aligned place
     least_axes: int = 1
     writable: bool = True  #: can each element have a value of its own?
-    in_order: bool = True  #: do elements lie in the order in which they are read? Else torch draws in another
     pairs: bool = False  #: is the array one of complex numbers, of which the last axis has both parts?
 
 
@@ -81,11 +80,11 @@ def _backwards(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 LAYOUTS: Mapping[str, Layout] = {
     "contiguous": Layout("contiguous", _contiguous),
-    "transposed": Layout("transposed", _transposed, least_axes=2, in_order=False),
+    "transposed": Layout("transposed", _transposed, least_axes=2),
     "strided": Layout("every second element of a larger array", _every_second),
     "offset": Layout("a slice that begins off alignment", _contiguous, first=1),
     "broadcast": Layout("broadcast along its first axis", _repeated, writable=False),
-    "channels_last": Layout("channels last", _channels_last, least_axes=3, in_order=False),
+    "channels_last": Layout("channels last", _channels_last, least_axes=3),
     "reversed": Layout("reversed along its last axis", _backwards),
     "complex": Layout("complex", _contiguous, pairs=True),
 }
@@ -161,9 +160,9 @@ class Memory:
         return spot
 
     def place(self, array: Array, role: str) -> Array:
-        """A copy of an array in its place."""
+        """A copy of an array in its place; of balls too."""
         spot = self.spot(array, role)
-        return array.copy(order="K") if spot is None else spot.view
+        return array.copy(order="K") if spot is None else array.__array_wrap__(spot.view)
 
     def place_all(self, value: Any, role: str) -> Any:
         """An argument with copies of its arrays in their places, also inside tuples."""

@@ -24,6 +24,12 @@ FEW_SIZES = (16, 33, 1025)
 #: More elements than float16 has numbers for.
 MANY = 65_537
 
+#: Elements at most of a random tensor, of which each is proved by itself.
+LARGEST_TENSOR = 4097
+
+#: Weights whose fans stand at edges of vectors and blocks.
+MATRICES = ("15x16", "16x31", "32x33", "255x5", "3x257", "1024x2", "17x16", "31x3x5")
+
 #: Rows and classes: at edges of vectors and blocks, and as many as language models have.
 CLASSES = ("33x2", "3x127", "3x129", "2x1031", "3x128", "2x32000", "1x128257")
 FEW_CLASSES = ("33x2", "3x129")
@@ -73,7 +79,7 @@ def _proposed(spec: Spec, dtype: str, long: bool) -> _Shipped:
     elif isinstance(spec, OptimSpec):
         yield from _around_optimizer(spec, dtype, long)
     elif isinstance(spec, InitSpec):
-        yield from _around_initializer(spec, dtype)
+        yield from _around_initializer(spec, dtype, long)
 
 
 def _sizes(dtype: str, first: bool, long: bool) -> Iterable[int]:
@@ -145,9 +151,13 @@ def _sums_of_whole(spec: LossSpec, dtype: str, long: bool) -> _Shipped:
 def _around_optimizer(spec: OptimSpec, dtype: str, long: bool) -> _Shipped:
     for k, changes in enumerate(_combinations(spec, dtype)):
         options = {**spec.defaults, **_TRAJECTORY, **changes}
+        if not spec.allowed(options, dtype):  # two steps say nothing in the type
+            options = {**options, "steps": 1}
         rows = is_laid_out(spec, options)
         for n in _sizes(dtype, k == 0, long) if rows else ():
             yield options, Surroundings(size=str(n))
+        for size, beside in spec.sizes.items() if k == 0 and dtype == _ALL else ():
+            yield {**options, **beside}, Surroundings(size=size)
         for n in TENSORS if dtype == _ALL and rows else ():
             yield options, Surroundings(tensors=str(n))
         if rows and k == 0 and dtype == _ALL:
@@ -155,7 +165,8 @@ def _around_optimizer(spec: OptimSpec, dtype: str, long: bool) -> _Shipped:
         roles = ("", "parameter", "gradient") if k == 0 and dtype == _ALL else ("",)
         for memory, size in _layouts(dtype, roles):
             yield options, Surroundings(size=size if rows else "", memory=memory)
-        yield from _events(spec, options, dtype)
+        if options["steps"] > 1:
+            yield from _events(spec, options, dtype)
 
 
 def _events(spec: OptimSpec, options: Options, dtype: str) -> _Shipped:
@@ -172,7 +183,13 @@ def _events(spec: OptimSpec, options: Options, dtype: str) -> _Shipped:
 # --- initializers --------------------------------------------------------------------------------
 
 
-def _around_initializer(spec: InitSpec, dtype: str) -> _Shipped:
-    for name, layout in LAYOUTS.items():
-        if layout.writable and layout.in_order and dtype == _ALL:
-            yield spec.defaults, Surroundings(memory=name)
+def _around_initializer(spec: InitSpec, dtype: str, long: bool) -> _Shipped:
+    matrices = MATRICES if dtype == _ALL else MATRICES[-2:]
+    sizes = [n for n in _sizes(dtype, True, long) if n <= LARGEST_TENSOR or n == LONG_SIZE]
+    for size in (*sizes, *matrices):
+        yield spec.defaults, Surroundings(size=str(size))
+    for memory, size in _layouts(dtype, ("",)):
+        if size.count("x") + 1 in spec.lengths:
+            yield spec.defaults, Surroundings(size=size, memory=memory)
+        elif size == _TWO_AXES:
+            yield spec.defaults, Surroundings(memory=memory)

@@ -40,8 +40,8 @@ def positions(count: int, shape: Sequence[int], rng: np.random.Generator, *, rep
         inner = positions(count, shape[1:], rng, idle=idle) if len(shape) > 1 else rng.integers(count, size=())
         return np.broadcast_to(inner, shape).copy()
     n = math.prod(shape)
-    if idle is not None and 1 < np.count_nonzero(~idle) < count:
-        at = np.flatnonzero(~idle)[positions(np.count_nonzero(~idle), (n,), rng)]
+    if idle is not None and 1 < (others := count - int(np.count_nonzero(idle))) < count:
+        at = np.flatnonzero(~idle)[positions(others, (n,), rng)]
         alone = _alone(n, 2 * np.count_nonzero(idle) / count, rng)
         at[alone] = rng.choice(np.flatnonzero(idle), len(alone))
         return np.asarray(at.reshape(shape))

@@ -211,6 +211,6 @@ class HolesWritten(NumpyAdam):
 
     def scatter(self, array: Any, flat: Any, role: str) -> None:
         super().scatter(array, flat, role)
-        size = array.itemsize
-        if array.ndim and array.size and array.strides == tuple(2 * stride for stride in np.empty(array.shape, array.dtype).strides):
-            as_strided(array, (2 * array.size - 1,), (size,))[1::2] = 0
+        dense = np.empty(array.shape, array.dtype).strides
+        if array.ndim and array.size and array.strides == tuple(2 * stride for stride in dense):
+            as_strided(array, (2 * array.size - 1,), (array.itemsize,))[1::2] = 0

@@ -26,6 +26,7 @@ SPEC = InitSpec(
         LAYOUT,
         Axis("val", (0.1, 0.0, 1.0, -3.5, 1e-30, 60000.0, float("inf"), float("nan")), "the number"),
     ),
+    lengths=(1, 2, 3, 4, 5),
     function=constant_,
     draw=draw,
     sized=_sized,

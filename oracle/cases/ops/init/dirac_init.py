@@ -33,6 +33,7 @@ SPEC = InitSpec(
         Axis("groups", (1, 2, 3, 4), "of the convolution"),
     ),
     allowed=_allowed,
+    lengths=(3, 4, 5),
     function=dirac_,
     draw=draw,
     sized=_sized,

@@ -15,6 +15,7 @@ SPEC = InitSpec(
     name="eye_",
     torch_names=("torch.nn.init.eye_", "torch.nn.init.eye"),
     axes=(Axis("shape", ("3x5", "5x3", "4x4", "1x1", "0x3", "3x0"), "of the matrix"), LAYOUT),
+    lengths=(2,),
     function=eye_,
     draw=draw,
     sized=matrix,

@@ -35,6 +35,7 @@ SPEC = InitSpec(
         GENERATOR,
     ),
     allowed=two_axes_where_transposed,
+    lengths=(1, 2, 3, 4, 5),
     function=normal_,
     draw=draw,
     slower=NORMALS,

@@ -20,6 +20,7 @@ SPEC = InitSpec(
     name="ones_",
     torch_names=("torch.nn.init.ones_",),
     axes=(WEIGHTS, LAYOUT),
+    lengths=(1, 2, 3, 4, 5),
     function=ones_,
     draw=draw,
     sized=_sized,

@@ -27,6 +27,7 @@ SPEC = InitSpec(
     ),
     allowed=lambda options, dtype: options["layout"] == "contiguous" or options["shape"].count("x") == 1,
     dtypes=("float64", "float32"),
+    lengths=(),  # of more columns a factorization decides no sign in the type
     function=orthogonal_,
     bitwise=(),
     draw=draw,

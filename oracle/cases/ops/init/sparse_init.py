@@ -29,6 +29,7 @@ SPEC = InitSpec(
         SEED,
         GENERATOR,
     ),
+    lengths=(2,),
     function=sparse_,
     draw=draw,
     slower=f"{NORMALS}; and each column's permutation takes Python's exchanges, at 0.1 µs each, or a sort, where torch "

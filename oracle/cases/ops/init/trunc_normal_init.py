@@ -60,6 +60,7 @@ SPEC = InitSpec(
         {"shape": "16x4", "mean": 20.0, "a": -0.04, "b": 0.04},  # where densities differ by a factor of 5
         {"std": 3e38, "a": float("-inf")}, {"std": 3e38, "b": float("inf")},  # infinite numbers, within the bounds
     ),
+    lengths=(1, 2, 3, 4, 5),
     function=trunc_normal_,
     draw=draw,
     slower=NORMALS,

@@ -31,6 +31,7 @@ SPEC = InitSpec(
     ),
     extra=({"shape": "91x91"},),  # an odd number of words, and more than the engine gives one at a time
     allowed=lambda options, dtype: two_axes_where_transposed(options, dtype) and options["a"] <= options["b"],
+    lengths=(1, 2, 3, 4, 5),
     function=uniform_,
     draw=draw,
     sized=_sized,

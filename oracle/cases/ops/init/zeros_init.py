@@ -20,6 +20,7 @@ SPEC = InitSpec(
     name="zeros_",
     torch_names=("torch.nn.init.zeros_",),
     axes=(WEIGHTS, LAYOUT),
+    lengths=(1, 2, 3, 4, 5),
     function=zeros_,
     draw=draw,
     sized=_sized,

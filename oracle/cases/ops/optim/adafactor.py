@@ -42,7 +42,7 @@ SPEC = OptimSpec(
            {"start": "zero", "grad": "eps", "steps": 10, "layout": "vector", "lr": 0.4,
             "maximize": True}),  # squares that float16 cannot hold, of a vector
     strength=3,  # a mistake in a size shows where start, shape and limit are all as they need to be
-    elementwise=False,
+    elementwise=False, sizes={size: {} for size in ("15x16", "33x17", "32x31", "129", "3x5x7")},
     surrounded=({"layout": "vector"}, {"layout": "vector", "start": "one", "weight_decay": 0.1}),
     axes=(AXES[0], Axis("grad", (*AXES[1].values, "spike"), "as for all; a hundred times as large in the last step",
                          early=True), AXES[2],
