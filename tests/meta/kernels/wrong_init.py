@@ -58,14 +58,14 @@ def uniform_in_pieces(tensor: Any, a: float = 0.0, b: float = 1.0, generator: An
     return tensor
 
 
-@layout("constant_", "numpy", f"memory=|{BARE}", "only where|transposed")
+@layout("constant_", "numpy", f"memory=|{BARE}", "where|transposed")
 def constant_in_copy(tensor: Any, val: float) -> Any:
     """What is not contiguous is copied, and the copy is filled."""
     np.ravel(tensor)[:] = val
     return tensor
 
 
-@layout("ones_", "torch", f"memory=|{BARE}", "only where|transposed")
+@layout("ones_", "torch", f"memory=|{BARE}", "where|transposed")
 def ones_in_copy(tensor: Any) -> Any:
     """What is not contiguous is copied, and the copy is filled."""
     tensor.contiguous().fill_(1)

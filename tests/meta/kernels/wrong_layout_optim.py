@@ -30,7 +30,7 @@ as_strided = np.lib.stride_tricks.as_strided
 LIES = "memory=|layout=stack"
 
 #: What a diagnosis says of a layout of parameters or gradients.
-WHERE = "only where"
+WHERE = "where"
 
 
 def _from_first(array: Any) -> Any:
@@ -90,7 +90,7 @@ class OrderInMemory(NumpyAdam):
         array[...] = flat.reshape(array.shape, order="F" if array.flags.fnc else "C")
 
 
-@wrong("SGD", "torch", "memory=", WHERE)
+@wrong("SGD", "torch", "memory=", "memory=(transposed|channels_last):")
 class OrderOfStorage(TorchSGD):
     """Parameter and gradient are taken in their own order in memory where nothing lies between their elements."""
 
