@@ -81,8 +81,8 @@ def load(path: Path | None = None) -> list[Equivalent]:
 def _each_change(entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Entries of one change each."""
     for entry in entries:
-        several = entry.get("after")
-        yield from ({**entry, "after": after} for after in several) if isinstance(several, list) else (entry,)
+        changes = entry.get("after")
+        yield from ({**entry, "after": one} for one in changes or [""]) if isinstance(changes, list) else (entry,)
 
 
 def matching(equivalents: Iterable[Equivalent], mutant: Mutant) -> Equivalent | None:

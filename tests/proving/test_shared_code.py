@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,9 @@ import pytest
 from oracle.cases import registry
 from oracle.cases.case import parse
 from oracle.cases.registry import BadCaseError
+from oracle.cases.selection import select
 from oracle.cli.app import main
-from oracle.proving import mutation, planting, shared_code, survivors
+from oracle.proving import callers, mutation, planting, shared_code, survivors
 from oracle.proving.mutation import Mutant
 from oracle.proving.shared_code import called, planted, shared_mutants
 from oracle.proving.survivors import prove
@@ -211,6 +213,29 @@ def test_what_runs_in_proofs_alone_is_found_there(monkeypatch: pytest.MonkeyPatc
                       ops=("l1_loss",))
     assert variant.killed_by.startswith("l1_loss/float32/")
     assert (variant.verdict, variant.note) == ("exceeds", "(mutant in the proof)")
+
+
+@pytest.mark.parametrize(("module", "function", "old", "new", "op"), [
+    ("blocks", "blocks", "range(0, length, rows)", "range(0, length - rows, rows)", "mse_loss"),
+    ("optim._blocks", "_run_in_blocks", "range(0, update.size, BLOCK)", "range(0, BLOCK, BLOCK)", "SGD"),
+])
+def test_a_block_that_is_left_out_shows_in_large_arrays_alone(
+        monkeypatch: pytest.MonkeyPatch, module: str, function: str, old: str, new: str, op: str) -> None:
+    variant = _of_one(monkeypatch, _handmade(module, function, old, new), ops=(op,))
+    assert math.prod(parse(variant.killed_by).around.shape) > 2**15
+    assert variant.verdict == "exceeds"
+
+
+def test_mutants_meet_each_kind_of_surroundings() -> None:
+    shipped = [case for case in select(["SGD"], ["float32"]) if case.around]
+    chosen = callers._some_of_each_kind(shipped)
+    for name in ("size", "tensors", "beside", "memory", "event"):
+        values = {case.around.parts.get(name, "").partition(":")[0] for case in shipped}
+        met = {case.around.parts.get(name, "").partition(":")[0] for case in chosen}
+        assert len(values) > 3 if name != "beside" else len(values) == 3
+        assert met == values if name in ("memory", "event", "beside") else met <= values
+    assert {"65537", "129x257", "16385x2"} <= {case.around.size for case in chosen}
+    assert len(chosen) < len(shipped) / 2
 
 
 @pytest.mark.parametrize(("function", "old", "new", "note"), [

@@ -15,7 +15,7 @@ from oracle.cases import registry
 from oracle.cases.case import parse
 from oracle.cases.registry import chosen_specs
 from oracle.cli.app import main
-from oracle.proving import bench, equivalents, mutation, planting, survivors
+from oracle.proving import bench, equivalents, mutation, planting, shared_code, survivors
 from oracle.proving.bench import ProvingError
 from oracle.proving.equivalents import Equivalent, EquivalentError
 from oracle.proving.mutation import Mutant, mutants, planted_in
@@ -233,9 +233,22 @@ def test_a_bad_record_is_named(tmp_path: Path, text: str, message: str) -> None:
 def test_shipped_records_are_of_mutants_that_there_are() -> None:
     shipped = equivalents.load()
     specs = [spec for spec in chosen_specs() if any(record.is_for(spec.name) for record in shipped)]
+    modules = [name for name in shared_code.names() if any(record.is_for(name) for record in shipped)]
+    names = [*(spec.name for spec in specs), *modules]
     made = [mutant for spec in specs for mutant in mutants(spec)]
-    assert [record.name for record, _ in equivalents.stale(shipped, [s.name for s in specs], made, [])] == []
-    assert all(any(record.is_for(spec.name) for spec in specs) for record in shipped)
+    made += [mutant for name in modules for mutant in shared_code.shared_mutants(name)]
+    assert [record.name for record, _ in equivalents.stale(shipped, names, made, [])] == []
+    assert all(any(map(record.is_for, names)) for record in shipped)
+
+
+def test_one_reason_may_be_for_several_changes(tmp_path: Path) -> None:
+    path = tmp_path / "equivalents.toml"
+    path.write_text('[[equivalent]]\nop = "a"\nbefore = "b"\nafter = ["c", "d"]\nreason = "r"\n')
+    records = [(record.name, record.reason) for record in equivalents.load(path)]
+    assert records == [("a: b -> c", "r"), ("a: b -> d", "r")]
+    path.write_text('[[equivalent]]\nop = "a"\nbefore = "b"\nafter = []\nreason = "r"\n')
+    with pytest.raises(EquivalentError, match="'a' lacks after"):
+        equivalents.load(path)
 
 
 # --- command -------------------------------------------------------------------------------------
