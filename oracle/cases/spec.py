@@ -282,6 +282,7 @@ class InitSpec(Spec):
     """Keyword arguments of one case; ``shape`` stands for the array, which the case makes."""
     sized: Callable[[int], dict[str, Any]]  #: arguments for about n elements, ``shape`` among them
     lengths: tuple[int, ...] = (2, 3, 4, 5)  #: of how many numbers a size may consist: the axes of a tensor
+    decided: tuple[str, ...] = DTYPES  #: the types in which a tensor of any size is decided
     bitwise: tuple[str, ...] = DTYPES
     """The types in which its numbers are torch's to the last bit: on torch's path for x86 CPUs with AVX2 or more, and
     in float64 where NumPy's sine and cosine are the C library's."""

@@ -11,7 +11,16 @@ from reference.optim import SparseGrad
 from ..cases.case import Case
 from ..cases.spec import InitSpec, LossSpec, OptimSpec, Spec
 from ..targets.loading import Unsupported
-from ..targets.script import closure_source, dict_lines, head, literal
+from ..targets.script import closure_source, head, literal
+from ..targets.script_surroundings import (
+    first_lines,
+    groups_source,
+    last_lines,
+    loss_source,
+    placed_literal,
+    steps_source,
+    trajectory_source,
+)
 from ..truth.claims import CLAIMS
 from ..truth.evaluate import empty_tensor, take_seeds
 from ..verdict.plain import plain
@@ -45,7 +54,8 @@ def user_script(case: Case, asked: Implementation, record: Record, signature: Si
     title = f"{case.id}: what {record.target} gives, called as {case.spec.torch_names[0]}"
     device = asked.device if asked.framework == "torch" else ""
     return (head(title, asked.framework, device) + _write_import("implementation", asked.code)
-            + _write_body(case.spec, case, asked, signature) + _write_print(record))
+            + first_lines(case, asked.framework) + _write_body(case.spec, case, asked, signature)
+            + last_lines(case) + _write_print(record))
 
 
 def _write_import(name: str, code: Any) -> str:
@@ -95,11 +105,9 @@ def _(spec: LossSpec, case: Case, asked: Implementation, signature: Signature) -
         raise Unsupported("the script cannot hold a function that the case has as an argument")
     positional, keywords = split_arguments(signature, spec, case.inputs)
     call = f"implementation({_write_call(positional, keywords)})"
-    used = {k: v for k, v in case.inputs.items() if k in {*positional, *keywords}}
-    upstream = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
+    used = [name for name in case.inputs if name in {*positional, *keywords}]
     paths = [path for path in case.differentiated if path in used and asked.asks_for(path)]
-    text = (f"arguments = {{\n{dict_lines(used)}}}\n"
-            f"upstream = {literal(upstream)}\n")
+    text = loss_source(case, used)
     results = ('got = dict(result._asdict()) if hasattr(result, "_asdict") else '
                '{"output": result} if not isinstance(result, tuple) else '
                '{f"output[{i}]": one for i, one in enumerate(result)}\n')
@@ -129,33 +137,31 @@ def _(spec: OptimSpec, case: Case, asked: Implementation, signature: Signature) 
     if asked.framework != "torch" and any(isinstance(g, SparseGrad) for g in flat):
         raise Unsupported("the script has no sparse gradients")
     _, keywords = split_arguments(signature, spec, trajectory.defaults, skip=1)
-    gradients = "".join(f"    [{', '.join(literal(g) for g in step)}],\n" for step in trajectory.gradients)
-    params = "".join(f"    [{', '.join(literal(p) for p in group.params)}],\n" for group in trajectory.groups)
     options = {k: trajectory.defaults[k] for k in keywords}
-    text = f"params = [\n{params}]\ngradients = [\n{gradients}]\n"
+    text = trajectory_source(case)
     if not signature.takes_params:
         return text + _write_pair(options, [dict(group.options) for group in trajectory.groups])
     wrapper = "torch.nn.Parameter" if asked.framework == "torch" else "Parameter"
-    if len(trajectory.groups) == 1:
-        groups = "params[0]"
-    else:
-        own = [dict(group.options) for group in trajectory.groups]
-        groups = f"[{{'params': ps, **options}} for ps, options in zip(params, {own!r})]"
-    return ((_PARAMETER_CLASS if wrapper == "Parameter" else "") + text
-            + f"params = [[{wrapper}(p) for p in group] for group in params]\n"
-            f"optimizer = implementation({groups}, **{options!r})\n"
-            "params = [p for group in params for p in group]\n"
-            f"{closure_source(trajectory.objective, asked.device)}"
-            "history = {}\nfor step in gradients:\n    for p, g in zip(params, step):\n        p.grad = g\n"
-            f"    optimizer.step({'closure' if trajectory.objective else ''})\n"
-            "    for i, p in enumerate(params):\n"
+    joined = f"groups[:{len(trajectory.groups) - 1}]" if trajectory.joins else "groups"
+    groups = "params" if len(trajectory.groups) == 1 else joined
+    notes = ("    for i, p in enumerate(params):\n"
             '        state = getattr(optimizer, "state", {}).get(p, {})\n'
             f"        names = {dict(asked.state)!r}\n"
             "        seen = {'param': p.data, **state, **{k: state[own] for k, own in names.items() if own in state}}\n"
             "        for key, value in seen.items():\n"
             '            history.setdefault(f"{key}[{i}]", []).append(\n'
-            '                np.array(value.detach().float() if hasattr(value, "detach") else value, float))\n'
+            '                np.array(value.detach().float() if hasattr(value, "detach") else value, float))\n')
+    return ((_PARAMETER_CLASS if wrapper == "Parameter" else "") + text
+            + groups_source(case, wrapper, lambda own: _accepted(signature, own))
+            + f"\n\ndef make():\n    return implementation({groups}, **{options!r})\n\n\noptimizer = make()\n"
+            f"{closure_source(trajectory.objective, asked.device)}"
+            f"{steps_source(case, asked.framework, 'g', notes, lambda own: _accepted(signature, own))}"
             "got = {name: np.stack(values) for name, values in history.items()}\n")
+
+
+def _accepted(signature: Signature, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a group that there are keywords for."""
+    return {k: v for k, v in options.items() if signature.accepts(k)}
 
 
 def _write_pair(options: Mapping[str, Any], groups: list[dict[str, Any]]) -> str:
@@ -189,16 +195,17 @@ def _(spec: InitSpec, case: Case, asked: Implementation, signature: Signature) -
     empty = empty_tensor(arguments, case.dtype)
     _, keywords = split_arguments(signature, spec, arguments, skip=1)
     passed = "".join(f", {k}={literal(arguments[k])}" for k in keywords)
+    tensor = placed_literal(case, empty)
     if spec.name in CLAIMS and asked.stream is not False and asked.framework == "torch":
         given = ", generator=given" if seeds.argument(spec, None) else ""
         return (f"given, default = torch.Generator().manual_seed({seeds.given}), torch.manual_seed({seeds.default})\n"
-                f"first, second = (implementation({literal(empty)}{passed}{given}) for _ in range(2))\n"
+                f"first, second = (implementation({tensor}{passed}{given}) for _ in range(2))\n"
                 'got = {"tensor": first, "again": second}\n')
     form = form_of(signature, spec)
     dtype = f", dtype=tensor([], (0,), {case.dtype!r}).dtype"
     if form == "fills":
         generator = ", generator=next(keys)" if signature.accepts("generator") else ""
-        call = f"implementation({literal(empty)}{passed}{generator})"
+        call = f"implementation({tensor}{passed}{generator})"
     elif form == "shape":
         call = f"implementation(next(keys), {empty.shape!r}{dtype if takes_dtype(signature) else ''}{passed})"
     else:

@@ -11,6 +11,7 @@ from ..auditing.judge import run_case
 from ..auditing.words import figure, three_lines
 from ..cases.case import Case, parse
 from ..cases.spec import LossSpec, Trajectory
+from ..cases.surroundings.memory import LAYOUTS
 from ..formats import FORMATS
 from ..targets.loading import Target, TargetError, Unsupported, load
 from ..targets.script import reproduce
@@ -23,6 +24,8 @@ from ..verdict.plain import plain
 __all__ = ["explain", "explanation", "shown_inputs"]
 
 Array = np.ndarray[Any, Any]
+
+_OUTPUTS = 40  #: outputs that are shown
 
 ROWS = 8  #: elements of an output that are shown: those with the largest share of the bound
 
@@ -55,7 +58,24 @@ def explanation(case: Case, targets: Sequence[Target]) -> str:
 
 
 def _explain_case(case: Case) -> Iterator[str]:
-    yield f"{case.id}\n{'=' * len(case.id)}\n{case.spec.torch_names[0]} in {case.dtype}\n\nInputs"
+    yield f"{case.id}\n{'=' * len(case.id)}\n{case.spec.torch_names[0]} in {case.dtype}"
+    yield from _explain_surroundings(case)
+    yield "\nInputs"
+
+
+def _explain_surroundings(case: Case) -> Iterator[str]:
+    around, event = case.around, case.around.happening
+    if around:
+        yield f"\nSurroundings: {around}"
+    if case.laid_out:
+        yield f"  the elements of {case.base.id} are laid out over more; the truth of each is looked up"
+    if around.memory:
+        layout, _, role = around.memory.partition(":")
+        yield f"  in memory {role or 'each array'} is {LAYOUTS[layout].said}; what lies beside it has to stay as it is"
+    if event is not None:
+        yield f"  {event.said.replace('an option', around.option or 'an option')}"
+    if around.threads:
+        yield f"  {around.threads} threads, where that can be told to the target"
 
 
 def shown_inputs(case: Case) -> Iterator[str]:
@@ -71,10 +91,12 @@ def shown_inputs(case: Case) -> Iterator[str]:
 def _show_trajectory(trajectory: Trajectory) -> Iterator[str]:
     for i, group in enumerate(trajectory.groups):
         yield f"  group {i} {dict(group.options) or ''}"
-        yield from (f"    param: {_show_value(p)}" for p in group.params)
+        yield from (f"    param: {_show_value(p)}" for p in group.params[:ROWS])
+        if len(group.params) > ROWS:
+            yield f"    and {len(group.params) - ROWS:,} more"
     yield f"  arguments: {dict(trajectory.defaults)}"
     for step, gradients in enumerate(trajectory.gradients[:3]):
-        yield f"  gradients of step {step + 1}: {', '.join(map(_show_value, gradients))}"
+        yield f"  gradients of step {step + 1}: {', '.join(map(_show_value, gradients[:ROWS]))}"
     more = len(trajectory.gradients) - 3
     if more > 0:
         yield f"  and {more} more steps; the script below has all"
@@ -95,6 +117,12 @@ def _show_value(value: Any) -> str:
     numbers = np.array2string(value.astype(np.float64) if value.dtype.kind == "V" else value, separator=", ",
                               precision=9, threshold=40)
     return f"{value.dtype.name}{value.shape} {numbers}".replace("\n", "\n      ")
+
+
+def _in_short(array: Array) -> str:
+    """The numbers of an array; of a long one how many, and its first ones."""
+    flat = array.reshape(-1).tolist()
+    return str(array.tolist()) if len(flat) <= 4 * ROWS else f"{len(flat):,} numbers {flat[:ROWS]} ..."
 
 
 def _explain_bound(case: Case) -> Iterator[str]:
@@ -121,11 +149,14 @@ def _show_answers(case: Case, targets: Sequence[Target]) -> Iterator[str]:
             answers[target.name] = target.run(case)
         except Exception as error:  # what it raised is the verdict below; the others are still shown
             yield f"\n{target.name} gave no answer: {plain(f'{type(error).__name__}: {error}')}"
-    for name, truth in truths.items():
+    shown = list(truths.items())
+    if len(shown) > _OUTPUTS:
+        yield f"\n{_OUTPUTS} of {len(shown):,} outputs; the verdicts below are of all"
+    for name, truth in shown[:_OUTPUTS]:
         yield f"\n{name}, shape {truth.hi.shape}"
         if truth.discrete:
-            yield f"  has to equal {truth.hi.tolist()}; " + "; ".join(
-                f"{who} {got[name].tolist()}" for who, got in answers.items() if name in got)
+            yield f"  has to equal {_in_short(truth.hi)}; " + "; ".join(
+                f"{who} {_in_short(got[name])}" for who, got in answers.items() if name in got)
             continue
         yield from _show_elements(name, truth, answers)
 

@@ -31,6 +31,8 @@ def tensor(values, shape, dtype, order="C"):
 
 '''
 
+_MOST = 20  #: outputs that a script compares
+
 #: What a script imports to make an array of a framework from NumPy's, and the expression that does it.
 _MADE = {
     "numpy": ("import ml_dtypes  # bfloat16\n", "array.astype(dtype)"),
@@ -119,9 +121,11 @@ def head(title: str, framework: str, device: str = "") -> str:
 
 
 def reproduce(source: str, findings: list[Finding], truths: Mapping[str, Truth]) -> str:
-    """The source with the truth of the worst element of each output behind it."""
+    """The source with the truth of the worst element of each output behind it; of many outputs those of the worst."""
+    chosen = sorted((f for f in findings if f.index is not None), key=lambda f: (-f.verdict.rank, -f.share))[:_MOST]
+    shown = {f.output for f in chosen}
     return compared(source, [(f.output, f.index, float(truths[f.output].hi[f.index]).hex(), float(f.bound or 0.0).hex())
-                             for f in findings if f.index is not None])
+                             for f in findings if f.index is not None and f.output in shown])
 
 
 def compared(source: str, expected: Iterable[tuple[str, tuple[int, ...], str, str]]) -> str:

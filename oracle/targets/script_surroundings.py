@@ -5,6 +5,7 @@ Nothing long is written out: where an array is laid out, its few elements are, a
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -14,7 +15,8 @@ from ..cases.case import Case
 from ..cases.surroundings.memory import Memory
 from .script import literal
 
-__all__ = ["first_lines", "groups_source", "last_lines", "loss_source", "placed_literal", "steps_source", "trajectory_source"]
+__all__ = ["first_lines", "groups_source", "last_lines", "loss_source", "placed_literal", "steps_source",
+           "trajectory_source"]
 
 Array = np.ndarray[Any, Any]
 
@@ -80,7 +82,8 @@ def overwritten():
 
 def first_lines(case: Case, framework: str) -> str:
     """What a script begins with behind its head: threads, and the functions that rebuild memory."""
-    threads = f"torch.set_num_threads({case.around.threads})\n\n" if case.around.threads and framework == "torch" else ""
+    has_threads = case.around.threads and framework == "torch"
+    threads = f"torch.set_num_threads({case.around.threads})\n\n" if has_threads else ""
     return threads + (_PLACED.get(framework, "") if case.around.memory else "")
 
 
@@ -179,7 +182,8 @@ def trajectory_source(case: Case) -> str:
             f"few_gradients = [\n{steps}]\n\n\n"
             "def laid_out(arrays):\n"
             '    """Few elements at many places, for each parameter."""\n'
-            "    return [None if arrays[k] is None else arrays[k].reshape(-1)[at] for k, at in zip(sources, places)]\n\n\n"
+            "    return [None if arrays[k] is None else arrays[k].reshape(-1)[at]\n"
+            "            for k, at in zip(sources, places)]\n\n\n"
             "params, gradients = laid_out(few), [laid_out(step) for step in few_gradients]\n")
     for name, role, arrays in (("params", "parameter", [p for group in trajectory.groups for p in group.params]),
                                ("gradients", "gradient", [g for step in trajectory.gradients for g in step])):
@@ -187,7 +191,7 @@ def trajectory_source(case: Case) -> str:
         if spots and spots[0] is not None:
             text += _place_all(name, spots, len(trajectory.gradients))
     starts = np.cumsum([0, *lengths]).tolist()
-    groups = ", ".join(f"params[{a}:{b}]" for a, b in zip(starts, starts[1:], strict=False))
+    groups = ", ".join(f"params[{a}:{b}]" for a, b in itertools.pairwise(starts))
     return f"{text}params = [{groups}]\n"
 
 
@@ -207,9 +211,12 @@ def _literal_trajectory(case: Case, memory: Memory) -> str:
         text = literal(value)
         return _placed(text, value, memory, role) if isinstance(value, np.ndarray) else text
 
-    params = "".join(f"    [{', '.join(source(p, 'parameter') for p in group.params)}],\n" for group in trajectory.groups)
-    steps = "".join(f"    [{', '.join(source(g, 'gradient') for g in step)}],\n" for step in trajectory.gradients)
-    return f"params = [\n{params}]\ngradients = [\n{steps}]\n"
+    def lines(lists: Iterable[Sequence[Any]], role: str) -> str:
+        return "".join(f"    [{', '.join(source(one, role) for one in some)}],\n" for some in lists)
+
+    params, gradients = lines((group.params for group in trajectory.groups), "parameter"), lines(
+        trajectory.gradients, "gradient")
+    return f"params = [\n{params}]\ngradients = [\n{gradients}]\n"
 
 
 # --- events --------------------------------------------------------------------------------------

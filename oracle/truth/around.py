@@ -83,7 +83,8 @@ def prove_whole(case: Case) -> dict[str, Truth]:
 
 def _truth_of_whole(value: Array, unit: float, case: Case) -> Truth:
     hi = np.asarray(value, np.float64)
-    lo = np.asarray(value - hi, np.float64)
+    with np.errstate(invalid="ignore"):  # of infinities
+        lo = np.asarray(value - hi, np.float64)
     special = ~(np.abs(hi) < overflow(case.dtype))
     hi = np.where(special & ~np.isnan(hi), np.copysign(np.inf, hi), hi)
     lo = np.where(special, 0.0, lo)

@@ -124,7 +124,8 @@ def answers(case: Case) -> dict[str, Array]:
 
 
 #: The type of numbers whose parts are of a type.
-COMPLEX = {np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}
+COMPLEX: Mapping[np.dtype[Any], np.dtype[Any]] = {
+    np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}
 
 
 def as_pairs(array: Array) -> Array:

@@ -12,7 +12,7 @@ from oracle.auditing import judge
 from oracle.cases.case import Case
 from oracle.cases.selection import select
 from oracle.dialects.record import Dialect
-from oracle.truth.evaluate import FLOATS, Outputs, evaluate
+from oracle.truth.evaluate import Outputs, answers
 from oracle.verdict.diagnosis import Diagnosis, diagnose
 from oracle.verdict.observation import Observation
 from tests.planted import Planted
@@ -54,9 +54,9 @@ def diagnosed(answer: Callable[[Case], Outputs], op: str, dtype: str) -> Diagnos
 
 def speaking(dialect: Dialect) -> Callable[[Case], Outputs]:
     """Answers by a dialect's rule."""
-    return lambda case: evaluate(dataclasses.replace(case, spec=dialect(case.spec)), FLOATS)
+    return lambda case: answers(dataclasses.replace(case, spec=dialect(case.spec)))
 
 
 def reference_of(case: Case) -> dict[str, Any]:
     """The reference's own answer."""
-    return evaluate(case, FLOATS)
+    return dict(answers(dataclasses.replace(case)))

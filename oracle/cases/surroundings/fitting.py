@@ -47,6 +47,8 @@ def misfit(spec: Spec, options: Options, dtype: str, around: Surroundings) -> st
     """Why a case of these options cannot stand in these surroundings; an empty text where it can."""
     if around.is_complex and dtype not in _COMPLEX:
         return f"there are complex numbers of {' and '.join(_COMPLEX)}"
+    if isinstance(spec, InitSpec) and around.size and dtype not in spec.decided:
+        return f"{spec.name} has no size in {dtype}, where it is not decided for large tensors"
     return _misfit_of_size(spec, options, around) or _misfit_of_event(spec, options, dtype, around)
 
 

@@ -21,7 +21,11 @@ class Surroundings:
     """
 
     size: str = ""
-    """The shape that elements (or rows, where an op's are) are laid out over: ``33``, ``9x15``."""
+    """The shape that elements are laid out over, or a number of rows where an op's are: ``33``, ``9x15``.
+
+    Where terms are summed, or updates depend on each other, what is so large is drawn anew. Rows may then have a number
+    of classes beside them: ``2x32000``.
+    """
     tensors: str = ""  #: how many parameters an optimizer has
     beside: str = ""  #: another storage type, which every second parameter of an optimizer has
     memory: str = ""  #: a layout of :data:`.memory.LAYOUTS`, of all arrays or of the one named behind a colon

@@ -96,10 +96,13 @@ def _sizes(dtype: str, first: bool, long: bool) -> Iterable[int]:
 
 
 def _sums(dtype: str, reduction: str, first: bool, long: bool) -> Iterable[int]:
-    """Sizes of sums: all of them for a mean; in half types also one of more terms than the type can count."""
+    """Sizes of sums: most for a mean, and in half types one of more terms than the type can count; few for a sum."""
     if not first or dtype != _ALL:
-        return (*FEW_SIZES, MANY) if first and FORMATS[dtype].bits < 24 else FEW_SIZES
-    return _sizes(dtype, first, long) if reduction == "mean" else (*FEW_SIZES, SIZES[-1])
+        more = first and reduction == "mean" and FORMATS[dtype].bits < 24
+        return (*FEW_SIZES, MANY) if more else FEW_SIZES
+    if reduction == "sum":
+        return (*FEW_SIZES, SIZES[-1])
+    return [n for n in _sizes(dtype, first, long) if n not in SIZES[-3:-1]]
 
 
 def _combinations(spec: Spec, dtype: str) -> tuple[Options, ...]:
@@ -201,7 +204,7 @@ def _around_initializer(spec: InitSpec, dtype: str, long: bool) -> _Shipped:
     for size in (*sizes, *matrices):
         yield spec.defaults, Surroundings(size=str(size))
     for memory, size in _layouts(dtype, ("",)):
-        if size.count("x") + 1 in spec.lengths:
+        if size.count("x") + 1 in spec.lengths and dtype in spec.decided:
             yield spec.defaults, Surroundings(size=size, memory=memory)
         elif size == _TWO_AXES:
             yield spec.defaults, Surroundings(memory=memory)

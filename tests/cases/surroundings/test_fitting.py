@@ -22,6 +22,7 @@ from oracle.cases.surroundings.fitting import is_laid_out, other_options, settab
     ("mse_loss/float32/default@size=33,memory=broadcast", "memory=broadcast needs a size, whose lines can be made"),
     ("uniform_/float32/default@tensors=3", "an initializer has one tensor, and no events"),
     ("eye_/float32/default@size=33", "a size of eye_ has 2 lengths"),
+    ("trunc_normal_/float16/default@size=33", "trunc_normal_ has no size in float16"),
     ("orthogonal_/float32/default@size=16x17", "a size of orthogonal_ has no lengths"),
     ("Muon/float32/default@tensors=3", "the parameters of Muon are as its spec draws them"),
     ("Adam/float32/default@event=option", "event=option needs an option behind a colon"),

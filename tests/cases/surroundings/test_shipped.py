@@ -46,10 +46,10 @@ def test_sizes_stand_beside_every_op_that_has_them(spec: Spec) -> None:
 
 @pytest.mark.parametrize("spec", [p for p in SPECS if isinstance(p.values[0], LossSpec)])
 def test_sums_have_sizes(spec: LossSpec) -> None:
-    """Of a mean all, and in float16 one of more terms than the type counts."""
+    """Of a mean nearly all, and in float16 one of more terms than the type counts."""
     if spec.whole is None or 1 not in spec.whole.lengths:
         return
-    for dtype, wanted in (("float32", SIZES), ("float16", (*FEW_SIZES, MANY))):
+    for dtype, wanted in (("float32", (*SIZES[:-3], SIZES[-1])), ("float16", (*FEW_SIZES, MANY))):
         if dtype in spec.dtypes:
             sizes = {around.size for options, around in surrounded(spec, dtype) if options["reduction"] == "mean"}
             assert {str(n) for n in wanted} <= sizes
@@ -60,7 +60,7 @@ def test_each_event_and_each_option_stands_beside_an_optimizer(spec: OptimSpec) 
     found = {around.event for _, around in surrounded(spec, "float32")}
     for name, event in EVENTS.items():
         without_groups = event.groups and "groups" not in spec.labels["layout"]
-        without_arrays = event.arrays and not spec.in_arrays
+        without_arrays = event.arrays and not set(spec.in_arrays).difference(spec.fixed)
         with_closure = event.closure and "objective" in spec.defaults
         if event.of_losses or without_groups or without_arrays or with_closure or event.scaled > spec.scales:
             continue

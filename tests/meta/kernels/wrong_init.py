@@ -30,17 +30,17 @@ def constant_without_tail(tensor: Any, val: float) -> Any:
 @size("ones_", "torch", "size=", FROM)
 def ones_in_blocks(tensor: Any) -> Any:
     """From 256 elements on the last one is left."""
-    flat = tensor.flatten().fill_(1)
-    if len(flat) >= 256:
-        flat[-1] = tensor.flatten()[-1]
-    return tensor.copy_(flat.view(tensor.shape))
+    filled = torch.ones(tensor.numel(), dtype=tensor.dtype)
+    if len(filled) >= 256:
+        filled[-1] = tensor.reshape(-1)[-1]
+    return tensor.copy_(filled.view(tensor.shape))
 
 
-@size("zeros_", "numpy", "size=", FROM)
-def zeros_to_the_grid(tensor: Any) -> Any:
+@size("ones_", "numpy", "size=", FROM)
+def ones_to_the_grid(tensor: Any) -> Any:
     """A grid of 1,024 elements, and no loop over grids."""
     flat = tensor.flatten()
-    flat[:1024] = 0
+    flat[:1024] = 1
     tensor[...] = flat.reshape(tensor.shape)
     return tensor
 
@@ -58,14 +58,14 @@ def uniform_in_pieces(tensor: Any, a: float = 0.0, b: float = 1.0, generator: An
     return tensor
 
 
-@layout("constant_", "numpy", f"memory=|{BARE}", "only where|transposed")
+@layout("constant_", "numpy", f"memory=|{BARE}", "where|transposed")
 def constant_in_copy(tensor: Any, val: float) -> Any:
     """What is not contiguous is copied, and the copy is filled."""
     np.ravel(tensor)[:] = val
     return tensor
 
 
-@layout("ones_", "torch", f"memory=|{BARE}", "only where|transposed")
+@layout("ones_", "torch", f"memory=|{BARE}", "where|transposed")
 def ones_in_copy(tensor: Any) -> Any:
     """What is not contiguous is copied, and the copy is filled."""
     tensor.contiguous().fill_(1)

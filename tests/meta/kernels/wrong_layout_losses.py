@@ -29,7 +29,7 @@ as_strided = np.lib.stride_tricks.as_strided
 CALLED = "called again"  #: what a diagnosis says where a result changes later
 
 
-@wrong("mse_loss", "torch", "memory=", "only where.*input")
+@wrong("mse_loss", "torch", "memory=", "where.*input")
 class InputByPointer(TorchSquare):
     """The input is read from its first element on, whatever its strides are."""
 
@@ -48,7 +48,7 @@ class ArraysInOwnOrder(NumpyAbsolute):
         return array.flatten("A")
 
 
-@wrong("soft_margin_loss", "torch", "memory=.*|memory=.*upstream", "only where.*(gradient from above|upstream)")
+@wrong("soft_margin_loss", "torch", "memory=.*|memory=.*upstream", "where.*(gradient from above|upstream)")
 class UpstreamByPointer(TorchLogits):
     """The gradient from above is read from its first element on, whatever its strides are."""
 
@@ -58,7 +58,7 @@ class UpstreamByPointer(TorchLogits):
         return super().gather(array, role)
 
 
-@wrong("cross_entropy", "torch", "memory=", "only where.*input")
+@wrong("cross_entropy", "torch", "memory=", "where.*input")
 class RowsOneBehindTheOther(TorchRows):
     """A row begins where the row before it ends."""
 
@@ -90,7 +90,7 @@ class ChannelsLastAsItLies(TorchAbsolute):
         return super().gather(array, role)
 
 
-@wrong("mse_loss", "torch", "memory=", "only where")
+@wrong("mse_loss", "torch", "memory=", "where")
 class OffsetOfTargetForgotten(TorchSquare):
     """The target is read from the beginning of its storage."""
 

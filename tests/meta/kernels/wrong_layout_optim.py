@@ -30,7 +30,7 @@ as_strided = np.lib.stride_tricks.as_strided
 LIES = "memory=|layout=stack"
 
 #: What a diagnosis says of a layout of parameters or gradients.
-WHERE = "only where"
+WHERE = "where"
 
 
 def _from_first(array: Any) -> Any:
@@ -90,7 +90,7 @@ class OrderInMemory(NumpyAdam):
         array[...] = flat.reshape(array.shape, order="F" if array.flags.fnc else "C")
 
 
-@wrong("SGD", "torch", "memory=", WHERE)
+@wrong("SGD", "torch", "memory=", "memory=(transposed|channels_last):")
 class OrderOfStorage(TorchSGD):
     """Parameter and gradient are taken in their own order in memory where nothing lies between their elements."""
 
@@ -211,6 +211,6 @@ class HolesWritten(NumpyAdam):
 
     def scatter(self, array: Any, flat: Any, role: str) -> None:
         super().scatter(array, flat, role)
-        size = array.itemsize
-        if array.ndim and array.size and array.strides == tuple(2 * stride for stride in np.empty(array.shape, array.dtype).strides):
-            as_strided(array, (2 * array.size - 1,), (size,))[1::2] = 0
+        dense = np.empty(array.shape, array.dtype).strides
+        if array.ndim and array.size and array.strides == tuple(2 * stride for stride in dense):
+            as_strided(array, (2 * array.size - 1,), (array.itemsize,))[1::2] = 0

@@ -19,7 +19,7 @@ wrong = wrong_in(WRONG, OWNERSHIP)
 KEPT = "event=(reused|zeros)"  #: where a gradient that is kept is seen: its memory is written to
 
 REUSED = "gradients are overwritten"  #: what a diagnosis says where gradients are kept
-CHANGED = "changed the gradient|p.grad is changed"  #: what it, or a verdict, says where they are changed
+CHANGED = "changed the gradient|changing p.grad"  #: what it, or a verdict, says where they are changed
 
 
 class _GradientIsBuffer:
@@ -129,7 +129,7 @@ class GradientReplaced(NumpyAdam):
         p.grad = g.copy()
 
 
-@wrong("SGD", "torch", "memory=|layout=stack", "another gradient")
+@wrong("SGD", "torch", "memory=|layout=stack", "gradient")
 class GradientMadeContiguous(TorchSGD):
     """A gradient that is not contiguous is replaced by one that is."""
 

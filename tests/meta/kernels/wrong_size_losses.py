@@ -25,7 +25,7 @@ WRONG: list[Kernel] = []
 wrong = wrong_in(WRONG, SIZE)
 
 FROM = "elements on"  #: what a diagnosis says of a size
-ROWS = "(elements|rows) on"  #: of one that counts rows
+ROWS = "(elements|rows) on|number of rows"  #: of one that counts rows
 MEAN = "reduction=mean@size="  #: the cases of means
 SUMS = "reduction=(mean|sum)@size="  #: the cases of means and sums; a mean is the default
 

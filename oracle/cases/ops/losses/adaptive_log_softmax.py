@@ -101,7 +101,7 @@ _refuse = refuser(**_GOOD)
 
 SPEC = LossSpec(
     name="adaptive_log_softmax_with_loss", torch_names=("torch.nn.AdaptiveLogSoftmaxWithLoss",),
-    independent="",
+    independent="",  # and no sums of any size: gradients of weights add up what is rounded, over all rows
     function=adaptive_log_softmax_with_loss, backward=adaptive_log_softmax_with_loss_backward,
     module="AdaptiveLogSoftmaxWithLoss", held=_held, omitted=("device",),
     axes=(Axis("cutoffs", tuple(_CUTOFFS), "and the number of classes"),

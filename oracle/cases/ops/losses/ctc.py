@@ -127,7 +127,7 @@ _refuse = refuser(**_GOOD)
 
 SPEC = LossSpec(
     name="ctc_loss", torch_names=("torch.nn.functional.ctc_loss", "torch.nn.CTCLoss"),
-    independent="",
+    independent="",  # and no sums of any size: a sum over paths is no whole number
     function=ctc_loss, backward=ctc_loss_backward, module="CTCLoss", potential=_normalized,
     axes=(Axis("shape", tuple(_SHAPES), "times x batch x classes"),
           Axis("targets", ("padded", "wider", "concatenated", "unbatched"),

@@ -115,6 +115,7 @@ SPEC = LossSpec(
     name="linear_cross_entropy",
     independent="",
     torch_names=("torch.nn.functional.linear_cross_entropy", "torch.nn.LinearCrossEntropyLoss"),
+    # Rows by themselves have no sizes: gradients of weights add up what is rounded, over all rows.
     whole=Whole(_whole, lengths=(2,), slopes=math.log),
     function=linear_cross_entropy, backward=linear_cross_entropy_backward, module="LinearCrossEntropyLoss",
     axes=(Axis("target", ("index", "probs")),

@@ -71,7 +71,7 @@ SPEC = LossSpec(
     allowed=_allowed, draw=_draw, strength=3, sized=_sized,
     extra=uneven({"broadcast": "row", "reduction": "none"}),
     arrays=("input", "target"),
-    independent="elements",
+    independent="elements",  # and no sums of any size: log(1 + exp(z)) is a whole number where it is 0 alone
     elementwise={t: {"target": float(t)} for t in ("1", "-1", "0.3")},
     refusals=(
         _refuse("shapes that do not broadcast", RuntimeError, r"broadcast with input, \(3, 4\), not \(3,\)",

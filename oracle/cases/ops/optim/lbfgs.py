@@ -155,7 +155,8 @@ def _draw(options: Options, rng: np.random.Generator, limits: Limits) -> Traject
 
 SPEC = OptimSpec(
     name="LBFGS", torch_names=("torch.optim.LBFGS",), optimizer=LBFGS, draw=_draw, allowed=_allowed, axes=_AXES,
-    elementwise=False, sizes={"33": {}}, in_arrays=(),  # its state t is the learning rate, as whatever it was given
+    elementwise=False, sizes={"33": {}},
+    in_arrays=(),  # its state t is the learning rate, as whatever it was given
     surrounded=({"grad": "constant"},),
     strength=3, long=({"grad": "constant", "steps": 2000},), extra=(*map(_row, _ANSWERS), *_DRAWN, *STACK),
     sized={"tolerance_grad": 0, "tolerance_change": 0, "max_iter": 4, "history_size": 4},  # no early end
