@@ -18,7 +18,11 @@ from oracle.checking.implementation import implementation_of
 from oracle.targets import loading
 from oracle.targets.pytorch import placed, to_array
 from oracle.targets.pytorch_calls import resolve
-from oracle.verdict.compare import Verdict
+from oracle.truth.evaluate import FLOATS, evaluate
+from oracle.truth.kept_truths import truth_of
+from oracle.verdict.compare import Verdict, compare
+from reference.optim import _optimizer
+from reference.optim._blocks import Update, run_updates
 
 COMPLEX = "Adagrad/float32/start=zero,steps=2@size=33x17x2,memory=complex"
 
@@ -51,6 +55,20 @@ def test_moduli_in_the_place_of_pairs_show(moduli: None) -> None:
     record = run_case(parse(COMPLEX), eager)
     assert record.fails
     assert {record.outputs[name][0] for name in ("param[0]", "sum[0]")} == {Verdict.EXCEEDS}
+
+
+def test_the_reference_has_complex_numbers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = set()
+
+    def run(updates: list[Update]) -> None:
+        seen.update(array.dtype.name for update in updates for array in update.arrays if array is not None)
+        run_updates(updates)
+
+    monkeypatch.setattr(_optimizer, "run_updates", run)
+    outputs = evaluate(parse(COMPLEX), FLOATS)
+    assert seen == {"complex64"}
+    assert {outputs[name].shape for name in ("param[0]", "sum[0]", "gradient[0]")} == {(2, 33, 17, 2)}
+    assert not [finding for finding in compare(outputs, truth_of(parse(COMPLEX))) if finding.verdict.disagrees]
 
 
 def test_complex_numbers_have_real_ones_beside_them() -> None:

@@ -93,6 +93,16 @@ class CountShared(optim.Adam):
             self.state[params[place]]["step"] = state["step"]
 
 
+class OneAge(optim.Adam):
+    """All parameters have the step count of the oldest."""
+
+    def _update(self, p: Any, grad: Any, options: dict[str, Any]) -> None:
+        super()._update(p, grad, options)
+        oldest = max(int(state["step"]) for state in self.state.values())
+        last = self._updates[-1]
+        self._updates[-1] = last._replace(scalars={**last.scalars, "t": oldest})
+
+
 WRONG = [
     (ClosureTwice, "SGD", "closure", "evaluated"),
     (LossLost, "SGD", "closure", "returned"),
@@ -102,6 +112,7 @@ WRONG = [
     (DecayAdded, "SGD", "array:weight_decay", "overwritten"),
     (StateTaken, "SGD", "shared", "momentum_buffer[0]"),
     (CountShared, "Adam", "shared", "step[0]"),
+    (OneAge, "Adam", "younger", "param[1]"),
 ]
 
 
