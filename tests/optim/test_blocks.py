@@ -92,6 +92,7 @@ RULES = {
     "twice the same": lambda theta, g, a, b: (theta * g, theta * g, b),
     "one for two": lambda theta, g, a, b: ((new := theta - 2 * g), new, new),
     "the gradient itself": lambda theta, g, a, b: (theta, g, -g),
+    "a factor of 0": lambda theta, g, a, b: (theta * 0, 0.0 * a, b * 0 + g),
     "nothing": lambda theta, g, a, b: (theta, a, b),
     "a branch": lambda theta, g, a, b: (np.where(g > 0, theta, a * 1), np.where(b < 0, 0, np.sign(b)), theta * 1.0),
     "long lives": lambda theta, g, a, b: ((x := theta * g) + (y := a * b) * (x - y) / (x * x + 1), x, y),
@@ -108,10 +109,11 @@ def test_memory_is_not_written_before_it_was_read(rule):
     assert equal([g], arrays[1:2])
 
 
-def test_a_parameter_twice_in_a_group_is_updated_twice():
-    p, q = Parameter(np.ones(3)), Parameter(np.ones(3))
+@pytest.mark.parametrize("order", [(0, 1, 0), (0, 0, 1)])
+def test_a_parameter_twice_in_a_group_is_updated_twice(order):
+    both = p, q = Parameter(np.ones(3)), Parameter(np.ones(3))
     with pytest.warns(UserWarning, match="twice"):
-        optimizer = SGD([p, q, p], lr=0.5)
+        optimizer = SGD([both[i] for i in order], lr=0.5)
     p.grad = q.grad = np.ones(3)
     optimizer.step()
     assert (p.data == 0).all()

@@ -62,7 +62,7 @@ BESIDE = ("float64", "bfloat16")
 #: More elements than a few blocks have: in one line, in many parameters that a kernel takes at once, in other layouts.
 #: In other types than float32 the second alone.
 BLOCKS = (Surroundings(size=str(MANY)), Surroundings(size="4096", tensors="33"),
-          Surroundings(size="129x257", memory="transposed"), Surroundings(size="16385x2", memory="complex"))
+          Surroundings(size="129x257", tensors="1", memory="transposed"), Surroundings(size="16385x2", memory="complex"))
 
 _ALL = "float32"  #: the type in which all surroundings stand
 
