@@ -33,7 +33,7 @@ def test_texts_are_read_as_they_are_written(around: Surroundings) -> None:
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    ("colour=red", "unknown surrounding 'colour'; there are size, tensors, memory, event, threads"),
+    ("colour=red", "unknown surrounding 'colour'; there are size, tensors, beside, memory, event, threads"),
     ("size=", "size needs lengths of axes, such as 33 or 9x15, not ''"),
     ("size=0", "not '0'"), ("size=3x", "not '3x'"), ("size=-3", "not '-3'"), ("size=999999999", "not '999999999'"),
     ("tensors=0", "tensors needs a number above 0, not '0'"), ("threads=two", "threads needs a number above 0"),
