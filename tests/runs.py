@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from oracle.auditing.records import header
@@ -39,7 +38,7 @@ def made_up(cases_of_op: int, ops: Sequence[str] = ()) -> list[Record]:
     for spec in registry.specs().values():
         if ops and spec.name not in ops:
             continue
-        theirs = [waiver for waiver in waivers if fnmatchcase(spec.name, waiver.op)]
+        theirs = [waiver for waiver in waivers if waiver.concerns(spec.name)]
         for case_id in _ids(spec, chance, cases_of_op):
             dtype = case_id.split("/")[1]
             for target in TARGETS[spec.kind]:

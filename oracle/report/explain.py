@@ -15,6 +15,7 @@ from ..cases.surroundings.memory import LAYOUTS
 from ..formats import FORMATS
 from ..targets.loading import Target, TargetError, Unsupported, load
 from ..targets.script import reproduce
+from ..truth.around import is_whole
 from ..truth.kept_truths import truth_of
 from ..truth.proof import SLACK, Truth
 from ..verdict import waivers as waiver_records
@@ -69,6 +70,9 @@ def _explain_surroundings(case: Case) -> Iterator[str]:
         yield f"\nSurroundings: {around}"
     if case.laid_out:
         yield f"  the elements of {case.base.id} are laid out over more; the truth of each is looked up"
+    if is_whole(case):
+        yield "  each term is a small whole number, so that every partial sum is exact in every order: the bound holds"
+        yield "  the operations behind the sum, and nothing for the sum itself"
     if around.memory:
         layout, _, role = around.memory.partition(":")
         yield f"  in memory {role or 'each array'} is {LAYOUTS[layout].said}; what lies beside it has to stay as it is"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,10 +19,21 @@ __all__ = ["closure_source", "compared", "dict_lines", "head", "literal", "repro
 
 Array = np.ndarray[Any, Any]
 
+#: Arrays of more elements are written as the distinct ones and their places, if these are few.
+_LONG, _MOST_DISTINCT = 64, 256
+
 _HEAD = '''\
 # {title}
+import base64
+import zlib
+
 import numpy as np
 {imports}
+
+def places(packed, shape):
+    """Numbers that say which of a few elements stands at each place of an array; packed, since there are many."""
+    return np.frombuffer(zlib.decompress(base64.b85decode(packed)), np.uint8).astype(int).reshape(shape)
+
 
 def tensor(values, shape, dtype, order="C"):
     """Floats are written as hexadecimal, so that they are exact."""
@@ -61,10 +74,26 @@ def literal(value: Any) -> str:
         return f"({''.join(literal(one) + ', ' for one in value)})"
     if not isinstance(value, np.ndarray):
         return f'float("{value}")' if isinstance(value, float) and not np.isfinite(value) else repr(value)
+    if value.size > _LONG:
+        few, where = _distinct(value)
+        if len(few) <= _MOST_DISTINCT:
+            return f"{literal(few)}[places({_packed(where)!r}, {value.shape})]"
     flat = value.reshape(-1)
     values = [float(v).hex() for v in flat] if value.dtype.kind in "fV" else flat.tolist()
     order = ', order="F"' if value.flags.f_contiguous and not value.flags.c_contiguous else ""
     return f"tensor({values!r}, {value.shape}, {value.dtype.name!r}{order})"
+
+
+def _distinct(array: Array) -> tuple[Array, Array]:
+    """The distinct elements of an array, told apart by their bits, and which of them stands at each place."""
+    bits = np.ascontiguousarray(array).reshape(-1).view(f"u{array.dtype.itemsize}")
+    few, where = np.unique(bits, return_inverse=True)
+    return few.view(array.dtype), where
+
+
+def _packed(where: Array) -> str:
+    """Numbers below 256, as text."""
+    return base64.b85encode(zlib.compress(where.astype(np.uint8).tobytes(), 9)).decode()
 
 
 def dict_lines(values: Mapping[str, Any]) -> str:

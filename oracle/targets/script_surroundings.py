@@ -1,11 +1,10 @@
 """Source that rebuilds the surroundings of a case: many elements of few, memory around arrays, what happens to steps.
 
-Nothing long is written out: where an array is laid out, its few elements are, and the rule by which places were drawn.
+Nothing long is written out: of a large array its few distinct elements are, and their places in packed form.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..cases.case import Case
 from ..cases.surroundings.memory import Memory
+from .loading import Unsupported
 from .script import literal
 
 __all__ = ["first_lines", "groups_source", "last_lines", "loss_source", "placed_literal", "steps_source",
@@ -20,19 +20,7 @@ __all__ = ["first_lines", "groups_source", "last_lines", "loss_source", "placed_
 
 Array = np.ndarray[Any, Any]
 
-_FEW = 64  #: places that are written out
-
-_DRAW = '''\
-rng = np.random.Generator(np.random.Philox(key={key}))
-
-
-def positions(count, shape):
-    """Which of some elements stands at each place: drawn so that neighbours are never equal."""
-    steps = rng.integers(1, max(count, 2), int(np.prod(shape)))
-    return ((rng.integers(count) + np.cumsum(steps)) % count).reshape(shape)
-
-
-'''
+_MANY = 16  #: arrays of which each is written by itself
 
 _PLACED = {
     "torch": '''\
@@ -105,18 +93,6 @@ def _placed(text: str, array: Array, memory: Memory, role: str) -> str:
     return f"placed({text}, {tuple(map(int, spot.strides))}, {spot.first}, {spot.buffer.size})"
 
 
-def _places(case: Case, places: Sequence[Array], counts: Sequence[int]) -> str:
-    """Lines that make ``places``, a list of arrays: in which of so many elements each place's is."""
-    if sum(at.size for at in places) <= _FEW:
-        return f"places = [{', '.join(f'np.array({at.tolist()!r}).reshape({at.shape})' for at in places)}]\n"
-    key = case.within(case.around.behind_the_truth).key("layout")
-    if not case.around.is_broadcast:
-        drawn = [f"positions({n}, {at.shape})" for at, n in zip(places, counts, strict=True)]
-        return _DRAW.format(key=hex(key)) + f"places = [{_list(drawn)}]\n"
-    lines = [f"np.broadcast_to(np.array({at[:1].tolist()!r}), {at.shape})" for at in places]
-    return f"places = [{_list(lines)}]\n"
-
-
 def _list(parts: Iterable[str]) -> str:
     """Parts of a list; of those that are equal and follow each other the first, and how many."""
     found: list[tuple[str, int]] = []
@@ -134,89 +110,46 @@ def _list(parts: Iterable[str]) -> str:
 def loss_source(case: Case, names: Iterable[str]) -> str:
     """Lines that make ``arguments``, with these names, and ``upstream``, a tuple."""
     memory = Memory(case.around.memory)
-    rows, text = _row_places(case)
-    base = case.base if case.laid_out else case
 
-    def source(value: Any, small: Any, role: str) -> str:
+    def source(value: Any, role: str) -> str:
         if isinstance(value, tuple):
-            return f"({''.join(source(one, few, role) + ', ' for one, few in zip(value, small, strict=True))})"
-        if not isinstance(value, np.ndarray):
-            return literal(value)
-        return _placed(rows(small), value, memory, role)
+            return f"({''.join(source(one, role) + ', ' for one in value)})"
+        return _placed(literal(value), value, memory, role) if isinstance(value, np.ndarray) else literal(value)
 
-    lines = "".join(f"    {k!r}: {source(case.inputs[k], base.inputs[k], k)},\n" for k in names)
-    given, few = ((one if isinstance(one, tuple) else (one,)) for one in (case.grad_output, base.grad_output))
-    return f"{text}arguments = {{\n{lines}}}\nupstream = {source(given, few, 'upstream')}\n"
-
-
-def _row_places(case: Case) -> tuple[Callable[[Array], str], str]:
-    """How a base's array is written, and the lines that this needs."""
-    if not case.laid_out:
-        return literal, ""
-    layout = case.layout
-    count = int(np.prod(layout.base))
-
-    def source(array: Array) -> str:
-        if array.shape[:len(layout.base)] != layout.base:
-            return literal(array)
-        return f"{literal(array)}.reshape({(-1, *array.shape[len(layout.base):])})[places[0]]"
-
-    return source, _places(case, [layout.at], [count])
+    lines = "".join(f"    {k!r}: {source(case.inputs[k], k)},\n" for k in names)
+    given = case.grad_output if isinstance(case.grad_output, tuple) else (case.grad_output,)
+    return f"arguments = {{\n{lines}}}\nupstream = {source(given, 'upstream')}\n"
 
 
 # --- optimizers ----------------------------------------------------------------------------------
 
 
+_CUT = '''\
+def cut(array, lengths):
+    """Parts of an array, one after the other."""
+    ends = np.cumsum(lengths)
+    return [array[end - n:end] * 1 for end, n in zip(ends, lengths)]
+
+
+'''
+
+
 def trajectory_source(case: Case) -> str:
     """Lines that make ``params``, a list for each group, and ``gradients``, a list for each step."""
     trajectory, memory = case.inputs, Memory(case.around.memory)
-    if not case.laid_out:
-        return _literal_trajectory(case, memory)
-    layout, base = case.layout, case.base.inputs
-    own = [p for group in base.groups for p in group.params]
-    lengths = [len(group.params) for group in trajectory.groups]
-    steps = "".join(f"    [{', '.join(map(literal, step))}],\n" for step in base.gradients)
-    text = (_places(case, layout.at, [own[source].size for source in layout.sources])
-            + f"sources = [{_list(map(str, layout.sources))}]\n"
-            f"few = [{', '.join(map(literal, own))}]\n"
-            f"few_gradients = [\n{steps}]\n\n\n"
-            "def laid_out(arrays):\n"
-            '    """Few elements at many places, for each parameter."""\n'
-            "    return [None if arrays[k] is None else arrays[k].reshape(-1)[at]\n"
-            "            for k, at in zip(sources, places)]\n\n\n"
-            "params, gradients = laid_out(few), [laid_out(step) for step in few_gradients]\n")
-    for name, role, arrays in (("params", "parameter", [p for group in trajectory.groups for p in group.params]),
-                               ("gradients", "gradient", [g for step in trajectory.gradients for g in step])):
-        spots = [memory.spot(a, role) for a in arrays if isinstance(a, np.ndarray)]
-        if spots and spots[0] is not None:
-            text += _place_all(name, spots, len(trajectory.gradients))
-    starts = np.cumsum([0, *lengths]).tolist()
-    groups = ", ".join(f"params[{a}:{b}]" for a, b in itertools.pairwise(starts))
-    return f"{text}params = [{groups}]\n"
+    params = "".join(f"    {_arrays_source(group.params, memory, 'parameter')},\n" for group in trajectory.groups)
+    gradients = "".join(f"    {_arrays_source(step, memory, 'gradient')},\n" for step in trajectory.gradients)
+    text = f"params = [\n{params}]\ngradients = [\n{gradients}]\n"
+    return (_CUT if "cut(" in text else "") + text
 
 
-def _place_all(name: str, spots: Sequence[Any], steps: int) -> str:
-    """A line that gives each array its place; gradients have it at each step."""
-    count = len(spots) if name == "params" else len(spots) // steps
-    where = [(tuple(map(int, s.strides)), s.first, s.buffer.size) for s in spots[:count]]
-    one = "[None if a is None else placed(a, *at) for a, at in zip({}, where)]"
-    made = one.format("params") if name == "params" else f"[{one.format('step')} for step in gradients]"
-    return f"where = {where!r}\n{name} = {made}\n"
-
-
-def _literal_trajectory(case: Case, memory: Memory) -> str:
-    trajectory = case.inputs
-
-    def source(value: Any, role: str) -> str:
-        text = literal(value)
-        return _placed(text, value, memory, role) if isinstance(value, np.ndarray) else text
-
-    def lines(lists: Iterable[Sequence[Any]], role: str) -> str:
-        return "".join(f"    [{', '.join(source(one, role) for one in some)}],\n" for some in lists)
-
-    params, gradients = lines((group.params for group in trajectory.groups), "parameter"), lines(
-        trajectory.gradients, "gradient")
-    return f"params = [\n{params}]\ngradients = [\n{gradients}]\n"
+def _arrays_source(arrays: Sequence[Any], memory: Memory, role: str) -> str:
+    """Source of a list of arrays; many short ones are cut from a long one."""
+    dtypes = {a.dtype if isinstance(a, np.ndarray) and a.ndim == 1 else None for a in arrays}
+    if len(arrays) > _MANY and len(dtypes) == 1 and None not in dtypes and memory.layout(role) is None:
+        return f"cut({literal(np.concatenate(arrays))}, [{_list(str(a.size) for a in arrays)}])"
+    parts = (_placed(literal(a), a, memory, role) if isinstance(a, np.ndarray) else literal(a) for a in arrays)
+    return f"[{', '.join(parts)}]"
 
 
 # --- events --------------------------------------------------------------------------------------
@@ -226,11 +159,27 @@ _EVENTS = {
     "load": ("state = optimizer.state_dict()", "optimizer = make()", "optimizer.load_state_dict(state)"),
     "file": ("state = through_file(optimizer.state_dict())", "optimizer = make()", "optimizer.load_state_dict(state)"),
     "copy": ("optimizer, params, groups = copy.deepcopy((optimizer, params, groups))",),
+    "shared": ("old, state = optimizer, optimizer.state_dict()", "optimizer = make()",
+               "optimizer.load_state_dict(state)", "kept = [p.data * 1 for p in params]", "old.step()",
+               "for p, numbers in zip(params, kept):", "    p.data[...] = numbers"),
     "moved": ("for p in params:", "    p.data = p.data.clone() if hasattr(p.data, 'clone') else p.data.copy()"),
     "reused": ("for g in step:", "    if g is not None:", "        g[...] = float('nan')"),
     "zeros": ("optimizer.zero_grad(set_to_none=False)",),
     "none": ("optimizer.zero_grad(set_to_none=True)",),
 }
+
+#: A step whose closure is counted, and whose loss has to come back.
+_CLOSURE = '''\
+    evaluated, loss = [], tensor([k + 0.5], (), "float32")
+
+    def closure():
+        evaluated.append(loss)
+        return loss
+
+    returned = optimizer.step(closure)
+    history.setdefault("evaluated", []).append(len(evaluated))
+    history.setdefault("returned", []).append(int(returned is not None and float(returned) == float(loss)))
+'''
 
 _THROUGH_FILE = {
     "torch": '''\
@@ -265,6 +214,7 @@ def steps_source(case: Case, framework: str, give: str, notes: str, options: Cal
         options: makes of options what is written.
     """
     trajectory, event = case.inputs, case.around.happening
+    _refuse_event(case)
     functions = {"file": _THROUGH_FILE.get(framework, ""), "copy": "import copy\n\n"}.get(case.around.event, "")
     text = f"{functions}history = {{}}\nfor k, step in enumerate(gradients):\n"
     if trajectory.joins:
@@ -274,7 +224,9 @@ def steps_source(case: Case, framework: str, give: str, notes: str, options: Cal
                  f"            group.update({options(others)!r})\n")
     again = " if k != 1 else ()" if case.around.event == "again" else ""  # no new gradients
     text += f"    for p, g in zip(params, step){again}:\n        p.grad = {give}\n"
-    text += f"    optimizer.step({'closure' if trajectory.objective else ''})\n{notes}"
+    text += _CLOSURE if event is not None and event.closure else (
+        f"    optimizer.step({'closure' if trajectory.objective else ''})\n")
+    text += notes
     if case.around:
         text += ("    for i, (p, g) in enumerate(zip(params, step)):\n"
                  "        if g is not None and p.grad is not None:\n"
@@ -285,6 +237,18 @@ def steps_source(case: Case, framework: str, give: str, notes: str, options: Cal
     indent = "    " if event.always else "        "
     lines = "".join(f"{indent}{line}\n" for line in _EVENTS[case.around.event])
     return text + ("" if event.always else "    if k == 0:\n") + lines
+
+
+def _refuse_event(case: Case) -> None:
+    """Refuse what a script has no lines for.
+
+    Raises:
+        Unsupported: something happens that only this project does.
+    """
+    event = case.around.happening
+    if case.around.is_complex or (event is not None and (event.arrays or event.scaled or (
+            event.acts and case.around.event not in _EVENTS))):
+        raise Unsupported(f"no script: what {case.around} does takes more than the framework's own calls")
 
 
 def groups_source(case: Case, parameter: str, options: Callable[[Any], Any] = dict) -> str:

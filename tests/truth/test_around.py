@@ -100,11 +100,12 @@ def test_laid_out_truths_are_those_of_the_proof(case_id: str) -> None:
 
 
 def test_memory_and_gradients_stay() -> None:
-    case = parse("Adam/float32/start=zero,steps=2@size=33")
+    case = parse("Adam/float32/start=zero,steps=2@size=33,memory=strided")
     kept = unchanged(case)
     assert kept[OVERWRITTEN].hi == 0
     assert (kept["gradient[0]"].hi == np.stack([now[0] for now in case.inputs.gradients])).all()
-    assert set(unchanged(parse("mse_loss/float32/reduction=none@size=33"))) == {OVERWRITTEN}
+    assert set(unchanged(parse("mse_loss/float32/reduction=none@size=33,memory=strided"))) == {OVERWRITTEN}
+    assert not unchanged(parse("mse_loss/float32/reduction=none@size=33")), "nothing lies beside it"
 
 
 def test_a_case_of_a_million_elements_takes_no_time() -> None:

@@ -82,7 +82,7 @@ def test_each_layout_stands_beside_an_op(spec: Spec) -> None:
 def test_complex_parameters_stand_beside_elementwise_optimizers(spec: Spec) -> None:
     assert isinstance(spec, OptimSpec)
     found = {around.size for _, around in surrounded(spec, "float32") if around.is_complex}
-    assert found == ({"33x17x2"} if is_laid_out(spec, spec.defaults) else set())
+    assert found >= {"33x17x2"} if is_laid_out(spec, spec.defaults) else not found
 
 
 def test_half_types_have_fewer() -> None:
