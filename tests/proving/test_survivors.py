@@ -63,7 +63,7 @@ def test_mutants_are_the_same_each_time_and_have_names_of_their_own(op: str) -> 
     spec = registry.get(op)
     first, second = (mutants.__wrapped__(spec) for _ in range(2))
     assert first == second
-    assert len({m.id for m in first}) == len(first) >= 30
+    assert len({m.id for m in first}) == len(first) >= 25
     assert all(m.id.startswith(f"{op}:{m.file}:{m.line}:{m.kind}") for m in first)
 
 
