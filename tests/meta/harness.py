@@ -141,8 +141,8 @@ def planted(code: Any) -> Planted:
 
 @cache
 def shipped(op: str, dtype: str = "float32") -> tuple[Case, ...]:
-    """The shipped cases of an op."""
-    return tuple(select([op], [dtype]))
+    """The shipped cases of an op without surroundings, which the kernels of :mod:`tests.meta.kernels` are for."""
+    return tuple(select([op], [dtype], around=False))
 
 
 @cache
