@@ -95,7 +95,7 @@ def _truth_of_whole(value: Array, unit: float, case: Case) -> Truth:
 
 def is_unchanged(name: str) -> bool:
     """Is an output one of those of :func:`unchanged`?"""
-    return name == OVERWRITTEN or name.startswith("gradient[")
+    return name in (OVERWRITTEN, EVALUATED, RETURNED) or name.startswith("gradient[")
 
 
 def unchanged(case: Case) -> dict[str, Truth]:

@@ -11,7 +11,7 @@ from reference.optim import SparseGrad
 
 from ..cases.case import Case
 from ..cases.selection import cases
-from ..cases.spec import Spec, Trajectory
+from ..cases.spec import InitSpec, Spec, Trajectory
 
 __all__ = ["selection"]
 
@@ -54,7 +54,8 @@ def _in_surroundings(spec: Spec) -> Iterator[Case]:
     """The cases in surroundings whose arrays are not too large for a file; how many threads there are is none of it."""
     if _SURROUNDED in spec.dtypes:
         for case in cases(spec, _SURROUNDED):
-            if case.around and not case.around.threads and _size(case) <= LONGEST:
+            in_place = isinstance(spec, InitSpec) and case.around.memory  # their axis "layout" says as much
+            if case.around and not case.around.threads and not in_place and _size(case) <= LONGEST:
                 yield case
 
 

@@ -43,6 +43,7 @@ def binary_cross_entropy_with_logits(
     small: in float32, x = -20 with t = 0 gives 0 there and not 2.06e-9, and x = -inf with t = 1 gives NaN
     and not inf.
 
+    >>> import numpy as np
     >>> binary_cross_entropy_with_logits(np.array([-20.0]), np.array([0.0])).item()
     2.061153620314381e-09
 
@@ -80,6 +81,7 @@ def binary_cross_entropy_with_logits_backward(
     Raises:
         What :func:`binary_cross_entropy_with_logits` raises.
 
+    >>> import numpy as np
     >>> binary_cross_entropy_with_logits_backward(np.array(1.0), np.array([0.0]), np.array([1.0]))[0]
     array([-0.5])
 

@@ -38,6 +38,7 @@ def soft_margin_loss(input: Array, target: Array, size_average: bool | None = No
     torch evaluates the formula as it stands: where exp(-y x) overflows, which is from y x = -88.7 on in
     float32 and from -11.1 in float16, it gives inf, and NaN for the gradient.
 
+    >>> import numpy as np
     >>> soft_margin_loss(np.array([-1000.0, 1000.0]), np.array([1.0, 1.0]), reduction="none")
     array([1000.,    0.])
 
@@ -65,6 +66,7 @@ def soft_margin_loss_backward(grad_output: Array, input: Array, target: Array,
     Raises:
         What :func:`soft_margin_loss` raises.
 
+    >>> import numpy as np
     >>> soft_margin_loss_backward(np.array(4.0), np.array([0.0, -1000.0]), np.array([-1.0, 1.0]))[0]
     array([ 1., -2.])
 
