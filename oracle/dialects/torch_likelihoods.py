@@ -162,10 +162,12 @@ def _ctc_inf_minus_inf(spec: LossSpec) -> LossSpec:
     return dataclasses.replace(spec, backward=with_reduction(backward))
 
 
-def _count_in_float16(a: Arguments) -> float:
-    """How many rows are not ignored, as float16 holds it: infinitely many above 65,519."""
-    count = int(np.count_nonzero(a["target"] != a.get("ignore_index", -100)))
-    return count if count < 65520 else math.inf
+def _count_in_float16(a: Arguments) -> Any:
+    """What rows that are not ignored weigh together, as float16 holds it: infinitely much above 65,519."""
+    counted = a["target"][a["target"] != a.get("ignore_index", -100)]
+    weight = a.get("weight")
+    total = counted.size if weight is None else weight[counted].sum()
+    return total if total < 65520 else math.inf
 
 
 TORCH_LIKELIHOODS = (

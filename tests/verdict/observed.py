@@ -37,11 +37,11 @@ def short(case: Case) -> bool:
     return bool(case.options.get("steps", 0) <= 10)
 
 
-def diagnosed(answer: Callable[[Case], Outputs], op: str, dtype: str) -> Diagnosis:
-    """From the first cases that fail, and from some that pass."""
+def diagnosed(answer: Callable[[Case], Outputs], op: str, dtype: str, *, around: bool = False) -> Diagnosis:
+    """From the first cases that fail, and from some that pass; with ``around`` of those in surroundings too."""
     failing: list[Observation] = []
     passing: list[Observation] = []
-    for seen in observed(answer, [case for case in select([op], [dtype], around=False) if short(case)]):
+    for seen in observed(answer, [case for case in select([op], [dtype], around=around) if short(case)]):
         assert seen.record.verdict != "crashed", seen.record.note
         if seen.record.fails:
             failing.append(seen)

@@ -32,7 +32,8 @@ def _wrong_where(wrong: Callable[[Case], bool]) -> Callable[[Case], Outputs]:
 
 
 def _conditions(op: str, wrong: Callable[[Case], bool], cases: list[Case] | None = None) -> Diagnosis:
-    seen = list(observed(_wrong_where(wrong), select([op], ["float32"])[:200] if cases is None else cases))
+    cases = select([op], ["float32"], around=False)[:200] if cases is None else cases
+    seen = list(observed(_wrong_where(wrong), cases))
     return diagnose([s for s in seen if s.record.fails], [s for s in seen if not s.record.fails])
 
 

@@ -56,8 +56,7 @@ def test_a_derivative_of_a_branch_that_is_left_out_is_told() -> None:
     report = oracle.check("binary_cross_entropy_with_logits", _bce_by_where, dtypes=["float32"],
                           modes={"regime": ["moderate", "huge"]})
     assert report.failures
-    (said,) = report.diagnosis.conditions
-    assert said.startswith(NAN)
+    assert report.diagnosis.conditions[0].startswith(NAN)
 
 
 @pytest.mark.parametrize("factor", [0.5, 1 + 1e-5])
