@@ -164,9 +164,12 @@ def _ctc_inf_minus_inf(spec: LossSpec) -> LossSpec:
 
 def _count_in_float16(a: Arguments) -> Any:
     """What rows that are not ignored weigh together, as float16 holds it: infinitely much above 65,519."""
-    counted = a["target"][a["target"] != a.get("ignore_index", -100)]
-    weight = a.get("weight")
-    total = counted.size if weight is None else weight[counted].sum()
+    target, weight = a["target"], a.get("weight")
+    if target.dtype.kind in "iu":
+        counted = target[target != a.get("ignore_index", -100)]
+        total = counted.size if weight is None else weight[counted].sum()
+    else:  # probabilities, of all classes of each row
+        total = target.size // target.shape[min(target.ndim - 1, 1)]
     return total if total < 65520 else math.inf
 
 
