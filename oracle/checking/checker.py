@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -100,14 +101,21 @@ class Checker:
         return self.target.deaths >= DEATHS
 
     def observe_with_replacements(self, cases: Sequence[Case]) -> Iterator[Observation]:
-        """Cases; and for those that are unsupported, what is left of them without what is not supported."""
-        unsupported = []
-        for seen in self.observe(cases):
-            yield seen
-            if seen.record.verdict == Verdict.UNSUPPORTED:
-                unsupported.append(seen.case)
-        if unsupported and not self.given_up:
-            yield from self.observe(replacements(cases, unsupported, self.supports))
+        """Cases; and for those that are unsupported, what is left of them without what is not supported.
+
+        What is left of the first ones comes before any surroundings, which would spend the budget.
+        """
+        known, first = list(cases), len(list(takewhile(lambda case: not case.around, cases)))
+        for part in (cases[:first], cases[first:]):
+            unsupported = []
+            for seen in self.observe(part):
+                yield seen
+                if seen.record.verdict == Verdict.UNSUPPORTED:
+                    unsupported.append(seen.case)
+            if unsupported and not self.given_up:
+                instead = replacements(known, unsupported, self.supports)
+                known += instead
+                yield from self.observe(instead)
 
     def supports(self, case: Case) -> bool:
         """Does the implementation do what a case asks for?"""

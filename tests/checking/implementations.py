@@ -75,14 +75,17 @@ def l1_backwards_in_pieces(input: Array, target: Array, reduction: str = "mean")
 
 
 def cross_entropy_online(input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Softmax in one pass over the classes, as fused kernels have it; indices of classes and ``mean`` alone."""
+    """Softmax in one pass over blocks of classes, as fused kernels have it; indices of classes and ``mean`` alone.
+
+    The result does not depend on what is subtracted, so no gradient goes through the largest: what cancels there would
+    leave a rounding of each class.
+    """
     if target.is_floating_point() or input.ndim != 2:
         raise NotImplementedError("indices of classes, and rows")
-    largest = input[:, 0]
-    total = torch.ones_like(largest)
-    for x in input[:, 1:].T:
-        above = torch.maximum(largest, x)
-        total = total * torch.exp(largest - above) + torch.exp(x - above)
+    largest, total = input[:, 0].detach(), torch.zeros_like(input[:, 0])
+    for block in input.split(16, 1):
+        above = torch.maximum(largest, block.detach().max(1).values)
+        total = total * torch.exp(largest - above) + torch.exp(block - above[:, None]).sum(1)
         largest = above
     counted = target != -100
     chosen = input.gather(1, target.clamp(min=0)[:, None])[:, 0]

@@ -107,5 +107,6 @@ def test_what_cannot_happen_to_an_optimizer_is_unsupported(code: Any, unsupporte
     for around in ("size=33", "tensors=33", "size=33x17,memory=strided", "size=33x17,memory=broadcast:gradient"):
         (seen,) = checker.observe([parse(f"SGD/float32/start=zero,steps=2@{around}")])
         assert seen.record.sound, (around, seen.record)
-        assert seen.record.outputs["overwritten"][0] == "exact"
+        counted = {name: of[0] for name, of in seen.record.outputs.items() if name == "overwritten"}
+        assert counted == ({"overwritten": "exact"} if "memory" in around else {})
     checker.close()

@@ -117,14 +117,14 @@ def test_all_four_in_one_run_that_finishes(monkeypatch: pytest.MonkeyPatch) -> N
             (2, 3, 4): _exits}
 
     def loss(input: Any, target: Any) -> Any:
-        return (acts[input.shape] if input.dtype == np.float32 else _mse)(input, target)
+        return (acts.get(input.shape, _mse) if input.dtype == np.float32 else _mse)(input, target)
 
     modes = {name: values for name, values in MODES.items() if name != "shape"}
     report = oracle.check("mse_loss", loss, framework="numpy", modes=modes, timeout=1.0)
     notes = {record.note.partition(": Unable")[0] for record in report.failures}
     assert notes == {"Died: the process ended: exit status 3", "Died: no answer within 1 seconds", "MemoryError",
                      "TypeError: gave a str, needed is a NumPy array"}
-    right = [record for record in report.records if record.verdict in ("exact", "within")]
+    right = [r for r in report.records if r.verdict in ("exact", "within") and not parse(r.case).around]
     assert len(right) >= 4
     assert {record.dtype for record in right} == {"float64"}
 
