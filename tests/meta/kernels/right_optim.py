@@ -257,10 +257,10 @@ class InDouble(TorchSGD):
 
 @right("Adagrad", "torch")
 class CountsByTensor(TorchAdagrad):
-    """The number of steps is a tensor in the state."""
+    """The number of steps is a tensor in the state, of doubles: it divides the learning rate, also of doubles."""
 
     def count(self, state: dict[str, Any]) -> Any:
-        return state.get("step", torch.zeros(())) + 1
+        return state.get("step", torch.zeros((), dtype=torch.float64)) + 1
 
 
 @right("RMSprop", "numpy")
