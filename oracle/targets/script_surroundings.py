@@ -94,14 +94,14 @@ def _placed(text: str, array: Array, memory: Memory, role: str) -> str:
 
 
 def _list(parts: Iterable[str]) -> str:
-    """Parts of a list; of those that are equal and follow each other the first, and how many."""
+    """Parts of a list; of those that are equal and follow each other the first, and how many, if that is shorter."""
     found: list[tuple[str, int]] = []
     for part in parts:
         if found and found[-1][0] == part:
             found[-1] = part, found[-1][1] + 1
         else:
             found.append((part, 1))
-    return ", ".join(part if n == 1 else f"*({part} for _ in range({n}))" for part, n in found)
+    return ", ".join(min(", ".join([part] * n), f"*({part} for _ in range({n}))", key=len) for part, n in found)
 
 
 # --- losses --------------------------------------------------------------------------------------

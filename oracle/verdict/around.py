@@ -113,8 +113,13 @@ def _on_events(failing: Sequence[str]) -> Iterator[tuple[str, Holds]]:
         yield said.replace("an option", option) if option else said, _is_event(event)
         if option:
             yield said, _begins_with(f"{name}:")
-    if {"load", "file"} & {*failing}:
-        yield "where its state is saved and loaded", lambda case: case.around.event in ("load", "file")
+    if any(map(_is_loaded, failing)):
+        yield "where its state is saved and loaded", lambda case: _is_loaded(case.around.event)
+
+
+def _is_loaded(event: str) -> bool:
+    """Does an optimizer load a state in it?"""
+    return "load_state_dict" in EVENTS[event.partition(":")[0]].needs if event else False
 
 
 def _is_event(event: str) -> Holds:

@@ -257,10 +257,11 @@ class InDouble(TorchSGD):
 
 @right("Adagrad", "torch")
 class CountsByTensor(TorchAdagrad):
-    """The number of steps is a tensor in the state."""
+    """The number of steps is a tensor in the state, and a number in the rule, where a float32 would divide lr."""
 
-    def count(self, state: dict[str, Any]) -> Any:
-        return state.get("step", torch.zeros(())) + 1
+    def update(self, p: Any, g: Any, state: dict[str, Any], o: SimpleNamespace) -> None:
+        super().update(p, g, state, o)
+        state["step"] = torch.tensor(float(o.t))
 
 
 @right("RMSprop", "numpy")
