@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from ...formats import FORMATS
-from ..spec import InitSpec, LossSpec, OptimSpec, Options, Spec
+from ..spec import InitSpec, Limits, LossSpec, OptimSpec, Options, Spec
 from .events import EVENTS
 from .fitting import is_laid_out, misfit, settable
 from .memory import LAYOUTS
@@ -67,6 +69,8 @@ BLOCKS = (Surroundings(size=str(MANY)), Surroundings(size="4096", tensors="33"),
 
 _ALL = "float32"  #: the type in which all surroundings stand
 
+_LIMITS = Limits(_ALL, 2.0**-23, FORMATS[_ALL].tiny, FORMATS[_ALL].max)
+
 _Shipped = Iterator[tuple[Options, Surroundings]]
 
 
@@ -123,7 +127,17 @@ def _layouts(dtype: str, roles: Iterable[str]) -> Iterator[tuple[str, str]]:
 # --- losses --------------------------------------------------------------------------------------
 
 
+def _new_roles(spec: LossSpec, options: Options, met: set[str]) -> list[str]:
+    """All arrays together, and each by itself that a combination is the first to have."""
+    drawn = spec.draw(options, np.random.default_rng(0), _LIMITS)
+    here = [name for name in (*spec.arrays, "upstream") if name == "upstream" or drawn.get(name) is not None]
+    roles = ["", *(name for name in here if name not in met)]
+    met.update(here)
+    return roles
+
+
 def _around_loss(spec: LossSpec, dtype: str, long: bool) -> _Shipped:
+    met: set[str] = set()  #: arrays that have been laid out by themselves
     for k, changes in enumerate(_combinations(spec, dtype)):
         options = {**spec.defaults, **changes, "reduction": "none"} if "reduction" in spec.defaults else spec.defaults
         rows = is_laid_out(spec, options)
@@ -131,8 +145,7 @@ def _around_loss(spec: LossSpec, dtype: str, long: bool) -> _Shipped:
             yield options, Surroundings(size=str(n))
         if rows and k == 0 and dtype == _ALL:
             yield options, Surroundings(size=str(SIZES[-1]), threads="3")
-        roles = ("", *spec.arrays, "upstream") if k == 0 and dtype == _ALL else ("",)
-        for memory, size in _layouts(dtype, roles):
+        for memory, size in _layouts(dtype, _new_roles(spec, options, met) if dtype == _ALL else ("",)):
             laid = spec.independent == "elements" or "channels" not in memory
             shape = (size if spec.independent == "elements" else size.partition("x")[0]) if rows and laid else ""
             yield options, Surroundings(size=shape, memory=memory)
