@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,10 @@ class Suite:
             unsupported = [case for case in ordered if not self.asked.supports(case)]
             instead = replacements(ordered, unsupported, self.asked.supports)
             left_out = {case.id for case in unsupported}
-            ordered = [case for case in [*ordered, *instead] if case.id not in left_out]
+            first = len(list(takewhile(lambda case: not case.around, ordered)))
+            bare = [case for case in instead if not case.around]  # before surroundings, which would spend the budget
+            beside = [case for case in instead if case.around]
+            ordered = [case for case in [*ordered[:first], *bare, *ordered[first:], *beside] if case.id not in left_out]
         for case in ordered:
             if effort(case) <= left:
                 left -= effort(case)
