@@ -240,7 +240,7 @@ class JoinsWithDefaults(NumpyAdam):
         super().add_param_group({"params": group["params"]} if later else group)
 
 
-@wrong("Adam", "torch", "event=joins", "added later")
+@wrong("Adam", "torch", "event=(joins|younger)", "added later")
 class OneCountForAll(TorchAdam):
     """Steps are counted by the optimizer: a parameter that comes later has the count of the others."""
 
