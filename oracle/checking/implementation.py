@@ -110,9 +110,7 @@ class Implementation:
         return self.leaves_out(case) is None
 
     def leaves_out(self, case: Case) -> str | None:
-        """Which mode excludes a case, if one does. Where shapes are chosen, there are no others."""
-        if case.around.size and "shape" in self.modes:
-            return f"left out by modes: size={case.around.size}"
+        """Which mode excludes a case, if one does. A shape that is chosen is that of a base, also where it is laid out."""
         for name, allowed in self.modes.items():
             chosen = list(_values_of_axis(case, name))
             if chosen and {*map(str, chosen)} <= {*map(str, allowed)}:
