@@ -110,7 +110,7 @@ class Implementation:
         return self.leaves_out(case) is None
 
     def leaves_out(self, case: Case) -> str | None:
-        """Which mode excludes a case, if one does. A shape that is chosen is that of a base, also where it is laid out."""
+        """Which mode excludes a case, if one does. A chosen shape is that of a base, also where it is laid out."""
         for name, allowed in self.modes.items():
             chosen = list(_values_of_axis(case, name))
             if chosen and {*map(str, chosen)} <= {*map(str, allowed)}:
