@@ -12,7 +12,7 @@ from ..cases.case import Case
 from ..cases.spec import LossSpec, Trajectory
 from ..ulp import overflow, spacing
 from .arithmetic import Arithmetic
-from .evaluate import Lift, evaluate
+from .evaluate import LONGDOUBLE, evaluate
 from .history import EVALUATED, OVERWRITTEN, RETURNED
 from .proof import Truth, counted, largest_magnitude
 
@@ -21,8 +21,6 @@ __all__ = ["is_unchanged", "is_whole", "lay_out", "prove_whole", "unchanged"]
 Array = np.ndarray[Any, Any]
 
 _ARRAYS = ("hi", "lo", "bound", "precise", "special")  #: of a truth; its scale is that of the elements that are taken
-
-_LONGDOUBLE = Lift(lambda array: array.astype(np.float64).astype(np.longdouble), lambda scalar: scalar)
 
 
 def lay_out(case: Case, truths_of: Callable[[Case], Mapping[str, Truth]]) -> dict[str, Truth]:
@@ -73,7 +71,7 @@ def prove_whole(case: Case) -> dict[str, Truth]:
     assert isinstance(case.spec, LossSpec)
     assert case.spec.whole is not None
     with np.errstate(all="ignore"):
-        values = evaluate(case, _LONGDOUBLE)
+        values = evaluate(case, LONGDOUBLE)
     first = case.inputs[case.spec.arrays[0]]
     beside = case.spec.whole.slopes(max(first.shape[-1], 1))
     unit = Arithmetic.of(case.dtype).unit

@@ -32,7 +32,8 @@ from ..ulp import numpy_dtype
 from .history import OVERWRITTEN
 from .training import Trainer
 
-__all__ = ["FLOATS", "Lift", "Outputs", "Partial", "Seeds", "answers", "empty_tensor", "evaluate", "take_seeds"]
+__all__ = ["FLOATS", "LONGDOUBLE", "Lift", "Outputs", "Partial", "Seeds", "answers", "empty_tensor", "evaluate",
+           "take_seeds"]
 
 Array = np.ndarray[Any, Any]
 Outputs = Mapping[str, Array]
@@ -77,6 +78,9 @@ class Lift:
 
 #: The reference as users run it: in the storage type itself. Inputs are read-only: writing to one raises.
 FLOATS = Lift(lambda array: array, lambda scalar: scalar)
+
+#: In more digits than any storage type has.
+LONGDOUBLE = Lift(lambda array: array.astype(np.float64).astype(np.longdouble), lambda scalar: scalar)
 
 
 def evaluate(case: Case, lift: Lift, inputs: Any = None) -> dict[str, Array]:

@@ -23,7 +23,7 @@ from ..formats import FORMATS
 from ..ulp import numpy_dtype, overflow, spacing
 from .arithmetic import Arithmetic, Undecided, arithmetic, lost_more
 from .ball import BallArray, balls, flushed_balls, split
-from .evaluate import Lift, evaluate
+from .evaluate import LONGDOUBLE, Lift, evaluate
 from .scalar import Double
 
 __all__ = ["SLACK", "VACUOUS", "Truth", "counted", "effort", "largest_magnitude", "prove", "prove_gradients"]
@@ -42,7 +42,6 @@ BITS = 200  #: of the truth; doubled where its radius shows that cancellation ha
 _ARRAYS = ("hi", "lo", "bound", "precise", "scale", "special")  #: of a truth
 
 _BALLS, _FLUSHED = Lift(balls, Double), Lift(flushed_balls, Double)
-_LONGDOUBLE = Lift(lambda array: array.astype(np.float64).astype(np.longdouble), lambda scalar: scalar)
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,7 @@ class _Evaluations:
     def ieee(self) -> Mapping[str, Array]:
         """What IEEE arithmetic gives the formula, for where there is no enclosure."""
         with np.errstate(all="ignore"):
-            return {name: v.astype(np.float64) for name, v in evaluate(self._case, _LONGDOUBLE).items()}
+            return {name: v.astype(np.float64) for name, v in evaluate(self._case, LONGDOUBLE).items()}
 
     def _run(self, *, limited: bool, any_order: bool) -> tuple[dict[str, _Parts], bool]:
         """Where it can end; and does some order of factors lose more than the one that the formula has?"""

@@ -24,7 +24,7 @@ from reference.optim import SparseGrad
 if TYPE_CHECKING:
     from ..spec import OptimSpec, Options, Trajectory
 
-__all__ = ["EVENTS", "SCALE", "Event", "Training", "event_options", "other_arguments"]
+__all__ = ["EVENTS", "SCALE", "Event", "Training", "other_arguments"]
 
 Array = np.ndarray[Any, Any]
 
@@ -194,8 +194,3 @@ def other_arguments(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(other_arguments, value))
     return np.roll(value, -1, 0) if isinstance(value, np.ndarray) and value.ndim else value
-
-
-def event_options(defaults: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a constructor that are others with another value on an axis."""
-    return {name: value for name, value in others.items() if value != defaults[name]}
