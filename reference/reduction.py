@@ -86,8 +86,8 @@ def reduce_blocks(f: Callable[..., Array], arrays: Sequence[Array], reduction: s
     """
     if reduction == "none":
         return np.asanyarray(map_blocks(f, *arrays))
-    if fits(arrays):
-        return reduce_losses(f(*arrays), reduction, divisor)
+    if fits(arrays) or arrays[0].dtype == object:  # balls: a sum is charged for all of its terms at once
+        return reduce_losses(map_blocks(f, *arrays), reduction, divisor)
     sums, size = [], 0
     for _, block in blocks(arrays):
         losses = f(*block)
