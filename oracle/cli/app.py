@@ -17,6 +17,7 @@ from .diff import diff
 from .errors import INTERRUPTED, end_with
 from .explain import explain
 from .files import refuse_folder
+from .judge import judge
 from .list_ops import list_ops
 from .prove import prove
 from .report import report
@@ -31,7 +32,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
                        "oracle itself; 130 after Ctrl-C.\n\n"
                        "Example: oracle audit mse_loss Adam --dtype float32")
 app.command("list")(list_ops)
-for _command in (audit, diff, explain, report, defects, check, prove):
+for _command in (audit, diff, explain, report, defects, check, judge, prove):
     app.command()(_command)
 app.add_typer(vectors, name="vectors")
 

@@ -1,0 +1,90 @@
+"""What a wrong answer follows instead: an option that is ignored, another reduction, or a known dialect.
+
+Each is a changed case or a changed formula; it is named if every output that fails is what it gives, within its own
+bound, on all elements that are looked at.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..cases.spec import LossSpec
+from ..dialects.table import dialects_of
+from ..truth.arithmetic import Undecided
+from ..truth.proof import Truth
+from ..truth.quick import NoFloatBalls
+from ..verdict import waivers
+from ..verdict.compare import Verdict, judge
+from .given import Given
+from .truths import NotJudged, truths_of
+
+__all__ = ["Following", "followed"]
+
+Array = np.ndarray[Any, Any]
+
+#: Seconds after which no further rule is tried.
+_BUDGET = 10.0
+
+
+@dataclass(frozen=True)
+class Following:
+    """A rule that an answer follows in the place of the op's."""
+
+    text: str  #: a sentence without a subject
+    waiver: waivers.Waiver | None = None  #: torch does so too, as this waiver says
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def followed(case: Given, outputs: Mapping[str, Array], wrong: list[str], accuracy: str) -> list[Following]:
+    """The rules that all outputs that are wrong follow; those that torch is known to follow come first."""
+    known = [w for w in waivers.load() if w.dialect and w.concerns(case.spec.name)]
+    found, end = [], time.monotonic() + _BUDGET
+    for text, other, dialect in _hypotheses(case):
+        if time.monotonic() > end:
+            break
+        if _gives(other, outputs, wrong, accuracy):
+            found.append(Following(text, next((w for w in known if w.dialect == dialect), None)))
+    return sorted(found, key=lambda one: one.waiver is None)
+
+
+def _hypotheses(case: Given) -> Iterator[tuple[str, Given, str]]:
+    """What may be done instead, as a case, and the name of its dialect."""
+    if isinstance(case.spec, LossSpec):
+        for name, p in inspect.signature(case.spec.function).parameters.items():
+            if name in case.inputs and p.default is not p.empty and case.inputs[name] is not p.default and (
+                    isinstance(case.inputs[name], np.ndarray) or case.inputs[name] != p.default):
+                rest = {key: value for key, value in case.inputs.items() if key != name}
+                yield f"takes {name} and ignores it", case.changed(inputs=rest), ""
+        for reduction in ("mean", "sum"):
+            if case.inputs.get("reduction", "mean") not in (reduction, "none"):
+                yield (f"has reduction={reduction!r}", case.changed(inputs={**case.inputs, "reduction": reduction}), "")
+    for dialect in dialects_of(case.spec.name):
+        yield f"matches {dialect}: {dialect.difference}", case.changed(dialect(case.spec)), dialect.name
+
+
+def _gives(other: Given, outputs: Mapping[str, Array], wrong: list[str], accuracy: str) -> bool:
+    """Is each output that is wrong what this gives?"""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            truths = truths_of(other, accuracy)
+    except (NotJudged, NoFloatBalls, Undecided, ValueError, TypeError, RuntimeError, IndexError, NotImplementedError):
+        return False  # it has no answer here
+    return all(name in truths and _keeps_to(name, outputs[name], truths[name]) for name in wrong)
+
+
+def _keeps_to(name: str, got: Array, truth: Truth) -> bool:
+    """Is an output within a rule's bound? Where the rule itself overflows on the way, it is no matter to what."""
+    verdict = judge(name, got, truth).verdict
+    if verdict is Verdict.RANGE:  # without what the type's range leaves, such elements have no bound at all
+        return judge(name, got, replace(truth, precise=truth.bound)).verdict is Verdict.UNDECIDED
+    return verdict.sound
