@@ -48,7 +48,8 @@ def as_numpy(name: str, value: Any) -> Array:
         if getattr(held, "is_sparse", False):
             held = held.to_dense()
         if str(held.dtype) == "torch.bfloat16":  # each of its numbers is one of float32
-            return np.asarray(held.float().numpy()).astype(ml_dtypes.bfloat16)
+            with np.errstate(invalid="ignore"):  # of NaN
+                return np.asarray(held.float().numpy()).astype(ml_dtypes.bfloat16)
         return np.asarray(held.numpy())
     if hasattr(value, "__array__"):
         return np.asarray(value.get() if hasattr(value, "get") else value)  # CuPy's arrays are fetched

@@ -1,7 +1,7 @@
 """What a wrong answer follows instead: an option that is ignored, another reduction, or a known dialect.
 
-Each is a changed case or a changed formula; it is named if every output that fails is what it gives, within its own
-bound, on all elements that are looked at.
+Each is a changed case or a changed formula. It is named for the outputs that are what it gives, within its own bound,
+in all elements that are looked at.
 """
 
 from __future__ import annotations
@@ -38,22 +38,25 @@ class Following:
     """A rule that an answer follows in the place of the op's."""
 
     text: str  #: a sentence without a subject
+    outputs: tuple[str, ...]  #: those of the wrong outputs that this is the rule of
     waiver: waivers.Waiver | None = None  #: torch does so too, as this waiver says
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def followed(case: Given, outputs: Mapping[str, Array], wrong: list[str], accuracy: str) -> list[Following]:
-    """The rules that all outputs that are wrong follow; those that torch is known to follow come first."""
+    """The rules that outputs follow that are wrong: those that explain most of them, and torch's own, come first.
+
+    Where some rule explains all of these, one that explains less is not named.
+    """
     known = [w for w in waivers.load() if w.dialect and w.concerns(case.spec.name)]
     found, end = [], time.monotonic() + _BUDGET
     for text, other, dialect in _hypotheses(case):
         if time.monotonic() > end:
             break
-        if _gives(other, outputs, wrong, accuracy):
-            found.append(Following(text, next((w for w in known if w.dialect == dialect), None)))
-    return sorted(found, key=lambda one: one.waiver is None)
+        explained = _explained(other, outputs, wrong, accuracy)
+        if explained:
+            found.append(Following(text, explained, next((w for w in known if w.dialect == dialect), None)))
+    most = [one for one in found if len(one.outputs) == len(wrong)] or found
+    return sorted(most, key=lambda one: (-len(one.outputs), one.waiver is None))
 
 
 def _hypotheses(case: Given) -> Iterator[tuple[str, Given, str]]:
@@ -71,15 +74,15 @@ def _hypotheses(case: Given) -> Iterator[tuple[str, Given, str]]:
         yield f"matches {dialect}: {dialect.difference}", case.changed(dialect(case.spec)), dialect.name
 
 
-def _gives(other: Given, outputs: Mapping[str, Array], wrong: list[str], accuracy: str) -> bool:
-    """Is each output that is wrong what this gives?"""
+def _explained(other: Given, outputs: Mapping[str, Array], wrong: list[str], accuracy: str) -> tuple[str, ...]:
+    """Those of the wrong outputs that are what this gives."""
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             truths = truths_of(other, accuracy)
     except (NotJudged, NoFloatBalls, Undecided, ValueError, TypeError, RuntimeError, IndexError, NotImplementedError):
-        return False  # it has no answer here
-    return all(name in truths and _keeps_to(name, outputs[name], truths[name]) for name in wrong)
+        return ()  # it has no answer here
+    return tuple(name for name in wrong if name in truths and _keeps_to(name, outputs[name], truths[name]))
 
 
 def _keeps_to(name: str, got: Array, truth: Truth) -> bool:

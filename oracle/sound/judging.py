@@ -79,7 +79,7 @@ def assert_sound(op: str, got: Any = None, *, grad_output: Any = None, gradients
     AssertionError: cross_entropy(input=float32[1, 3], target=int64[1], label_smoothing=0.1) in float32 is not sound
     EXCEEDS output: 1 of 1 elements
       output[]: got 0.2413..., truth 0.391311297, bound 7.13376501e-07; ... ulp, ... of the bound
-      takes label_smoothing and ignores it
+      output: takes label_smoothing and ignores it
     """
     __tracebackhide__ = True
     judgement = judge_arrays(op, got, grad_output=grad_output, gradients=gradients, accuracy=accuracy, strict=strict,
@@ -159,11 +159,13 @@ def _judge(case: Given, outputs: dict[str, Array], accuracy: str, strict: bool, 
     causes: list[Following] = []
     if wrong and all(outputs[name].shape == truths[name].hi.shape for name in wrong):
         causes = followed(case, outputs, wrong, accuracy)
-    shared = [cause.waiver.name for cause in causes if cause.waiver is not None]
-    text = "" if not wrong or (shared and not strict) else failure(case.id, found, causes, strict=strict)
+    known = [cause for cause in causes if cause.waiver is not None]
+    accepted = not strict and set(wrong) == {name for cause in known for name in cause.outputs}
+    shared = dict.fromkeys(cause.waiver.name for cause in known if cause.waiver) if wrong and accepted else {}
+    text = "" if not wrong or accepted else failure(case.id, found, causes, strict=strict)
     if not wrong and not any(one.judged for one in found) and any(one.of for one in found):
         raise NotJudged(f"{case.id}: nothing can be judged: {found[0].finding.note}")
-    return Judgement(Soundness.of_outputs(case.spec.name, case.dtype, found, [] if strict else shared[:1]), text,
+    return Judgement(Soundness.of_outputs(case.spec.name, case.dtype, found, tuple(shared)), text,
                      tuple(found))
 
 
@@ -184,6 +186,6 @@ def _region(array: Array, finding: Finding, truth: Any, sample: Sample | None) -
     if not len(places):
         return ""
     low, high = places.min(0), places.max(0)
-    if len(places) == array.size and sample is None:
+    if sample is None and not low.any() and tuple(high + 1) == array.shape:
         return ""
     return f"in [{', '.join(str(a) if a == b else f'{a}..{b}' for a, b in zip(low, high, strict=True))}]"

@@ -28,6 +28,8 @@ from typing import Any
 
 import numpy as np
 
+from reference.blocks import map_blocks
+
 from ..cases.spec import LossSpec
 from .given import Given
 
@@ -127,15 +129,22 @@ def _in_more_digits(case: Given) -> dict[str, Array]:
 
 def suspects(outputs: Mapping[str, Array], better: Mapping[str, Array], shape: tuple[int, ...]) -> Array:
     """The places whose elements differ most from a better evaluation, absolutely and for their size."""
-    found = [np.zeros(0, np.int64)]
+    n, found = math.prod(shape), [np.zeros(0, np.int64)]
     for name, value in outputs.items():
-        with np.errstate(all="ignore"):
-            wanted = np.asarray(better[name], np.float64)
-            error = np.abs(value.astype(np.float64) - wanted)
-            relative = error / np.maximum(np.abs(wanted), 1e-300)
-        same = (value.astype(np.float64) == wanted) | (np.isnan(wanted) & np.isnan(value.astype(np.float64)))
-        for score in (error, relative):
-            worst = np.where(same, 0.0, np.where(np.isnan(score), np.inf, score)).reshape(math.prod(shape), -1).max(1)
-            few = min(_SUSPECTS, worst.size)
-            found.append(np.argpartition(worst, worst.size - few)[worst.size - few:])
+        for score in map_blocks(_scores, value.reshape(n, -1), np.asarray(better[name]).reshape(n, -1)):
+            few = min(_SUSPECTS, n)
+            found.append(np.argpartition(score, n - few)[n - few:])
     return np.unique(np.concatenate(found))
+
+
+def _scores(value: Array, wanted: Array) -> tuple[Array, Array]:
+    """By row the largest error, absolute and relative; infinite where one of the two is no number, and the other is."""
+    with np.errstate(all="ignore"):
+        value = value.astype(np.float64)
+        error = np.abs(value - wanted).astype(np.float64)
+        odd = np.isnan(error)
+        if odd.any():
+            same = (value == wanted) | (np.isnan(value) & np.isnan(wanted))
+            error = np.where(odd, np.where(same, 0.0, np.inf), error)
+        relative = error / np.maximum(np.abs(wanted), 1e-300)
+    return error.max(1, initial=0.0), np.where(np.isnan(relative), 0.0, relative).max(1, initial=0.0)

@@ -98,8 +98,8 @@ def _said(one: OutputVerdict) -> Iterator[str]:
 
 def _say_causes(causes: Sequence[Following], strict: bool) -> Iterator[str]:
     for cause in causes:
-        yield f"  {cause}"
+        yield f"  {', '.join(cause.outputs)}: {cause.text}"
         if cause.waiver is not None:
             yield f"  torch is known to do so: {cause.waiver.name}: {cause.waiver.reason} {cause.waiver.link}".rstrip()
-            if strict:
+            if strict and all(known.waiver is not None for known in causes):
                 yield "  without strict=True that is accepted"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +38,12 @@ def truths_of(case: Given, accuracy: str = "storage") -> dict[str, Truth]:
     Raises:
         NotJudged: there is no way to them.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of arguments that torch deprecates: it was said when they were looked at
+        return _truths_of(case, accuracy)
+
+
+def _truths_of(case: Given, accuracy: str) -> dict[str, Truth]:
     if case.size <= FEW:
         return _by_flint(case, accuracy)
     if case.size > MOST:

@@ -81,6 +81,8 @@ def _join(middle: Any, radius: Any) -> FloatBalls:
 class FloatBalls(np.ndarray[Any, Any]):
     """An array of balls with floats for midpoints and radii, which takes part in NumPy expressions."""
 
+    stands_for = None  #: by which scalars know that an array without axes is one of balls
+
     @property
     def dtype(self) -> Any:
         """Object, as of all balls: formulas ask for it."""

@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 
 from ..cases.case import Case
+from ..cases.spec import LossSpec
 from ..ulp import spacing
 from .arithmetic import Arithmetic, Undecided, arithmetic
 from .evaluate import LONGDOUBLE, Lift, evaluate
 from .float_balls import FloatBalls, float_balls, long_balls, parts
 from .float_rules import NoFloatBalls
-from .proof import SLACK, VACUOUS, Truth, largest_magnitude
+from .proof import SLACK, VACUOUS, Truth, counted, largest_magnitude
 from .scalar import Double
 
 __all__ = ["NoFloatBalls", "prove_quickly"]
@@ -51,11 +52,11 @@ def prove_quickly(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
     >>> bool(abs(quick.hi - slow.hi) < 1e-14), bool(0.99 < quick.bound / slow.bound < 1.01)
     (True, True)
     """
-    exact = _run(case, Arithmetic.exact(128))
-    ends = _run_or_nothing(case, _charges(case.dtype, accuracy, limited=True))
+    exact, counts = _run(case, Arithmetic.exact(128))
+    ends = _run_or_nothing(case, _charges(case, accuracy, limited=True))
     free: _Ends | None = None
     ieee: Mapping[str, Array] | None = None
-    truths = {}
+    truths = {name: counted(value, decided=bool(ends)) for name, value in counts.items()}
     for name, (middle, radius) in exact.items():
         hi, lo = _split(middle)
         unknown = ~(np.isfinite(hi) & np.isfinite(radius))
@@ -69,30 +70,33 @@ def prove_quickly(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
         bound = _farthest(middle, hi, lo, ends.get(name)) * SLACK + rounding
         precise = bound
         if np.any(~(bound <= VACUOUS * scale) & np.isfinite(hi)):
-            free = _run_or_nothing(case, _charges(case.dtype, accuracy, limited=False)) if free is None else free
+            free = _run_or_nothing(case, _charges(case, accuracy, limited=False)) if free is None else free
             precise = _farthest(middle, hi, lo, free.get(name)) * SLACK + rounding
         truths[name] = Truth(hi, lo, bound, precise, scale, special, case.dtype)
     return truths
 
 
-def _charges(dtype: str, accuracy: str, *, limited: bool) -> Arithmetic:
+def _charges(case: Case, accuracy: str, *, limited: bool) -> Arithmetic:
     """The arithmetic of an evaluation in the type; the order of factors below the normal numbers is the formula's."""
+    if isinstance(case.spec, LossSpec) and case.spec.exact(case.options):
+        return Arithmetic.exact(128)
     of = {"storage": Arithmetic.of, "flushed": Arithmetic.flushed, "opmath": Arithmetic.opmath}[accuracy]
-    return replace(of(dtype, limited=limited), any_order=False)
+    return replace(of(case.dtype, limited=limited), any_order=False)
 
 
-def _run(case: Case, charged: Arithmetic) -> dict[str, tuple[Array, Array]]:
+def _run(case: Case, charged: Arithmetic) -> tuple[dict[str, tuple[Array, Array]], dict[str, Array]]:
+    """Midpoints and radii of each output, and the outputs that are no balls."""
     lift = Lift(long_balls if case.dtype == "float64" else float_balls, Double)
     with arithmetic(charged), np.errstate(all="ignore"):
         outputs = evaluate(case, lift)
-    return {name: parts(value) if isinstance(value, FloatBalls) else (np.asarray(value, np.float64), np.zeros(()))
-            for name, value in outputs.items()}
+    balls = {name: parts(value) for name, value in outputs.items() if isinstance(value, FloatBalls)}
+    return balls, {name: np.asarray(value) for name, value in outputs.items() if name not in balls}
 
 
 def _run_or_nothing(case: Case, charged: Arithmetic) -> _Ends:
     """Where evaluations can end; they may end anywhere where a branch of the whole run is undecided."""
     try:
-        return _run(case, charged)
+        return _run(case, charged)[0]
     except Undecided:
         return {}
 
