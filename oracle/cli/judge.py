@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .arrays import SUFFIXES, array_of, arrays_of
 from .errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,6 +65,8 @@ def _values(given: list[str]) -> dict[str, Any]:
 
 
 def _whole_file(text: str) -> dict[str, Any]:
+    from .arrays import SUFFIXES, arrays_of
+
     path = Path(text)
     if path.suffix not in SUFFIXES[1:]:
         raise UsageError(f"{text!r} needs NAME=VALUE, or a file of several arrays ({' or '.join(SUFFIXES[1:])})")
@@ -74,6 +75,8 @@ def _whole_file(text: str) -> dict[str, Any]:
 
 def _value(name: str, text: str) -> Any:
     """An array from a file, or a number, a truth value or a word."""
+    from .arrays import SUFFIXES, array_of
+
     place, colon, key = text.rpartition(":")
     path = Path(place if colon and Path(place).suffix in SUFFIXES else text)
     if path.suffix in SUFFIXES:

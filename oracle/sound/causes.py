@@ -6,6 +6,7 @@ in all elements that are looked at.
 
 from __future__ import annotations
 
+import fnmatch
 import inspect
 import time
 import warnings
@@ -15,15 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from ..cases import registry
 from ..cases.spec import LossSpec
-from ..dialects.table import dialects_of
-from ..truth.arithmetic import Undecided
+from ..dialects.table import DIALECTS, dialects_of
 from ..truth.proof import Truth
-from ..truth.quick import NoFloatBalls
 from ..verdict import waivers
 from ..verdict.compare import Verdict, judge
-from .given import Given
-from .truths import NotJudged, truths_of
+from .given import Given, forward_only
+from .truths import truths_of
 
 __all__ = ["Following", "followed"]
 
@@ -47,16 +47,26 @@ def followed(case: Given, outputs: Mapping[str, Array], wrong: list[str], accura
 
     Where some rule explains all of these, one that explains less is not named.
     """
-    known = [w for w in waivers.load() if w.dialect and w.concerns(case.spec.name)]
-    found, end = [], time.monotonic() + _BUDGET
+    known = [w for w in waivers.load() if w.dialect and w.concerns(case.spec.name) and _is_of_torch(w)]
+    found: list[Following] = []
+    names: set[str] = set()
+    end = time.monotonic() + _BUDGET
     for text, other, dialect in _hypotheses(case):
         if time.monotonic() > end:
             break
+        if dialect and names.intersection(DIALECTS[dialect].parts):  # a part of it says as much
+            continue
         explained = _explained(other, outputs, wrong, accuracy)
         if explained:
+            names.add(dialect)
             found.append(Following(text, explained, next((w for w in known if w.dialect == dialect), None)))
     most = [one for one in found if len(one.outputs) == len(wrong)] or found
     return sorted(most, key=lambda one: (-len(one.outputs), one.waiver is None))
+
+
+def _is_of_torch(waiver: waivers.Waiver) -> bool:
+    """Is it about torch itself? Others are about other frameworks."""
+    return any(fnmatch.fnmatchcase(f"torch:{variant}", waiver.target) for variant in ("eager", "module", "foreach"))
 
 
 def _hypotheses(case: Given) -> Iterator[tuple[str, Given, str]]:
@@ -70,8 +80,12 @@ def _hypotheses(case: Given) -> Iterator[tuple[str, Given, str]]:
         for reduction in ("mean", "sum"):
             if case.inputs.get("reduction", "mean") not in (reduction, "none"):
                 yield (f"has reduction={reduction!r}", case.changed(inputs={**case.inputs, "reduction": reduction}), "")
-    for dialect in dialects_of(case.spec.name):
-        yield f"matches {dialect}: {dialect.difference}", case.changed(dialect(case.spec)), dialect.name
+    own = registry.get(case.spec.name)
+    for dialect in dialects_of(own.name):
+        spec = dialect(own)
+        if isinstance(spec, LossSpec) and not case.differentiates:
+            spec = forward_only(spec)
+        yield f"matches {dialect}: {dialect.difference}", case.changed(spec), dialect.name
 
 
 def _explained(other: Given, outputs: Mapping[str, Array], wrong: list[str], accuracy: str) -> tuple[str, ...]:
@@ -80,8 +94,8 @@ def _explained(other: Given, outputs: Mapping[str, Array], wrong: list[str], acc
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             truths = truths_of(other, accuracy)
-    except (NotJudged, NoFloatBalls, Undecided, ValueError, TypeError, RuntimeError, IndexError, NotImplementedError):
-        return ()  # it has no answer here
+    except Exception:  # a rule that has no answer here explains nothing; what is wrong is said all the same
+        return ()
     return tuple(name for name in wrong if name in truths and _keeps_to(name, outputs[name], truths[name]))
 
 

@@ -15,7 +15,7 @@ from ..cases.case import Case, leaves
 from ..cases.spec import LossSpec, Spec
 from .arrays import as_numpy, is_array, storage_of
 
-__all__ = ["Given", "given_loss", "named_spec"]
+__all__ = ["Given", "forward_only", "given_loss", "named_spec"]
 
 Array = np.ndarray[Any, Any]
 
@@ -39,6 +39,11 @@ class Given(Case):
         """The same case by another spec, or of other inputs."""
         kept = {name: vars(self)[name] for name in ("inputs", "grad_output", "id") if name in vars(self)}
         return Given.of(spec or self.spec, self.dtype, **kept | given)
+
+    @property
+    def differentiates(self) -> bool:
+        """Are gradients asked for?"""
+        return getattr(self.spec, "backward", None) is not _no_gradients
 
     @property
     def size(self) -> int:
@@ -88,7 +93,7 @@ def given_loss(spec: LossSpec, arguments: Mapping[str, Any], grad_output: Any, *
     result = _asked(spec, inputs)
     dtype = storage_of("the result", np.asarray(next(iter(leaves("", result)))[1]))
     upstream = _upstream(result, grad_output, dtype) if gradients else _zeros_like(result)
-    return Given.of(spec if gradients else _forward_only(spec), dtype, inputs=inputs, grad_output=upstream,
+    return Given.of(spec if gradients else forward_only(spec), dtype, inputs=inputs, grad_output=upstream,
                     result=result, id=_label(spec, inputs, dtype))
 
 
@@ -154,8 +159,13 @@ def _zeros_like(result: Any) -> Any:
     return tuple(map(np.zeros_like, result)) if isinstance(result, tuple) else np.zeros_like(result)
 
 
-def _forward_only(spec: LossSpec) -> LossSpec:
-    return dataclasses.replace(spec, backward=lambda upstream, **arguments: (None,) * len(spec.arrays))
+def forward_only(spec: LossSpec) -> LossSpec:
+    """The loss without its backward formula, which is then not run."""
+    return dataclasses.replace(spec, backward=_no_gradients, arrays=())
+
+
+def _no_gradients(upstream: Any, **arguments: Any) -> tuple[Any, ...]:
+    return ()
 
 
 def _label(spec: Spec, inputs: Mapping[str, Any], dtype: str) -> str:

@@ -37,19 +37,15 @@ def assert_sound(op: str, got: Any = None, *, grad_output: Any = None, gradients
     reference: each element is judged by the exact value for these inputs, and by a bound that is derived from them.
 
     Args:
-        op: torch's name of a loss, such as ``"cross_entropy"``; of an optimizer, such as ``"AdamW"``; or of an
-            initializer, such as ``"xavier_uniform_"``.
-        got: the answer of a loss (None to judge gradients alone); the parameter after a step of an optimizer; the
-            array that an initializer has filled.
+        op: torch's name of a loss, such as ``"cross_entropy"``, or of an initializer, such as ``"xavier_uniform_"``.
+        got: the answer of a loss (None to judge gradients alone), or the array that an initializer has filled.
         grad_output: the gradient from above, which gradients of a loss were computed with: 1 by default, where the
             loss is one number.
         gradients: gradients of a loss, by the name of the argument.
         accuracy: what half types have to be computed in. ``storage``: each operation may be rounded to the type;
             ``opmath``: in float32, and rounded once.
         strict: is what torch is known to do instead unsound too? By default it is accepted, and the result says so.
-        arguments: of the loss, by torch's names. Of an optimizer ``param`` and ``grad`` before the step, ``state``
-            before it (a mapping by torch's names, with ``step``; nothing for the first step), and its options; what
-            is in ``gradients`` is the state after the step. Of an initializer its options.
+        arguments: of the loss, by torch's names: arrays and options. Of an initializer its options.
 
     Returns:
         How many elements were judged, of how many, the largest error in ULP and the largest share of the bound.
@@ -111,7 +107,7 @@ def judge_arrays(op: str, got: Any = None, *, grad_output: Any = None, gradients
         soundness, text = judge_initializer(spec, as_numpy("got", got), arguments)
         return Judgement(soundness, text)
     if isinstance(spec, OptimSpec):
-        raise ValueError(f"{op} is an optimizer, and one step of it is no answer to arrays alone")
+        raise ValueError(f"op needs a loss or an initializer; {op} is an optimizer, whose steps oracle.watch judges")
     assert isinstance(spec, LossSpec)
     case = given_loss(spec, arguments, grad_output, gradients=bool(gradients))
     outputs = _outputs_of(case, got, gradients or {})

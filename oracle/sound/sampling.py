@@ -99,7 +99,7 @@ def _independent(case: Given, outputs: Mapping[str, Array]) -> tuple[int, ...] |
     """The shape of elements, or the number of rows, that do not depend on each other; None where there are none."""
     spec = case.spec
     assert isinstance(spec, LossSpec)
-    result, first = case.result, case.inputs[spec.arrays[0]]
+    result, first = case.result, case.inputs[next(iter(spec.parameters))]
     arrays = [value for value in case.inputs.values() if isinstance(value, np.ndarray)]
     if not spec.independent or not isinstance(result, np.ndarray) or not result.ndim:
         return None

@@ -13,8 +13,8 @@ import pytest
 from oracle.auditing import run
 from tests.commands import exit_status
 
-COMMANDS = ["", "list", "audit", "check", "diff", "explain", "report", "defects", "prove", "vectors", "vectors export",
-            "vectors verify"]
+COMMANDS = ["", "list", "audit", "check", "diff", "explain", "report", "defects", "judge", "prove", "vectors",
+            "vectors export", "vectors verify"]
 
 
 @pytest.fixture(scope="module")

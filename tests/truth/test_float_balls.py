@@ -39,7 +39,7 @@ def _farthest(run: Any, operands: list[FloatBalls], unit: float, middle: np.ndar
 
 
 def _is_as_wide_as_it_has_to_be(run: Any, operands: list[FloatBalls], dtype: str) -> None:
-    """A result holds every end; it is wider by a thousandth of the charge (errors of float64), and by units of units."""
+    """A result holds every end; it is wider by a thousandth of the charge (errors of float64) and units of units."""
     with arithmetic(Arithmetic.of(dtype, limited=False)), np.errstate(all="ignore"):
         middle, radius = parts(run(*operands))
         unit = 0.0 if run in (np.absolute, np.negative) else Arithmetic.of(dtype).unit
