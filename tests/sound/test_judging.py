@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import oracle
+from oracle.cases import registry
+from oracle.cases.spec import LossSpec
 from oracle.sound import truths
 from oracle.sound.judging import NotJudgedWarning, judge_arrays
 from reference import losses
@@ -180,6 +182,27 @@ def test_a_hundred_thousand_elements_take_less_than_a_second() -> None:
     found = oracle.assert_sound("cross_entropy", loss, gradients={"input": gradient}, input=x, target=y)
     assert time.process_time() - start < 1
     assert found.judged == 100_001
+
+
+@pytest.mark.filterwarnings("ignore::oracle.sound.judging.NotJudgedWarning")  # terms of kl_div and ctc_loss cancel
+@pytest.mark.parametrize("name", [spec.name for spec in registry.specs().values() if isinstance(spec, LossSpec)])
+def test_every_loss_is_judged_with_its_gradients(name: str) -> None:
+    """The reference's answer to some thousand elements passes; with one gradient a thousandth off it does not."""
+    spec = registry.get(name)
+    assert isinstance(spec, LossSpec)
+    given = spec.sized(3000, np.random.default_rng(0))
+    result = spec.function(**given)
+    upstream = tuple(map(np.ones_like, result)) if isinstance(result, tuple) else np.ones_like(result)
+    slopes = spec.backward(upstream, **given)
+    gradients = {argument: g for argument, g in zip(spec.arrays, slopes, strict=True) if g is not None}
+    found = oracle.assert_sound(name, result, gradients=gradients, grad_output=upstream, **given)
+    assert found.judged > found.of * 4 // 5
+    argument = next(iter(gradients))
+    spoilt = gradients[argument].copy()
+    place = np.unravel_index(int(np.abs(spoilt).argmax()), spoilt.shape)
+    spoilt[place] *= np.float32(1.01)
+    assert f"EXCEEDS grad.{argument}: 1 of " in _fails(name, None, gradients={argument: spoilt}, grad_output=upstream,
+                                                       **given)
 
 
 def test_many_and_few_elements_are_judged_alike(monkeypatch: pytest.MonkeyPatch) -> None:
