@@ -20,7 +20,7 @@ import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -77,7 +77,7 @@ class Right:
     function: str
     before: str
     after: str
-    plan: Mapping[Place, str] = field(repr=False, default_factory=dict)  #: by place the name of its way
+    plan: tuple[tuple[Place, str], ...] = field(repr=False)  #: places, each with the name of its way
 
 
 # --- what may be done at a place -----------------------------------------------------------------
@@ -219,7 +219,7 @@ def single(spec: Spec) -> Sequence[Right]:
                         label += f" at {node.col_offset}"  # type: ignore[attr-defined]
                     seen.add(label)
                     found.append(Right(label, spec.name, way.kind, file, node.lineno, name,  # type: ignore[attr-defined]
-                                       ast.unparse(node), ast.unparse(way.node), {(module, name, number): way.name}))
+                                       ast.unparse(node), ast.unparse(way.node), (((module, name, number), way.name),)))
     return tuple(found)
 
 
@@ -229,7 +229,7 @@ def everywhere(spec: Spec) -> Sequence[Right]:
     options: dict[Place, list[str]] = {}
     kinds: dict[str, str] = {}
     for one in single(spec):
-        ((place, name),) = one.plan.items()
+        ((place, name),) = one.plan
         options.setdefault(place, []).append(name)
         kinds[name] = one.kind
     plans = {f"every {name}": {place: name for place, names in options.items() if name in names} for name in kinds
@@ -243,7 +243,7 @@ def everywhere(spec: Spec) -> Sequence[Right]:
         chance = random.Random(f"{spec.name} {i}")
         plans[f"mixed #{i}"] = {place: chance.choice(names) for place, names in options.items()}
     file = Path(str(module_of(spec).__file__)).name
-    return tuple(Right(f"{spec.name}:{name}", spec.name, name.partition(" ")[0], file, 0, "", "", name, plan)
+    return tuple(Right(f"{spec.name}:{name}", spec.name, name.partition(" ")[0], file, 0, "", "", name, tuple(plan.items()))
                  for name, plan in plans.items() if plan)
 
 
@@ -270,16 +270,10 @@ def planted_right(variant: Right) -> Iterator[None]:
             function.__globals__.pop(_WAYS, None)
 
 
-_codes: dict[str, list[tuple[FunctionType, CodeType]]] = {}  #: of the variant that case after case is run with
-
-
+@lru_cache(1)  # of the variant that case after case is run with
 def _code_of(variant: Right) -> list[tuple[FunctionType, CodeType]]:
-    key = f"{variant.id} {sorted(variant.plan.items())}"
-    if key not in _codes:
-        _codes.clear()
-        _codes[key] = [change for module in sorted({module for module, _, _ in variant.plan})
-                       for change in _compiled(module, variant.plan)]
-    return _codes[key]
+    plan = dict(variant.plan)
+    return [change for module in sorted({module for module, _, _ in plan}) for change in _compiled(module, plan)]
 
 
 def _compiled(module: str, plan: Mapping[Place, str]) -> Iterator[tuple[FunctionType, CodeType]]:

@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from oracle.truth.evaluate import Lift
-from oracle.ulp import numpy_dtype
+from ..truth.evaluate import Lift
+from ..ulp import numpy_dtype
+
+__all__ = ["Ordered", "Way", "multiplied", "ordered", "plain"]
 
 Array = np.ndarray[Any, Any]
 
