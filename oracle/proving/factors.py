@@ -63,12 +63,13 @@ class Way:
         return self._core(number.core, at)
 
     def _core(self, core: Core, at: Mapping[int, list[tuple[float, bool]]]) -> float:
-        value = core
-        if isinstance(value, Pair):
-            left, right = (self._core(part, at) for part in (value.left, value.right))
+        if isinstance(core, Pair):
+            left, right = (self._core(part, at) for part in (core.left, core.right))
             with np.errstate(all="ignore"):
-                value = float(self.rounded(np.float64(left) / right if value.inverse else np.float64(left) * right))
-        return self._times(float(value), at.get(id(core), []))
+                value = float(self.rounded(np.float64(left) / right if core.inverse else np.float64(left) * right))
+        else:
+            value = float(core)
+        return self._times(value, at.get(id(core), []))
 
     def _times(self, value: float, factors: list[tuple[float, bool]]) -> float:
         for x, inverse in factors:

@@ -115,7 +115,7 @@ class Innocence:
 
 # --- variants ------------------------------------------------------------------------------------
 
-@dataclass(frozen=True)
+@dataclass
 class Factored:
     """A target: the reference, with the factors of products in an order. Where that gives no number, as it is."""
 

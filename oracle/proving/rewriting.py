@@ -152,7 +152,8 @@ def _shape(node: ast.expr, operators: tuple[type[ast.operator], ...], operands: 
 def _fusions(node: ast.BinOp) -> Iterator[Way]:
     """a b + c and its kin, with the product on either side."""
     minus = isinstance(node.op, ast.Sub)
-    for product, other, sign in ((node.left, node.right, -1 if minus else 1), (node.right, node.left, 0 if minus else 1)):
+    for product, other, sign in ((node.left, node.right, -1 if minus else 1),
+                                 (node.right, node.left, 0 if minus else 1)):
         if isinstance(product, ast.BinOp) and isinstance(product.op, ast.Mult):
             operands = (product.left, product.right, other)
             yield Way("fused", f"fused {'left' if product is node.left else 'right'}",
@@ -187,12 +188,11 @@ def _parts(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
         yield from ((prefix + one.name, one) for one in parts if names.count(one.name) == 1)
 
 
-def _places(function: ast.FunctionDef) -> Iterator[tuple[int, ast.stmt, ast.AST, Sequence[Way]]]:
-    """The places of a function by number, each with its statement and its ways."""
-    for number, (statement, node, (parent, _, _)) in enumerate(sites(function, function)):
-        found = list(_ways_of(node, _is_operand_of_its_kind(node, parent)))
-        if found:
-            yield number, statement, node, found
+def _places(function: ast.FunctionDef) -> Iterator[tuple[int, ast.expr, Sequence[Way]]]:
+    """The places of a function by number, each with its ways."""
+    for number, (_, node, (parent, _, _)) in enumerate(sites(function, function)):
+        if isinstance(node, ast.expr) and (found := list(_ways_of(node, _is_operand_of_its_kind(node, parent)))):
+            yield number, node, found
 
 
 def _is_operand_of_its_kind(node: ast.AST, parent: ast.AST) -> bool:
@@ -212,14 +212,14 @@ def single(spec: Spec) -> Sequence[Right]:
     for module, functions in _functions(spec).items():
         file = Path(str(sys.modules[module].__file__)).name
         for name, function in functions.items():
-            for number, statement, node, found_ways in _places(function):
+            for number, node, found_ways in _places(function):
                 for way in found_ways:
-                    label = f"{spec.name}:{file}:{node.lineno}:{way.name}"  # type: ignore[attr-defined]  # an expr
+                    label = f"{spec.name}:{file}:{node.lineno}:{way.name}"
                     if label in seen:
-                        label += f" at {node.col_offset}"  # type: ignore[attr-defined]
+                        label += f" at {node.col_offset}"
                     seen.add(label)
-                    found.append(Right(label, spec.name, way.kind, file, node.lineno, name,  # type: ignore[attr-defined]
-                                       ast.unparse(node), ast.unparse(way.node), (((module, name, number), way.name),)))
+                    found.append(Right(label, spec.name, way.kind, file, node.lineno, name, ast.unparse(node),
+                                       ast.unparse(way.node), (((module, name, number), way.name),)))
     return tuple(found)
 
 
@@ -243,8 +243,8 @@ def everywhere(spec: Spec) -> Sequence[Right]:
         chance = random.Random(f"{spec.name} {i}")
         plans[f"mixed #{i}"] = {place: chance.choice(names) for place, names in options.items()}
     file = Path(str(module_of(spec).__file__)).name
-    return tuple(Right(f"{spec.name}:{name}", spec.name, name.partition(" ")[0], file, 0, "", "", name, tuple(plan.items()))
-                 for name, plan in plans.items() if plan)
+    return tuple(Right(f"{spec.name}:{name}", spec.name, name.partition(" ")[0], file, 0, "", "", name,
+                       tuple(plan.items())) for name, plan in plans.items() if plan)
 
 
 def right_variants(spec: Spec) -> Sequence[Right]:

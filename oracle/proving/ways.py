@@ -25,7 +25,8 @@ from reference import precision
 
 from ..formats import FORMATS
 
-__all__ = ["DIRECTIONS", "SUMS", "added", "called", "divided", "fused", "inverses", "matmul", "operated", "product", "total"]
+__all__ = ["DIRECTIONS", "SUMS", "added", "called", "divided", "fused", "inverses", "matmul", "operated", "product",
+           "total"]
 
 Array = np.ndarray[Any, Any]
 
