@@ -43,7 +43,7 @@ __all__ = ["Innocence", "Trial", "count", "header", "of_op", "prove_right"]
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 #: Orders of the factors of products over all statements: see :class:`.factors.Way`.
-ORDERS = tuple(itertools.product(("first", "last", "smallest", "largest", "1", "2"), (False, True), (False, True)))
+ORDERS = tuple(itertools.product(("written", "first", "last", "smallest", "largest", "1", "2"), (False, True), (False, True)))
 
 
 def header() -> str:
