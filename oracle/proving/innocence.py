@@ -32,6 +32,7 @@ from ..targets.loading import Target
 from ..truth import kept_truths
 from ..truth.evaluate import Outputs, evaluate
 from ..verdict import waivers
+from ..verdict.compare import Verdict
 from . import factors
 from .bench import ProvingError, alike
 from .planting import Planted
@@ -41,6 +42,9 @@ __all__ = ["Innocence", "Trial", "count", "header", "of_op", "prove_right"]
 
 #: Storage types of which cases are tried.
 DTYPES = ("float32", "float64", "float16", "bfloat16")
+
+#: The types in which the reference on factors rounds each operation, and another reference computes in float32.
+HALF = ("float16", "bfloat16")
 
 #: Orders of the factors of products over all statements: see :class:`.factors.Way`.
 ORDERS = tuple(itertools.product(("written", "first", "last", "smallest", "largest", "1", "2"), (False, True), (False, True)))
@@ -68,6 +72,9 @@ class Trial:
     differing: int = 0  #: of these, where it gave other numbers than the reference, and was judged
     share: float = 0.0  #: of the bound, the largest that was sound
     accused: dict[str, str] = field(default_factory=dict)  #: by case, what it was accused of
+    out_of_range: int = 0
+    """Cases in half types in which operations that are each rounded to the type leave its range: no sound
+    implementation does that there, and the verdict says so."""
     seconds: float = 0.0
 
     def to_json(self) -> str:
@@ -107,6 +114,9 @@ class Innocence:
         runs, differing = (sum(getattr(one, name) for one in self.trials) for name in ("cases", "differing"))
         lines.append(f"right variants: {len(self.trials) - len(self.accused)} of {len(self.trials)} not accused, in "
                      f"{runs} runs, {differing} of which gave other numbers than the reference")
+        ranged = sum(one.out_of_range for one in self.trials)
+        if ranged:
+            lines.append(f"{ranged} runs left the range of a half type, each operation rounded to it: no sound way there")
         if self.trials:
             most = max(self.trials, key=lambda trial: trial.share)
             lines.append(f"largest share of a bound: {most.share:.3f}, by {most.id}")
@@ -188,7 +198,7 @@ class Court:
 
     def tried(self, trial: Trial, target: Target) -> Trial:
         """What becomes of a variant on all cases."""
-        began, differing, share, accused = time.process_time(), 0, 0.0, {}
+        began, differing, share, accused, ranged = time.process_time(), 0, 0.0, dict[str, str](), 0
         for case in self.cases:
             plain = self.plain(case)
             outputs, failure = judge.answer(case, target)
@@ -196,12 +206,14 @@ class Court:
                 continue
             differing += 1
             record = judge.judge_answer(case, target.name, outputs, failure, self._accepted, kept_truths.truth_of(case))
-            if record.fails:
+            if record.fails and record.verdict == Verdict.RANGE and trial.kind == "factors" and case.dtype in HALF:
+                ranged += 1
+            elif record.fails:
                 accused[case.id] = f"{record.verdict} {record.output} {record.share:.3f} {record.note}".strip()
             elif record.sound:
                 share = max(share, record.share)
         return replace(trial, cases=len(self.cases), differing=differing, share=share, accused=accused,
-                       seconds=round(time.process_time() - began, 3))
+                       out_of_range=ranged, seconds=round(time.process_time() - began, 3))
 
 
 def of_op(op: str, most: int | None = None, most_cases: int | None = None,
