@@ -60,7 +60,7 @@ def prove(
     right: Annotated[bool, typer.Option("--right", help="plant right variants instead, of which no case may accuse "
                                                         "one")] = False,
     most_cases: Annotated[int | None, typer.Option("--max-cases", min=1, help="with --right: cases of each op and "
-                                                                              "storage type, those that tell most; all "
+                                                                              "storage type, from all over them; all "
                                                                               "by default")] = None,
 ) -> None:
     """Prove the checker: plant wrong variants of the references, and count what shipped cases kill.

@@ -26,9 +26,9 @@ from ..auditing import judge, workers
 from ..auditing.records import versions
 from ..cases import registry
 from ..cases.case import Case
-from ..cases.spec import Spec
-from ..checking.choice import in_order
-from ..targets.loading import Target
+from ..cases.selection import select
+from ..cases.spec import InitSpec, Spec
+from ..targets.loading import Target, Unsupported
 from ..truth import kept_truths
 from ..truth.evaluate import Outputs, evaluate
 from ..verdict import waivers
@@ -47,7 +47,8 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
 HALF = ("float16", "bfloat16")
 
 #: Orders of the factors of products over all statements: see :class:`.factors.Way`.
-ORDERS = tuple(itertools.product(("written", "first", "last", "smallest", "largest", "1", "2"), (False, True), (False, True)))
+ORDERS = tuple(itertools.product(("written", "first", "last", "smallest", "largest", "1", "2"), (False, True),
+                                 (False, True)))
 
 
 def header() -> str:
@@ -116,7 +117,7 @@ class Innocence:
                      f"{runs} runs, {differing} of which gave other numbers than the reference")
         ranged = sum(one.out_of_range for one in self.trials)
         if ranged:
-            lines.append(f"{ranged} runs left the range of a half type, each operation rounded to it: no sound way there")
+            lines.append(f"{ranged} runs, each operation rounded to a half type, left its range: no sound way there")
         if self.trials:
             most = max(self.trials, key=lambda trial: trial.share)
             lines.append(f"largest share of a bound: {most.share:.3f}, by {most.id}")
@@ -134,22 +135,28 @@ class Factored:
     name: str = "reference"
 
     def covers(self, spec: Spec) -> bool:
+        """All ops, as far as their references take such arrays."""
         return True
 
     def run(self, case: Case) -> Outputs:
-        with factors.multiplied(factors.Way(case.dtype, *self.way)) as lift, np.errstate(all="ignore"):
-            found = {name: factors.plain(value) for name, value in evaluate(case, lift).items()}
+        """The reference's answer, with factors in this order."""
+        try:
+            with factors.multiplied(factors.Way(case.dtype, *self.way)) as lift, np.errstate(all="ignore"):
+                found = {name: factors.plain(value) for name, value in evaluate(case, lift).items()}
+        except NotImplementedError as refusal:
+            raise Unsupported(f"the reference takes no arrays that keep factors: {refusal}") from None
         return {name: np.where(np.isfinite(found[name]), found[name].astype(value.dtype), value)
                 if value.dtype.kind in "fV" else value for name, value in self.plain(case).items()}
 
     def script(self, case: Case) -> str:
+        """None: no user has to see it."""
         return ""
 
 
 def _variants(spec: Spec, most: int | None, plain: Callable[[Case], Outputs]) -> Iterator[tuple[Trial, Target]]:
     """The variants of an op, at most so many, from all over its source."""
     rewritten = right_variants(spec)
-    ways = ORDERS if _keeps_factors(spec) else ()
+    ways = _orders_of(spec)
     for i in _spread(len(ways) + len(rewritten), most):
         if i < len(ways):
             order, reciprocals, distributed = ways[i]
@@ -161,9 +168,15 @@ def _variants(spec: Spec, most: int | None, plain: Callable[[Case], Outputs]) ->
                    Planted(spec, partial(planted_right, one)))
 
 
-def _keeps_factors(spec: Spec) -> bool:
-    """Can arrays that keep factors follow its reference? They are no numbers to decide on, nor matrices."""
-    return spec.kind != "init" and spec.name not in ("LBFGS", "Muon", "Adafactor")
+def _orders_of(spec: Spec) -> Sequence[tuple[str, bool, bool]]:
+    """The orders of factors that are tried: initializers have none, since what they multiply is drawn on the way."""
+    return () if isinstance(spec, InitSpec) else ORDERS
+
+
+def _some(op: str, dtype: str, most: int | None) -> Sequence[Case]:
+    """At most so many of an op's cases in a storage type, from all over them."""
+    every = select([op], [dtype], around=False)
+    return [every[i] for i in _spread(len(every), most)]
 
 
 def _spread(n: int, most: int | None) -> Sequence[int]:
@@ -172,7 +185,7 @@ def _spread(n: int, most: int | None) -> Sequence[int]:
 
 def count(specs: Sequence[Spec], most: int | None = None) -> int:
     """How many variants :func:`prove_right` tries."""
-    return sum(len(_spread(len(right_variants(spec)) + len(ORDERS) * _keeps_factors(spec), most)) for spec in specs)
+    return sum(len(_spread(len(right_variants(spec)) + len(_orders_of(spec)), most)) for spec in specs)
 
 
 # --- trials --------------------------------------------------------------------------------------
@@ -202,7 +215,7 @@ class Court:
         for case in self.cases:
             plain = self.plain(case)
             outputs, failure = judge.answer(case, target)
-            if failure is None and alike(outputs, plain):
+            if failure.verdict == Verdict.UNSUPPORTED if failure else alike(outputs, plain):
                 continue
             differing += 1
             record = judge.judge_answer(case, target.name, outputs, failure, self._accepted, kept_truths.truth_of(case))
@@ -220,10 +233,7 @@ def of_op(op: str, most: int | None = None, most_cases: int | None = None,
           dtypes: Sequence[str] = DTYPES) -> Iterator[Trial]:
     """The right variants of one op, each with what became of it."""
     spec = registry.get(op)
-    chosen = [dtype for dtype in dtypes if dtype in spec.dtypes]
-    cases = [case for dtype in chosen
-             for case in [one for one in in_order(op, [dtype]) if not one.around][:most_cases]]
-    court = Court(op, cases)
+    court = Court(op, [case for dtype in dtypes if dtype in spec.dtypes for case in _some(op, dtype, most_cases)])
     for trial, target in _variants(spec, most, court.plain):
         yield court.tried(trial, target)
 
@@ -236,7 +246,7 @@ def prove_right(specs: Sequence[Spec], *, most: int | None = None, most_cases: i
     Args:
         specs: the ops.
         most: variants to take of each, spread over its source; all by default.
-        most_cases: cases to try them on in each storage type, those that tell most; all by default.
+        most_cases: cases to try them on in each storage type, from all over them; all by default.
         dtypes: the storage types.
         jobs: processes, each of which takes whole ops.
         on_trial: is called with each, as it is decided.
