@@ -43,9 +43,6 @@ __all__ = ["Innocence", "Trial", "count", "header", "of_op", "prove_right"]
 #: Storage types of which cases are tried.
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
-#: The types in which the reference on factors rounds each operation, and another reference computes in float32.
-HALF = ("float16", "bfloat16")
-
 #: Orders of the factors of products over all statements: see :class:`.factors.Way`.
 ORDERS = tuple(itertools.product(("written", "first", "last", "smallest", "largest", "1", "2"), (False, True),
                                  (False, True)))
@@ -74,8 +71,8 @@ class Trial:
     share: float = 0.0  #: of the bound, the largest that was sound
     accused: dict[str, str] = field(default_factory=dict)  #: by case, what it was accused of
     out_of_range: int = 0
-    """Cases in half types in which operations that are each rounded to the type leave its range: no sound
-    implementation does that there, and the verdict says so."""
+    """Cases in which arrays that keep factors leave the type's range: no sound implementation does, and the verdict
+    says so. They round each operation to a half type, and take no branch that keeps a reference in the range."""
     seconds: float = 0.0
 
     def to_json(self) -> str:
@@ -117,7 +114,7 @@ class Innocence:
                      f"{runs} runs, {differing} of which gave other numbers than the reference")
         ranged = sum(one.out_of_range for one in self.trials)
         if ranged:
-            lines.append(f"{ranged} runs, each operation rounded to a half type, left its range: no sound way there")
+            lines.append(f"{ranged} runs on factors left the range of their type, as no sound implementation does")
         if self.trials:
             most = max(self.trials, key=lambda trial: trial.share)
             lines.append(f"largest share of a bound: {most.share:.3f}, by {most.id}")
@@ -219,7 +216,7 @@ class Court:
                 continue
             differing += 1
             record = judge.judge_answer(case, target.name, outputs, failure, self._accepted, kept_truths.truth_of(case))
-            if record.fails and record.verdict == Verdict.RANGE and trial.kind == "factors" and case.dtype in HALF:
+            if record.fails and record.verdict == Verdict.RANGE and trial.kind == "factors":
                 ranged += 1
             elif record.fails:
                 accused[case.id] = f"{record.verdict} {record.output} {record.share:.3f} {record.note}".strip()

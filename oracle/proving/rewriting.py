@@ -18,6 +18,7 @@ import contextlib
 import itertools
 import random
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -208,17 +209,16 @@ def _is_operand_of_its_kind(node: ast.AST, parent: ast.AST) -> bool:
 @cache
 def single(spec: Spec) -> Sequence[Right]:
     """The variants of an op with one place in another way, those in its own module first."""
-    found, seen = [], set()
+    found, seen = [], Counter[str]()
     for module, functions in _functions(spec).items():
         file = Path(str(sys.modules[module].__file__)).name
         for name, function in functions.items():
             for number, node, found_ways in _places(function):
                 for way in found_ways:
                     label = f"{spec.name}:{file}:{node.lineno}:{way.name}"
-                    if label in seen:
-                        label += f" at {node.col_offset}"
-                    seen.add(label)
-                    found.append(Right(label, spec.name, way.kind, file, node.lineno, name, ast.unparse(node),
+                    seen[label] += 1
+                    unique = label if seen[label] == 1 else f"{label}#{seen[label]}"
+                    found.append(Right(unique, spec.name, way.kind, file, node.lineno, name, ast.unparse(node),
                                        ast.unparse(way.node), (((module, name, number), way.name),)))
     return tuple(found)
 

@@ -266,7 +266,7 @@ def total(function: Callable[..., Any], manner: str, x: Any, *given: Any, **kwar
     """
     plain = function(x, *given, **kwargs)
     keywords = dict(zip(("axis",), given, strict=False)) | kwargs
-    axis = keywords.get("axis", 0 if function is np.add.reduce else None)
+    axis = keywords.get("axis", 0 if function == np.add.reduce else None)
     known = len(given) < 2 and set(keywords) <= {"axis", "keepdims"}
     if not known or not _type(x) or not 1 < np.size(x) <= _TERMS or not np.size(plain):
         return plain

@@ -49,10 +49,10 @@ def test_another_order_is_taken() -> None:
 
 
 def test_an_order_that_overflows_is_not_taken() -> None:
-    big = np.array([1e38, 1.0], np.float32)
+    big = np.array([1e38, 1e38], np.float32)
     with np.errstate(over="ignore"):
         got = ways.product(((0, "Div", 1), "Mult", 2), (0, 2, 1), big, 100.0, 10.0)
-    np.testing.assert_array_equal(got, big / 100.0 * 10.0)
+    np.testing.assert_array_equal(got, big / np.float32(100) * np.float32(10))
 
 
 def test_terms_are_added_in_another_order_where_that_cancels_no_more() -> None:
