@@ -208,9 +208,9 @@ def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
 def _truth_of_whole_numbers(name: str, dtype: str, case: Case, accuracy: str) -> Truth:
     """Truth and bound of a fraction that a loss makes of whole numbers, in the type that it comes in.
 
-    Whole numbers are no balls elsewhere: indices and counts are to stay what they are. But roots, quotients and means of
-    them are rounded like others, and an implementation that rounds them otherwise is as right as the reference. So the
-    arguments are exact balls here, and the bound follows from them as ever.
+    Whole numbers are no balls elsewhere: indices and counts are to stay what they are. But roots, quotients and means
+    of them are rounded like others, and an implementation that rounds them otherwise is as right as the reference. So
+    the arguments are exact balls here, and the bound follows from them as ever.
     """
     twin = replace(case, dtype=dtype)
     vars(twin).update(inputs=case.inputs, grad_output=case.grad_output)

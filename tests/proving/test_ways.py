@@ -16,7 +16,7 @@ from oracle.proving import ways
 TYPES = {"float32": np.float32, "float64": np.float64, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 
 
-def numbers(dtype: str, n: int = 200, seed: int = 1) -> np.ndarray[Any, Any]:
+def numbers(dtype: str, n: int = 200, seed: int = 1) -> Any:
     chance = np.random.default_rng(seed)
     return (chance.uniform(0.5, 2, n) * chance.choice([-1, 1], n)).astype(TYPES[dtype])
 
