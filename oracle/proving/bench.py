@@ -27,7 +27,7 @@ from .mutation import Mutant
 from .planting import Failing, Planted, TimeIsUp, limited, planted
 from .variants import Variant
 
-__all__ = ["Bench", "ProvingError", "SharedBench"]
+__all__ = ["Bench", "ProvingError", "SharedBench", "alike"]
 
 
 class ProvingError(Exception):
@@ -131,7 +131,7 @@ class SharedBench(Bench):
             make_inputs(case)
             self._plain[case.id] = judge.answer(case, Planted(case.spec))[0]
         outputs, failure = judge.answer(case, target)
-        if failure is None and _alike(outputs, self._plain[case.id]):
+        if failure is None and alike(outputs, self._plain[case.id]):
             return None
         record = run_case(case, target, self.accepted, self.truths_of(case))
         return record if record.fails else None
@@ -149,7 +149,8 @@ class SharedBench(Bench):
         return dataclasses.replace(record, note=note) if record.fails else None
 
 
-def _alike(some: Outputs, others: Outputs) -> bool:
+def alike(some: Outputs, others: Outputs) -> bool:
+    """Are two answers the same to the bit?"""
     return some.keys() == others.keys() and all(
         a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
         for a, b in zip(some.values(), (others[name] for name in some), strict=True))

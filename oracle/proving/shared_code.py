@@ -36,7 +36,8 @@ from ..cases.spec import OptimSpec
 from .formula import STORED, at_top, is_refusal, names_read, reached, sites
 from .mutation import Mutant, made_in, module_of, roots
 
-__all__ = ["Place", "called", "constants_kept", "feel", "names", "ops_of", "planted", "shared_mutants"]
+__all__ = ["Place", "called", "codes_in", "constants_kept", "feel", "functions_of", "names", "ops_of", "planted",
+           "reached_by", "shared_mutants"]
 
 #: A function, a method (``Class.method``) or a constant, with the module that it is in.
 Place = tuple[str, str]
@@ -170,7 +171,7 @@ def _reach(start: set[Place], attributes: set[str]) -> set[Place]:
 
 
 @cache
-def _reached_by(op: str) -> set[Place]:
+def reached_by(op: str) -> set[Place]:
     """What is reached outside the module of an op's own."""
     spec = registry.get(op)
     module = module_of(spec).__name__
@@ -183,12 +184,12 @@ def _shared() -> frozenset[Place]:
     """What ops reach outside the module of their own, and that the mutants of no op are made in."""
     own = {(module_of(spec).__name__, name) for spec in registry.specs().values()
            for name, _ in reached(_source(module_of(spec).__name__).tree, roots(spec))}
-    return frozenset(set[Place]().union(*map(_reached_by, registry.specs())) - own)
+    return frozenset(set[Place]().union(*map(reached_by, registry.specs())) - own)
 
 
 def ops_of(module: str) -> list[str]:
     """The ops that reach something of a shared module."""
-    return [op for op in registry.specs() if any(where == _PACKAGE + module for where, _ in _reached_by(op))]
+    return [op for op in registry.specs() if any(where == _PACKAGE + module for where, _ in reached_by(op))]
 
 
 def _functions(tree: ast.Module, wanted: set[str]) -> Iterator[tuple[str, ast.stmt]]:
@@ -244,21 +245,21 @@ def _code(mutant: Mutant, module: ModuleType) -> CodeType:
 
 
 def _of_function(mutant: Mutant, module: ModuleType) -> _Change:
-    function = max((one for one in _all_functions(module) if one.__qualname__ == mutant.function
+    function = max((one for one in functions_of(module) if one.__qualname__ == mutant.function
                     and one.__code__.co_firstlineno <= mutant.line), key=lambda one: one.__code__.co_firstlineno)
-    (code,) = (one for one in _codes(_code(mutant, module)) if one.co_qualname == mutant.function
+    (code,) = (one for one in codes_in(_code(mutant, module)) if one.co_qualname == mutant.function
                and one.co_firstlineno == function.__code__.co_firstlineno)
     return function, "__code__", code
 
 
-def _codes(code: CodeType) -> Iterator[CodeType]:
+def codes_in(code: CodeType) -> Iterator[CodeType]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield constant
-            yield from _codes(constant)
+            yield from codes_in(constant)
 
 
-def _all_functions(module: ModuleType) -> Iterator[FunctionType]:
+def functions_of(module: ModuleType) -> Iterator[FunctionType]:
     """The functions and methods of a module, without what decorates them."""
     for value in list(vars(module).values()):
         if inspect.isclass(value) and value.__module__ == module.__name__:

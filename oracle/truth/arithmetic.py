@@ -45,7 +45,8 @@ class Arithmetic:
         * A product that is exact by luck (by a beta of 0.5, say) is charged too: another way to write the formula
           has no such luck.
         * A sum of n terms is charged n-1 units of the sum of magnitudes, which holds for any order of summation.
-          Sums of half types are accumulated in float32, as NumPy's float16 and torch's reductions are.
+          Sums of half types are accumulated in float32 or wider, in any order, as NumPy's float16 and torch's
+          reductions are: their units are those of float32, and the sum is rounded once.
         * Below the normal numbers a product is charged with what :mod:`oracle.truth.orders` says, which holds for
           any order of its given factors.
         * Scalars are doubles, as in torch.

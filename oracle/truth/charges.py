@@ -10,7 +10,7 @@ import numpy as np
 from ..formats import Format
 from .arithmetic import now
 from .orders import Products
-from .single import ELEMENTWISE, arb
+from .single import ELEMENTWISE, arb, to_arb
 
 __all__ = ["PLANS", "charge_operation", "charge_orders", "charge_sum"]
 
@@ -67,12 +67,25 @@ def charge_operation(results: Array, rounds: bool, underflows: bool) -> None:
 def charge_sum(total: Array, run: Any, operands: list[Any], kwargs: dict[str, Any]) -> Array:
     """A sum of n terms with the error of n-1 additions in any order: n-1 units of the sum of magnitudes.
 
-    A sum of products, which may be rounded before, has one more.
+    A term goes through n-1 additions at most, each of which changes it by half a unit u/2 at most, so it has a factor
+    of no more than (1 + u/2)^(n-1), which is below 1 + (n-1) u while n u < 1. A sum of products, which may be rounded
+    before, has one more addition's unit; and each product that is below the normal numbers loses half a quantum, of
+    which as many are charged as there are products, where some may be so small. (Additions lose nothing there.)
     """
     magnitude = np.asarray(run(*[np.abs(x) for x in operands], **kwargs), dtype=object)
     roundings = operands[0].size // max(total.size, 1) - 1 if len(operands) == 1 else operands[0].shape[-1]
     error = magnitude * arb(0, max(roundings, 0) * now.arithmetic.sum_unit)
+    if len(operands) > 1:
+        tiny, _, half_quantum = _limits(now.arithmetic.limits)
+        if _least(operands[0]) * _least(operands[1]) < tiny:
+            error = error + half_quantum * roundings
     return np.asarray(total + error, dtype=object, order="C")
+
+
+def _least(numbers: Array) -> arb:
+    """The least magnitude of some finite numbers, but for those that are 0."""
+    return min((abs(x).lower() for x in to_arb(numbers).reshape(-1) if x.is_finite() and not x.is_zero()),
+               default=arb("inf"))
 
 
 def charge_orders(ufunc: np.ufunc, method: str, result: Array, operands: list[Any], kwargs: dict[str, Any],

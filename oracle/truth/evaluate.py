@@ -58,10 +58,11 @@ class Lift:
 
     array: Callable[[Array], Array]
     scalar: Callable[[float], Any]
+    kinds: str = "fV"  #: of arrays that are lifted
 
     def __call__(self, value: Any) -> Any:
         """Lift a floating array or a Python float, also inside tuples; leave all else as it is."""
-        if isinstance(value, np.ndarray) and value.dtype.kind in "fV":
+        if isinstance(value, np.ndarray) and value.dtype.kind in self.kinds:
             return self.array(value)
         if isinstance(value, SparseGrad):
             return value.replaced(self.array(value.values))

@@ -43,6 +43,9 @@ _ARRAYS = ("hi", "lo", "bound", "precise", "scale", "special")  #: of a truth
 
 _BALLS, _FLUSHED = Lift(balls, Double), Lift(flushed_balls, Double)
 
+#: As :data:`_BALLS`, and whole numbers are balls too: of what comes out, each rounding is to be charged.
+_WHOLE = Lift(balls, Double, kinds="fViu")
+
 
 @dataclass(frozen=True)
 class Truth:
@@ -129,8 +132,8 @@ class _Evaluations:
     One in which a branch of the whole run is undecided has no outputs: it may end anywhere.
     """
 
-    def __init__(self, case: Case, accuracy: str) -> None:
-        self._case, self._accuracy = case, accuracy
+    def __init__(self, case: Case, accuracy: str, lift: Lift) -> None:
+        self._case, self._accuracy, self._lift = case, accuracy, lift
 
     @cached_property
     def _in_any_order(self) -> tuple[dict[str, _Parts], bool]:
@@ -163,7 +166,7 @@ class _Evaluations:
         charged = _charged(self._case, self._accuracy, limited=limited)
         with arithmetic(replace(charged, any_order=any_order)):
             try:
-                outputs = evaluate(self._case, _FLUSHED if self._accuracy == "flushed" else _BALLS)
+                outputs = evaluate(self._case, self._lift)
             except Undecided:
                 outputs = {}
             dearer = lost_more()
@@ -189,15 +192,32 @@ def prove(case: Case, accuracy: str = "storage") -> dict[str, Truth]:
             type; ``opmath``: in float32, and only results (and kept state) are rounded. ``flushed``: as
             ``storage``, and what is below the type's normal numbers may be taken for 0.
     """
-    exact, parts = _exact(case)
-    evaluations = _Evaluations(case, accuracy)
+    exact, parts = _exact(case, _BALLS)
+    evaluations = _Evaluations(case, accuracy, _FLUSHED if accuracy == "flushed" else _BALLS)
     truths = {}
     for name, value in exact.items():
         if isinstance(value, BallArray):
             truths[name] = _truth_of_balls(name, value, parts[name], case, evaluations)
+        elif value.dtype.name in FORMATS and isinstance(case.spec, LossSpec):
+            truths[name] = _truth_of_whole_numbers(name, value.dtype.name, case, accuracy)
         else:
             truths[name] = counted(value, decided=name in evaluations.in_any_order)
     return truths
+
+
+def _truth_of_whole_numbers(name: str, dtype: str, case: Case, accuracy: str) -> Truth:
+    """Truth and bound of a fraction that a loss makes of whole numbers, in the type that it comes in.
+
+    Whole numbers are no balls elsewhere: indices and counts are to stay what they are. But roots, quotients and means
+    of them are rounded like others, and an implementation that rounds them otherwise is as right as the reference. So
+    the arguments are exact balls here, and the bound follows from them as ever.
+    """
+    twin = replace(case, dtype=dtype)
+    vars(twin).update(inputs=case.inputs, grad_output=case.grad_output)
+    exact, parts = _exact(twin, _WHOLE)
+    value = exact[name]
+    assert isinstance(value, BallArray)
+    return _truth_of_balls(name, value, parts[name], twin, _Evaluations(twin, accuracy, _WHOLE))
 
 
 def _truth_of_balls(name: str, value: BallArray, parts: _Parts, case: Case, evaluations: _Evaluations) -> Truth:
@@ -227,14 +247,14 @@ def _truth_of_balls(name: str, value: BallArray, parts: _Parts, case: Case, eval
     return Truth(hi, lo, bound, precise, scale, special, dtype)
 
 
-def _exact(case: Case) -> tuple[dict[str, Array], dict[str, _Parts]]:
+def _exact(case: Case, lift: Lift) -> tuple[dict[str, Array], dict[str, _Parts]]:
     """The exact outputs, and the parts of those that are balls: narrow ones, as far as more bits can make them so."""
     bits = BITS
     while True:
         last = bits >= 8 * BITS
         try:
             with arithmetic(Arithmetic.exact(bits)):
-                outputs = evaluate(case, _BALLS)
+                outputs = evaluate(case, lift)
         except Undecided:  # a branch that more digits may decide
             if last:
                 raise

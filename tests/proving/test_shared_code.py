@@ -45,7 +45,7 @@ def _handmade(module: str, function: str, old: str, new: str) -> Mutant:
 
 def _codes() -> dict[str, Any]:
     return {f"{name}.{function.__qualname__}": function.__code__ for name, module in sys.modules.items()
-            if name.startswith("reference.") for function in shared_code._all_functions(module)}
+            if name.startswith("reference.") for function in shared_code.functions_of(module)}
 
 
 # --- which there are -----------------------------------------------------------------------------

@@ -17,13 +17,13 @@ from oracle.cases.case import Case, parse
 from oracle.cases.selection import cases
 from oracle.cases.spec import LossSpec, Spec
 from oracle.formats import FORMATS
+from oracle.proving.factors import Way, multiplied, plain
 from oracle.truth.arithmetic import Arithmetic, arithmetic
 from oracle.truth.ball import BallArray, balls, radius
 from oracle.truth.evaluate import evaluate
 from oracle.truth.orders import Product, Products, half_quanta
 from oracle.truth.proof import prove
 from oracle.truth.scalar import Double
-from tests.truth.orders import Way, multiplied, plain
 
 #: Cases of the older arguments and of broadcasting targets warn, as torch does.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

@@ -149,3 +149,13 @@ def test_where_each_step_is_exact_nothing_is_charged_but_the_final_rounding(case
         assert not truth.vacuous.any(), name
         assert np.array_equal(truth.bound, np.maximum(spacing(truth.hi, case.dtype) / 2, 5e-324)), name
         assert np.array_equal(got.astype(np.float64), truth.rounded), name
+
+
+def test_a_fraction_of_whole_numbers_has_a_bound() -> None:
+    """A mean of whole numbers is rounded; the square root of one is; no implementation has to round as another does."""
+    for case_id in ("mse_loss/float32/weight=integers", "cosine_embedding_loss/float32/margin=1,regime=integers"):
+        truth = prove(parse(case_id))["output"]
+        assert not truth.discrete
+        assert truth.dtype == "float32"
+        assert 0 < truth.bound.item() < 100 * 2.0**-23 * abs(truth.hi.item())
+    assert prove(parse("mse_loss/float32/reduction=sum,weight=integers"))["output"].discrete

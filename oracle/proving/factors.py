@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from oracle.truth.evaluate import Lift
-from oracle.ulp import numpy_dtype
+from ..truth.evaluate import Lift
+from ..ulp import numpy_dtype
+
+__all__ = ["Ordered", "Way", "multiplied", "ordered", "plain"]
 
 Array = np.ndarray[Any, Any]
 
@@ -61,12 +63,13 @@ class Way:
         return self._core(number.core, at)
 
     def _core(self, core: Core, at: Mapping[int, list[tuple[float, bool]]]) -> float:
-        value = core
-        if isinstance(value, Pair):
-            left, right = (self._core(part, at) for part in (value.left, value.right))
+        if isinstance(core, Pair):
+            left, right = (self._core(part, at) for part in (core.left, core.right))
             with np.errstate(all="ignore"):
-                value = float(self.rounded(np.float64(left) / right if value.inverse else np.float64(left) * right))
-        return self._times(float(value), at.get(id(core), []))
+                value = float(self.rounded(np.float64(left) / right if core.inverse else np.float64(left) * right))
+        else:
+            value = float(core)
+        return self._times(value, at.get(id(core), []))
 
     def _times(self, value: float, factors: list[tuple[float, bool]]) -> float:
         for x, inverse in factors:
@@ -106,9 +109,9 @@ class Number:
     __slots__ = ("core", "given", "made_of", "terms", "value")
 
     def __init__(self, core: Core | None, given: Sequence[tuple[float, bool]] = (), terms: list[Number] | None = None,
-                 made_of: frozenset[int] = frozenset()) -> None:
+                 made_of: frozenset[Number] = frozenset()) -> None:
         self.core, self.given, self.terms = core, list(given), terms
-        self.made_of = made_of | {id(self)}
+        self.made_of = made_of | {self}
         self.value: float | None = None
 
     def __float__(self) -> float:
@@ -120,18 +123,22 @@ class Number:
                 self.value = float(_way.rounded(np.add.reduce(np.array([float(t) for t in self.terms], wide))))
         return self.value
 
+    def computed(self) -> Number:
+        """The number by itself, still made of what it was made of."""
+        return Number(Leaf(self), made_of=self.made_of)
+
     def times(self, other: Any, inverse: bool) -> Number:
         """The product or quotient: the factors of both. What occurs twice was computed once."""
         a, b = self, other if isinstance(other, Number) else Number(None, [(float(other), False)])
         if _way.distributed and a.terms is not None and b.core is None and b.terms is None:
             return Number(None, terms=[term.times(b, inverse) for term in a.terms])
         if not a.made_of.isdisjoint(b.made_of):
-            a, b = Number(Leaf(a)), Number(Leaf(b))
-        a, b = (x if x.terms is None else Number(Leaf(x)) for x in (a, b))
+            a, b = a.computed(), b.computed()
+        a, b = (x if x.terms is None else x.computed() for x in (a, b))
         given = [*a.given, *[(x, below != inverse) for x, below in b.given]]
         core = a.core if b.core is None else Pair(Leaf(1.0) if a.core is None else a.core, b.core, inverse)
         result = Number(core, given, made_of=a.made_of | b.made_of)
-        return Number(Leaf(_written(a, b, inverse))) if _way.order == "written" else result
+        return Number(Leaf(_written(a, b, inverse)), made_of=result.made_of) if _way.order == "written" else result
 
 
 def _written(a: Number, b: Number, inverse: bool) -> float:
