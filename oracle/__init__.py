@@ -14,6 +14,7 @@ name             what it is for
 ``diagnose``     say what an implementation does instead, from the observations of a report
 ``judge_draws``  judge random numbers by the distribution that they should have
 ``Claim``        such a distribution, for ``judge_draws``
+``watch``        judge steps of an optimizer in use, while it trains
 ``TargetError``  is raised where a target or an implementation is not there
 ``Unsupported``  is raised by a target that does not do what a case asks for
 ===============  ===========================================================================
@@ -37,9 +38,10 @@ if TYPE_CHECKING:
     from .truth.claims import Claim
     from .verdict.diagnosis import diagnose
     from .verdict.distribution import judge_draws
+    from .watching.watch import watch
 
 __all__ = ["Claim", "Report", "TargetError", "Unsupported", "audit", "check", "conformance", "diagnose", "explain",
-           "judge_draws", "select"]
+           "judge_draws", "select", "watch"]
 
 #: The module of each public name.
 _MODULES = {
@@ -54,6 +56,7 @@ _MODULES = {
     "explain": "report.explain",
     "judge_draws": "verdict.distribution",
     "select": "cases.selection",
+    "watch": "watching.watch",
 }
 
 

@@ -44,7 +44,7 @@ class _Arrays:
         return (*map(int, array.shape), *pair)
 
     def dtype(self, array: Any) -> str:
-        name = np.dtype(array.dtype).name
+        name = str(np.dtype(array.dtype).name)
         return {"complex64": "float32", "complex128": "float64"}.get(name, name)
 
     def take(self, wanted: Sequence[tuple[Any, Array]]) -> list[Array]:

@@ -51,7 +51,7 @@ class Unit:
             grad: Any = first.grad
             state = first.state
         else:
-            grad = np.concatenate([look.grad for look in self.looks])  # type: ignore[arg-type]  # dense ones alone
+            grad = np.concatenate([look.grad for look in self.looks])  # dense ones
             state = {name: np.concatenate([look.state[name] for look in self.looks]) if name in first.lines else value
                      for name, value in first.state.items()}
         data = np.concatenate([look.values[PARAM] for look in self.looks]) if len(self.looks) > 1 else (
@@ -62,13 +62,18 @@ class Unit:
         """The case of this step; of another rule, or from something else than what was there."""
         return step_case(spec or self.spec, self.dtype, replace(self.before, **changes))
 
+    @cached_property
+    def truths(self) -> Mapping[str, Truth]:
+        """Truth and bound of the op's own rule."""
+        return prove_step(self.case(), self.accuracy)
+
     def findings(self, case: StepCase | None = None) -> list[list[Finding]]:
         """What is found of each parameter; that a state is not there is none, as its name may be another's.
 
         Raises:
             Undecided: a branch of the rule is open on these numbers.
         """
-        truths = prove_step(case or self.case(), self.accuracy)
+        truths = self.truths if case is None else prove_step(case, self.accuracy)
         found = []
         for (look, part), after in zip(members(self.looks), self.after, strict=True):
             own = {name: _cut(truth, part) if name in look.lines or (name not in look.values and _is_line(truth, self))

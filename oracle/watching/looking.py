@@ -158,7 +158,7 @@ def _reason(look: Look, spec: OptimSpec) -> str:
         return f"{spec.name} on parameters of more than {WHOLE} elements: each of them depends on all others"
     if look.slot.scale != 1 and math.frexp(look.slot.scale)[0] != 0.5:
         return "gradients whose scale is no power of two"
-    needed = _kept(spec, tuple(look.slot.options.items()))
+    needed = _kept(spec, tuple(look.slot.options.items()), (2, 3) if spec.elementwise else look.shape or (1,))
     lacking = sorted(needed.keys() - look.state.keys()) if look.slot.state else []
     return f"parameters whose state has no {', '.join(lacking)}; say with state= what it is called" if lacking else ""
 
@@ -204,15 +204,15 @@ def _shape(kit: Kit, array: Any) -> tuple[int, ...]:
 
 def _numbers(spec: OptimSpec, options: tuple[tuple[str, Any], ...]) -> frozenset[str]:
     """The states that are one number for the whole parameter, whatever its shape."""
-    return frozenset(name for name, axes in _kept(spec, options).items() if axes == 0)
+    return frozenset(name for name, axes in _kept(spec, options, (2, 3)).items() if axes == 0)
 
 
 @lru_cache
-def _kept(spec: OptimSpec, options: tuple[tuple[str, Any], ...]) -> Mapping[str, int]:
-    """The states that a step leaves, with how many axes each has for a matrix: the reference itself is asked."""
-    p = Parameter(np.ones((2, 3)))
+def _kept(spec: OptimSpec, options: tuple[tuple[str, Any], ...], shape: tuple[int, ...]) -> Mapping[str, int]:
+    """The states that a step leaves, with how many axes each has: the reference itself is asked."""
+    p = Parameter(np.ones(shape))
     optimizer = spec.optimizer([p], **dict(options))
-    for grad in (np.ones((2, 3)), SparseGrad([[0]], np.ones((1, 3)), (2, 3))):
+    for grad in (np.ones(shape), SparseGrad([[0]], np.ones((1, *shape[1:])), shape)):
         try:
             p.grad = grad
             optimizer.step()

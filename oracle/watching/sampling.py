@@ -20,7 +20,7 @@ def edges(n: int) -> Array:
     >>> edges(11)
     array([ 3,  4,  7,  8, 10])
     """
-    lengths = _LENGTHS[_LENGTHS <= n]
+    lengths = _LENGTHS[n >= _LENGTHS]
     last = n // lengths * lengths
     found = np.concatenate([lengths - 1, lengths, last - 1, last, [n - 1]])
     return np.unique(found[found < n])

@@ -1,4 +1,4 @@
-"""What is read of torch's tensors, on whatever device they are: only the elements that are looked at are brought over."""
+"""What is read of torch's tensors, on any device: only the elements that are looked at are brought over."""
 
 from __future__ import annotations
 
