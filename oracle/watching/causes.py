@@ -1,4 +1,4 @@
-"""What a wrong step does instead: a dialect's rule, an option of before, a count of its own; or it leaves elements out."""
+"""What a wrong step does instead: a dialect's rule, an old option, a count of its own; or it leaves elements out."""
 
 from __future__ import annotations
 

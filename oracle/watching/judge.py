@@ -89,8 +89,8 @@ def units(spec: OptimSpec, looks: Sequence[Look], after: Sequence[Mapping[str, A
     """Those that a step changes, together where they are alike.
 
     Args:
-        accuracy: what half types are computed in; None for what a fused kernel of torch, or a port, is held to
-            (``opmath``), and for ``storage`` where torch's own loops round each operation.
+        accuracy: what half types are computed in; by default ``storage`` for torch's own, which round between
+            operations, as in an audit, and ``opmath`` for others, as in a check.
         own: is the implementation torch's own?
     """
     alike: dict[Any, list[int]] = {}
@@ -98,9 +98,8 @@ def units(spec: OptimSpec, looks: Sequence[Look], after: Sequence[Mapping[str, A
         if not (look.rests or look.unjudged):
             alike.setdefault(_key(spec, look, i), []).append(i)
     for chosen in alike.values():
-        loops = own and looks[chosen[0]].slot.variant != "fused"
         yield Unit(spec, tuple(looks[i] for i in chosen), tuple(after[i] for i in chosen),
-                   accuracy or ("storage" if loops else "opmath"))
+                   accuracy or ("storage" if own else "opmath"))
 
 
 def _key(spec: OptimSpec, look: Look, i: int) -> Any:

@@ -56,8 +56,8 @@ def watch(optimizer: Any, as_: str | None = None, *, every: int = 100, elements:
         options: options that are not in the groups, by torch's name. With optax an option may be a function of the
             number of steps that were made, as a schedule is.
         state: torch's names of the state -> the optimizer's own.
-        accuracy: what half types are computed in, as for :func:`oracle.check`; by default ``opmath``, and for torch's
-            own optimizers that are not fused ``storage``.
+        accuracy: what half types are computed in, as for :func:`oracle.check`; by default ``opmath``, and
+            ``storage`` for torch's own optimizers, which round between operations.
         strict: accept the truth alone, and not what torch is known to do instead, or optax.
         raises: raise AssertionError on leaving where something was wrong, or where nothing was judged.
         records: a file for one line of JSON for each parameter at each step that is looked at.
