@@ -21,6 +21,8 @@ from .judge import Unit
 
 __all__ = ["causes_of", "disagreeing", "waived"]
 
+_FEW = 3  #: parameters that fail, and as many that do not, on which causes are tried
+
 
 def disagreeing(findings: Sequence[Finding]) -> list[Finding]:
     """Those that disagree."""
@@ -65,6 +67,7 @@ def causes_of(unit: Unit, findings: Sequence[Sequence[Finding]], earlier: Mappin
         findings: of each of its parameters.
         earlier: the options that its parameters had when they were looked at first.
     """
+    unit, findings = _some(unit, findings)
     wrong = [i for i, found in enumerate(findings) if disagreeing(found)]
     kept = sum(_leaves_elements(unit, i, findings[i]) for i in wrong)
     if kept == len(wrong):
@@ -82,6 +85,14 @@ def causes_of(unit: Unit, findings: Sequence[Sequence[Finding]], earlier: Mappin
     simpler = {cause.dialect for cause in found} & parts  # a name says no more than what was seen
     return [cause for cause in found
             if not (cause.dialect and simpler.intersection(DIALECTS[cause.dialect].parts))]
+
+
+def _some(unit: Unit, findings: Sequence[Sequence[Finding]]) -> tuple[Unit, Sequence[Sequence[Finding]]]:
+    """A few parameters that disagree and a few that do not: each hypothesis takes a proof of all their elements."""
+    wrong = [i for i, found in enumerate(findings) if disagreeing(found)]
+    right = [i for i in range(len(findings)) if i not in wrong]
+    chosen = sorted(wrong[:_FEW] + right[:_FEW])
+    return unit.only(chosen), [findings[i] for i in chosen]
 
 
 def _hypotheses(unit: Unit, earlier: Mapping[str, Any]) -> Iterator[_Hypothesis]:

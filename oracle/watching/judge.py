@@ -14,6 +14,7 @@ from ..formats import FORMATS
 from ..truth.evaluate import Partial
 from ..truth.proof import Truth
 from ..truth.step import PARAM, Before, StepCase, prove_step, step_case
+from ..ulp import numpy_dtype
 from ..verdict.compare import Finding, Verdict, compare
 from .looking import GRADIENT, Look, members
 
@@ -58,6 +59,10 @@ class Unit:
             first.values[PARAM])
         return Before(data, grad, state, self.options)
 
+    def only(self, members: Sequence[int]) -> Unit:
+        """Some of its parameters."""
+        return replace(self, looks=tuple(self.looks[i] for i in members), after=tuple(self.after[i] for i in members))
+
     def case(self, spec: OptimSpec | None = None, **changes: Any) -> StepCase:
         """The case of this step; of another rule, or from something else than what was there."""
         return step_case(spec or self.spec, self.dtype, replace(self.before, **changes))
@@ -79,7 +84,8 @@ class Unit:
             own = {name: _cut(truth, part) if name in look.lines or (name not in look.values and _is_line(truth, self))
                    else truth for name, truth in truths.items()}
             own = {name: _alone(truth) for name, truth in own.items()}
-            got = {name: _as_asked(after[name], own[name]) for name in own if name in after}
+            got = {name: _as_asked(after[name], own[name], new=name not in look.values) for name in own
+                   if name in after}
             found.append(compare(Partial(got), own))
         return found
 
@@ -130,10 +136,15 @@ def _alone(truth: Truth) -> Truth:
     return replace(truth, scale=np.full(truth.hi.shape, max(sizes.max(), FORMATS[truth.dtype].tiny)))
 
 
-def _as_asked(value: Any, truth: Truth) -> Array:
-    """What was found after the step, with an axis of steps; a count in the type in which the reference counts."""
+def _as_asked(value: Any, truth: Truth, new: bool) -> Array:
+    """What was found after the step, with an axis of steps; a count in the type in which the reference counts.
+
+    State that is made in this step may be of a wider type than the reference makes it.
+    """
     array = np.asarray(value)[None]
-    return array.astype(truth.hi.dtype) if truth.discrete else array
+    if truth.discrete:
+        return array.astype(truth.hi.dtype)
+    return array.astype(numpy_dtype(truth.dtype)) if new and array.dtype.kind in "fV" else array
 
 
 def at_rest(look: Look, after: Mapping[str, Any]) -> list[Finding]:

@@ -166,7 +166,7 @@ def _reason(look: Look, spec: OptimSpec) -> str:
 def _places(slot: Slot, spec: OptimSpec, kit: Kit, share: int, rng: np.random.Generator) -> Array:
     n = math.prod(_shape(kit, slot.data))
     if not spec.elementwise:
-        return np.arange(n if n <= WHOLE else min(n, share))
+        return np.arange(n if n <= WHOLE else LEAST)
     given = None if slot.grad is None else kit.sparse(slot.grad)
     if given is None or not given.values.size:
         return sample(n, share, rng)

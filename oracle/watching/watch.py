@@ -19,6 +19,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from pathlib import Path
 from types import MappingProxyType, MethodType, TracebackType
 from typing import Any
@@ -137,6 +138,7 @@ class Watch:
         """The step with a count of it; one that is made within a step belongs to that."""
         watched, step = self._watched, self._step
 
+        @wraps(step)  # a scheduler looks for marks of its own on it
         def counted(_: Any, *args: Any, **kwargs: Any) -> Any:
             if not self._active or self._inside or not watched.is_due():
                 return step(*args, **kwargs)
