@@ -19,7 +19,7 @@ from .arrays import Kit
 from .sampling import sample
 from .slots import Slot
 
-__all__ = ["GRADIENT", "WHOLE", "Look", "look_after", "look_before"]
+__all__ = ["GRADIENT", "WHOLE", "Look", "counts", "look_after", "look_before"]
 
 Array = np.ndarray[Any, Any]
 
@@ -205,6 +205,11 @@ def _shape(kit: Kit, array: Any) -> tuple[int, ...]:
 def _numbers(spec: OptimSpec, options: tuple[tuple[str, Any], ...]) -> frozenset[str]:
     """The states that are one number for the whole parameter, whatever its shape."""
     return frozenset(name for name, axes in _kept(spec, options, (2, 3)).items() if axes == 0)
+
+
+def counts(spec: OptimSpec, options: Mapping[str, Any]) -> bool:
+    """Does the op keep a count of steps?"""
+    return "step" in _kept(spec, tuple(options.items()), (2, 3))
 
 
 @lru_cache

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
+from .looking import counts
 from .slots import Slot, options_of
 from .trees import applied, leaves, state_of
 from .watch import finish
@@ -57,8 +58,6 @@ class WatchedUpdate(Watched):
         spec = self.plan.spec
         count, kept = state_of(spec.name, state, self._names)
         options = options_of(spec, {}, self._options, count)
-        given = dict(leaves(gradients))
-        return [Slot(i, name, p, given.get(name),
-                     ({"step": count} if count else {}) | {torchs: values[i] for torchs, values in kept.items()}
-                     if count or kept else {}, options, "eager")
-                for i, (name, p) in enumerate(leaves(params))]
+        given, counted = dict(leaves(gradients)), {"step": count} if kept and counts(spec, options) else {}
+        return [Slot(i, name, p, given.get(name), counted | {torchs: values[i] for torchs, values in kept.items()},
+                     options, "eager") for i, (name, p) in enumerate(leaves(params))]
