@@ -21,7 +21,7 @@ import oracle
 VOCABULARY, LENGTH, WIDTH, BATCH = 64, 32, 64, 8
 
 
-class Model(nn.Module):
+class Model(nn.Module):  # type: ignore[misc]  # torch has no types here
     """Predicts the next letter."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Model(nn.Module):
         return self.head(self.layers(x, mask=mask, is_causal=True))
 
 
-class Wrong(torch.optim.AdamW):
+class Wrong(torch.optim.AdamW):  # type: ignore[misc]  # as above
     """AdamW with a mistake: ``beta2`` off by 1e-4, or the last elements of a vector of 16 not stored."""
 
     mistake = "beta2"
