@@ -9,8 +9,7 @@ from typing import Any
 from .looking import counts
 from .slots import Slot, options_of
 from .trees import applied, leaves, state_of
-from .watch import finish
-from .watched import Plan, Watched
+from .watched import Plan, Watched, finish
 
 __all__ = ["UpdateWatch"]
 

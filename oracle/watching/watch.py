@@ -29,7 +29,7 @@ from reference.optim import Optimizer
 from ..cases import registry
 from ..cases.spec import OptimSpec
 from .slots import Slot, named, slots_of
-from .watched import Plan, Watched
+from .watched import Plan, Watched, finish
 
 __all__ = ["Watch", "watch"]
 
@@ -174,14 +174,3 @@ class Watch:
             return loss
 
         return seen
-
-
-def finish(watched: Watched, raises: bool) -> None:
-    """Close the records; and raise what was found.
-
-    Raises:
-        AssertionError: something was wrong, or nothing was judged.
-    """
-    watched.close()
-    if raises and not watched.passed:
-        raise AssertionError(str(watched))

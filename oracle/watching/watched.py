@@ -26,7 +26,7 @@ from .judge import Unit, at_rest, changed_gradient, units
 from .looking import Look, look_after, look_before
 from .slots import Slot
 
-__all__ = ["Plan", "Watched"]
+__all__ = ["Plan", "Watched", "finish"]
 
 #: Failing looks whose causes are looked for: each takes a proof for every dialect of the op.
 _EXPLAINED = 3
@@ -230,3 +230,14 @@ def _told(record: Record) -> str:
     got, truth, bound = map(float.fromhex, (record.got, record.truth, record.bound))
     return (f"{where}: {record.verdict}: got {got!r}, truth {truth!r}, bound {bound:.3g}: {record.ulp:.3g} ULP, "
             f"{record.share:.3g} of the bound{f'; {record.note}' if record.note else ''}")
+
+
+def finish(watched: Watched, raises: bool) -> None:
+    """Close the records; and raise what was found.
+
+    Raises:
+        AssertionError: something was wrong, or nothing was judged.
+    """
+    watched.close()
+    if raises and not watched.passed:
+        raise AssertionError(str(watched))
