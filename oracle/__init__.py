@@ -17,6 +17,7 @@ name              what it is for
 ``diagnose``      say what an implementation does instead, from the observations of a report
 ``judge_draws``   judge random numbers by the distribution that they should have
 ``Claim``         such a distribution, for ``judge_draws``
+``watch``         judge steps of an optimizer in use, while it trains
 ``TargetError``   is raised where a target or an implementation is not there
 ``Unsupported``   is raised by a target that does not do what a case asks for
 ================  ============================================================================
@@ -42,9 +43,10 @@ if TYPE_CHECKING:
     from .truth.claims import Claim
     from .verdict.diagnosis import diagnose
     from .verdict.distribution import judge_draws
+    from .watching.watch import watch
 
 __all__ = ["Claim", "Report", "TargetError", "Unsupported", "assert_sound", "audit", "bound", "check", "conformance",
-           "diagnose", "explain", "judge_draws", "select", "tolerance"]
+           "diagnose", "explain", "judge_draws", "select", "tolerance", "watch"]
 
 #: The module of each public name.
 _MODULES = {
@@ -62,6 +64,7 @@ _MODULES = {
     "judge_draws": "verdict.distribution",
     "select": "cases.selection",
     "tolerance": "sound.bounds",
+    "watch": "watching.watch",
 }
 
 

@@ -22,15 +22,18 @@ ROOT = Path(__file__).parent.parent
 #: but must not import each other in a circle.
 FLOORS = (
     "formats", "ulp", "keeping", "cases", "truth", "dialects", "verdict", "targets", "auditing", "checking", "sound",
+    "watching", "proving", "vectors", "report", "cli", "pytest_plugin",
     "proving", "vectors", "report", "cli", "pytest_plugin",
 )
 
 #: The files that may import a framework.
 FRAMEWORKS = {
     "flint": {"oracle.truth.single"},
-    "torch": {"oracle.targets.pytorch", "oracle.targets.pytorch_calls", "oracle.checking.kit_torch"},
-    "jax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses", "oracle.checking.kit_jax"},
-    "optax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses"},
+    "torch": {"oracle.targets.pytorch", "oracle.targets.pytorch_calls", "oracle.checking.kit_torch",
+              "oracle.watching.tensors"},
+    "jax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses", "oracle.checking.kit_jax",
+            "oracle.watching.trees"},
+    "optax": {"oracle.targets.optax_jax", "oracle.targets.optax_losses", "oracle.watching.trees"},
     "keras": {"oracle.targets.keras3", "oracle.targets.keras_init", "oracle.targets.keras_losses"},
 }
 

@@ -44,7 +44,7 @@ def rule(step: Callable[..., tuple[Array, ...]], states: Callable[[Options], Map
                 for name, start in numbers.items():
                     state.setdefault(name, np.full_like(p.data, start, np.float32, shape=()))
                 self.steps = getattr(self, "steps", {})
-                t = self.steps[p] = self.steps.get(p, 0) + 1
+                t = self.steps[p] = self.steps.get(p, int(state.get("step", 0))) + 1  # state may have been loaded
                 if counts:
                     state["step"] = np.asarray(t, np.float32)
                 names = (*starts, *numbers)

@@ -26,7 +26,7 @@ from .loading import Target, TargetError, Unsupported
 from .optax_losses import LOSSES, run_loss
 from .translation import refuse_surroundings
 
-__all__ = ["VARIANTS", "default", "make"]
+__all__ = ["STATES", "VARIANTS", "default", "make"]
 
 Array = np.ndarray[Any, Any]
 Options = Mapping[str, Any]
@@ -89,6 +89,9 @@ _OPTIMIZERS: Mapping[str, _Optimizer] = {
     "RAdam": _Optimizer(_decoupled(optax.scale_by_radam), {"exp_avg": "mu", "exp_avg_sq": "nu"}),
     "Rprop": _Optimizer(lambda o: optax.rprop(o["lr"], *o["etas"], *o["step_sizes"]), {"step_size": "step_sizes"}),
 }
+
+#: Where optax has torch's state: by op, torch's name -> optax's field.
+STATES = {name: optimizer.state for name, optimizer in _OPTIMIZERS.items()}
 
 
 def default(device: str) -> list[str]:
