@@ -50,13 +50,15 @@ def _unit(size: Array, p: float) -> Array:
     extreme = exactly(np.asanyarray(np.max(size) if p > 0 else np.min(size)))
     if not 0 < extreme < np.inf:
         return one
-    return np.asanyarray(np.ldexp(one, np.frexp(extreme)[1] - 1) if p == 2 else extreme)
+    return np.asanyarray(np.ldexp(one, np.frexp(extreme)[1] - 1)) if p == 2 else extreme
 
 
 def wide(x: Any) -> Array:
     """A number in a type of more range, and no less precision."""
-    x = np.asanyarray(x)
-    return x if x.dtype == object else x.astype(np.longdouble if x.dtype.itemsize > 4 else np.float64)
+    values: Array = np.asanyarray(x)
+    if values.dtype == object:
+        return values
+    return values.astype(np.longdouble if values.dtype.itemsize > 4 else np.float64)
 
 
 def norm_of_norms(norms: Sequence[Array], p: float) -> Array:
