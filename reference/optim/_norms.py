@@ -88,8 +88,8 @@ def multiply(g: Array, coefficient: Array) -> Array:
 @ieee
 def clip_elements(g: Array, clip_value: float) -> Array:
     """min(max(g, -v), v), with v in the gradient's type; NaN stays."""
-    bound = cast(np.full_like(g, clip_value, shape=()), g.dtype)
-    return cast(clip(g, -bound, bound), g.dtype)
+    bound = widen(np.full_like(g, clip_value, shape=()))
+    return cast(clip(widen(g), -bound, bound), g.dtype)
 
 
 def real(dtype: np.dtype[Any]) -> np.dtype[Any]:

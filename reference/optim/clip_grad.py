@@ -153,7 +153,8 @@ def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: fl
 
     - NaN stays, and a ``clip_value`` below 0 is what all elements become.
     - A :class:`SparseGrad` is summed up first, place by place; torch refuses one.
-    - Where no parameter has a gradient nothing happens; torch raises a RuntimeError.
+    - Where no parameter has a gradient nothing happens; torch raises a RuntimeError. It also does for a finite value
+      beyond the largest number of the gradient's type (1e5 in float16), which clips nothing but infinities here.
     """
     value = _number("clip_value", clip_value)
     gradients = _gradients(_listed(parameters))
