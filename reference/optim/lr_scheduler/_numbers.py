@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["cos_pi", "number"]
+from ...precision import pi_like
 
-#: Doubles whose exact sum is π to 2⁻²⁷⁴; the first is ``math.pi``.
-_PI = (3.141592653589793, 1.2246467991473532e-16, -2.9947698097183397e-33, 1.1124542208633653e-49,
-       5.672231979640316e-66)
+__all__ = ["cos_pi", "number"]
 
 
 def number(value: Any, like: Any) -> Any:
@@ -19,7 +17,9 @@ def number(value: Any, like: Any) -> Any:
 
     So that a quotient of two counts is not rounded to a double where the rest is balls.
     """
-    return np.full_like(like, value, shape=()) if isinstance(like, np.ndarray) else value
+    if not isinstance(like, np.ndarray) or isinstance(value, np.ndarray):
+        return value
+    return np.full_like(like, value, shape=())
 
 
 def cos_pi(t: Any, period: Any, like: Any) -> Any:
@@ -30,7 +30,4 @@ def cos_pi(t: Any, period: Any, like: Any) -> Any:
     """
     if not isinstance(like, np.ndarray):
         return math.cos(math.pi * t / period)
-    pi = np.full_like(like, _PI[-1], shape=())
-    for part in reversed(_PI[:-1]):  # from the smallest, so that the sum is rounded but once
-        pi = pi + part
-    return np.cos(pi * t / period)
+    return np.cos(number(t, like) * pi_like(like) / period)

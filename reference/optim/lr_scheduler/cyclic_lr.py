@@ -24,16 +24,23 @@ _SCALES: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
 def cyclic_lr(epoch: int, base_lr: Any, max_lr: Any, step_size_up: float = 2000, step_size_down: float | None = None,
               mode: str = "triangular", gamma: Any = 1.0) -> Any:
     """The learning rate at an iteration."""
-    total, ratio = _shape(step_size_up, step_size_down)
-    return base_lr + (max_lr - base_lr) * _height(epoch, total, ratio, base_lr) * _scale(epoch, total, mode, gamma)
+    height, scale = _wave(epoch, step_size_up, step_size_down, mode, gamma, like=base_lr)
+    return base_lr + (max_lr - base_lr) * height * scale
 
 
 def cyclic_momentum(epoch: int, base_momentum: Any, max_momentum: Any, step_size_up: float = 2000,
                     step_size_down: float | None = None, mode: str = "triangular", gamma: Any = 1.0) -> Any:
     """The momentum at an iteration: it falls where the learning rate rises."""
-    total, ratio = _shape(step_size_up, step_size_down)
-    fall = (max_momentum - base_momentum) * _height(epoch, total, ratio, base_momentum)
-    return max_momentum - fall * _scale(epoch, total, mode, gamma)
+    height, scale = _wave(epoch, step_size_up, step_size_down, mode, gamma, like=base_momentum)
+    return max_momentum - (max_momentum - base_momentum) * height * scale
+
+
+def _wave(epoch: int, up: float, down: float | None, mode: str, gamma: Any, like: Any) -> tuple[Any, Any]:
+    """The height of the triangle at an iteration, and what it is multiplied by."""
+    total, ratio = _shape(up, down)
+    counts, scale = _SCALES[mode]
+    height = _height(epoch, total, number(up, like) / total, like, rises=_rises(epoch, total, ratio))
+    return height, scale(_cycle(epoch, total) if counts == "cycle" else epoch, gamma)
 
 
 def _shape(up: float, down: float | None) -> tuple[float, float]:
@@ -46,17 +53,14 @@ def _cycle(epoch: int, total: float) -> int:
     return math.floor(1 + epoch / total)
 
 
-def _height(epoch: int, total: float, ratio: float, like: Any) -> Any:
+def _rises(epoch: int, total: float, ratio: float) -> bool:
+    return 1 + epoch / total - _cycle(epoch, total) <= ratio and ratio > 0
+
+
+def _height(epoch: int, total: float, ratio: Any, like: Any, rises: bool) -> Any:
     """The triangle: 0 at both ends of a cycle, and 1 where ``ratio`` of it is over."""
-    cycle = _cycle(epoch, total)
-    rises = 1 + epoch / total - cycle <= ratio and ratio > 0
-    x = 1 + number(epoch, like) / total - cycle
+    x = 1 + number(epoch, like) / total - _cycle(epoch, total)
     return x / ratio if rises else (x - 1) / (ratio - 1)
-
-
-def _scale(epoch: int, total: float, mode: str, gamma: Any) -> Any:
-    counts, scale = _SCALES[mode]
-    return scale(_cycle(epoch, total) if counts == "cycle" else epoch, gamma)
 
 
 class CyclicLR(LRScheduler):
@@ -152,7 +156,9 @@ class CyclicLR(LRScheduler):
     def _swing(self, low: Any, high: Any) -> Any:
         """How far it is from one end to the other at this iteration."""
         x = _cycle(self.last_epoch, self.total_size) if self.scale_mode == "cycle" else self.last_epoch
-        return (high - low) * _height(self.last_epoch, self.total_size, self.step_ratio, low) * self.scale_fn(x)
+        rises = _rises(self.last_epoch, self.total_size, self.step_ratio)
+        height = _height(self.last_epoch, self.total_size, self.step_ratio, low, rises)
+        return (high - low) * height * self.scale_fn(x)
 
     def _lrs(self) -> list[Any]:
         return [low + self._swing(low, high) for low, high in zip(self.base_lrs, self.max_lrs, strict=True)]

@@ -21,12 +21,12 @@ def polynomial_lr(epoch: int, base_lr: Any, total_iters: int = 5, power: Any = 1
 
 def polynomial_lr_next(epoch: int, lr: Any, total_iters: int = 5, power: Any = 1.0) -> Any:
     """The learning rate at an epoch from that of the epoch before, or from the base at epoch 0: the recurrence."""
+    if epoch >= total_iters:
+        return lr * 0**power if epoch == 0 or epoch - 1 < total_iters else lr
     if epoch == 0:
-        return lr if total_iters > 0 else lr * 0**power
-    if epoch - 1 >= total_iters:
         return lr
-    left = 1 - number(min(epoch, total_iters), lr) / total_iters
-    return lr * (left / (1 - number(epoch - 1, lr) / total_iters)) ** power
+    left, before = (1 - number(t, lr) / total_iters for t in (epoch, epoch - 1))
+    return lr * (left / before) ** power
 
 
 class PolynomialLR(ChainableLR):
