@@ -89,9 +89,10 @@ class SequentialLR(LRScheduler):
     def recursive_undo(self, sched: Any = None) -> None:
         """Put all parts before their first epoch."""
         for part in (self if sched is None else sched)._schedulers:
-            part.last_epoch = -1
             if hasattr(part, "_schedulers"):
                 self.recursive_undo(part)
+            else:
+                part.last_epoch = -1
 
     def step(self) -> None:  # type: ignore[override]
         """Go to the next epoch: a step of the part that has it, which at a milestone is its first."""

@@ -17,7 +17,7 @@ from reference.optim import lr_scheduler as rules
 from tests.optim.lr_scheduler.settings import SETTINGS
 from tests.optim.lr_scheduler.twin_schedules import LRS, play
 
-EPOCHS = 60
+EPOCHS = 40
 
 #: By class: the closed form, the recurrence, and whether the recurrence needs the base too.
 RECURRENT = {
@@ -60,7 +60,7 @@ def _recurrences(name, setting, arithmetics):
 
 def _settings(name):
     # from 0 there is no way on by a quotient, and none is taken: see the settings of their own
-    return random.Random(name).sample(SETTINGS[name], 6)
+    return random.Random(name).sample(SETTINGS[name], 4)
 
 
 @pytest.mark.parametrize("name", RECURRENT)
