@@ -1,37 +1,31 @@
 """Learning rates over time, with the names, arguments and state of ``torch.optim.lr_scheduler``.
 
-Beside each class stand its pure functions, of numbers or of arrays of balls: the closed form, by the class's name in
-small letters (``step_lr(epoch, base_lr, step_size, gamma)``), and one step of the recurrence, ``step_lr_next(epoch, lr,
-...)``, where the class has one. Classes follow the recurrence, which gathers roundings; the closed form is the truth.
+The file of each class has its pure functions too, of numbers or of arrays of balls: the closed form, by the class's
+name in small letters, and where the class has one, a step of the recurrence. Classes follow the recurrence, which
+gathers roundings; the closed form is the truth.
+
+>>> from reference.optim.lr_scheduler.step_lr import step_lr, step_lr_next
+>>> step_lr(epoch=2, base_lr=0.5, step_size=2, gamma=0.5), step_lr_next(epoch=2, lr=0.5, step_size=2, gamma=0.5)
+(0.25, 0.25)
 """
 
 from ._scheduler import LRScheduler
 from .chained_scheduler import ChainedScheduler
-from .constant_lr import ConstantLR, constant_lr, constant_lr_next
-from .cosine_annealing_lr import CosineAnnealingLR, cosine_annealing_lr, cosine_annealing_lr_next
-from .cosine_annealing_warm_restarts import (
-    CosineAnnealingWarmRestarts,
-    cosine_annealing_warm_restarts,
-    warm_restart,
-)
-from .cyclic_lr import CyclicLR, cyclic_lr, cyclic_momentum
-from .exponential_lr import ExponentialLR, exponential_lr, exponential_lr_next
-from .lambda_lr import LambdaLR, lambda_lr
-from .linear_lr import LinearLR, linear_lr, linear_lr_next
-from .multi_step_lr import MultiStepLR, multi_step_lr, multi_step_lr_next
-from .multiplicative_lr import MultiplicativeLR, multiplicative_lr, multiplicative_lr_next
-from .one_cycle_lr import OneCycleLR, one_cycle_lr, one_cycle_momentum
-from .polynomial_lr import PolynomialLR, polynomial_lr, polynomial_lr_next
-from .reduce_lr_on_plateau import ReduceLROnPlateau, is_better, reduced_lr
+from .constant_lr import ConstantLR
+from .cosine_annealing_lr import CosineAnnealingLR
+from .cosine_annealing_warm_restarts import CosineAnnealingWarmRestarts
+from .cyclic_lr import CyclicLR
+from .exponential_lr import ExponentialLR
+from .lambda_lr import LambdaLR
+from .linear_lr import LinearLR
+from .multi_step_lr import MultiStepLR
+from .multiplicative_lr import MultiplicativeLR
+from .one_cycle_lr import OneCycleLR
+from .polynomial_lr import PolynomialLR
+from .reduce_lr_on_plateau import ReduceLROnPlateau
 from .sequential_lr import SequentialLR
-from .step_lr import StepLR, step_lr, step_lr_next
+from .step_lr import StepLR
 
-__all__ = [
-    "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "ExponentialLR",
-    "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "MultiplicativeLR", "OneCycleLR", "PolynomialLR",
-    "ReduceLROnPlateau", "SequentialLR", "StepLR", "constant_lr", "constant_lr_next", "cosine_annealing_lr",
-    "cosine_annealing_lr_next", "cosine_annealing_warm_restarts", "cyclic_lr", "cyclic_momentum", "exponential_lr",
-    "exponential_lr_next", "is_better", "lambda_lr", "linear_lr", "linear_lr_next", "multi_step_lr",
-    "multi_step_lr_next", "multiplicative_lr", "multiplicative_lr_next", "one_cycle_lr", "one_cycle_momentum",
-    "polynomial_lr", "polynomial_lr_next", "reduced_lr", "step_lr", "step_lr_next", "warm_restart",
-]
+__all__ = ["ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR",
+           "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "MultiplicativeLR", "OneCycleLR",
+           "PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR"]

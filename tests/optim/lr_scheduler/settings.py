@@ -1,7 +1,7 @@
 """Settings of every scheduler, for the reference and for torch alike: at least 40 of each class.
 
-All are drawn from one seed, in the ranges where torch is right; where it is wrong, ``test_where_torch_is_wrong`` has the
-settings one by one.
+All are drawn from one seed, in the ranges where torch is right; ``test_where_torch_is_wrong`` has the others, one by
+one.
 """
 
 from __future__ import annotations
@@ -51,9 +51,10 @@ def _one_cycle(rng: random.Random) -> dict[str, Any]:
 
 
 def _plateau(rng: random.Random) -> dict[str, Any]:
-    return {"mode": rng.choice(["min", "max"]), "factor": rng.choice([0.1, 0.5, 0.9]), "patience": rng.choice([0, 1, 4]),
-            "threshold": rng.choice([1e-4, 0.0, 0.1]), "threshold_mode": rng.choice(["rel", "abs"]),
-            "cooldown": rng.choice([0, 1, 5]), "min_lr": rng.choice([0, 1e-3]), "eps": rng.choice([1e-8, 1e-2])}
+    return {"mode": rng.choice(["min", "max"]), "factor": rng.choice([0.1, 0.5, 0.9]),
+            "patience": rng.choice([0, 1, 4]), "threshold": rng.choice([1e-4, 0.0, 0.1]),
+            "threshold_mode": rng.choice(["rel", "abs"]), "cooldown": rng.choice([0, 1, 5]),
+            "min_lr": rng.choice([0, 1e-3]), "eps": rng.choice([1e-8, 1e-2])}
 
 
 #: By class: the arguments behind the optimizer.

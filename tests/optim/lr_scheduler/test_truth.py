@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import random
 from fractions import Fraction
+from itertools import pairwise
 
 import mpmath
 import numpy as np
@@ -13,7 +14,7 @@ from flint import arb
 
 from oracle.truth.arithmetic import Arithmetic, arithmetic
 from oracle.truth.ball import balls, centre, radius
-from reference.optim import lr_scheduler as rules
+from tests.optim.lr_scheduler import rules
 from tests.optim.lr_scheduler.settings import SETTINGS
 from tests.optim.lr_scheduler.twin_schedules import LRS, play
 
@@ -142,7 +143,7 @@ def test_one_cycle_in_fractions(three_phase):
     ends = [(0, initial), (p * steps - 1, top), *([(2 * p * steps - 2, initial)] if three_phase else []),
             (steps - 1, least)]
     for t in range(steps):
-        (a, low), (b, high) = next((x, y) for x, y in zip(ends, ends[1:], strict=False) if t <= y[0])
+        (a, low), (b, high) = next((x, y) for x, y in pairwise(ends) if t <= y[0])
         exact = low + (high - low) * (t - a) / (b - a)
         found = rules.one_cycle_lr(t, 1.0, steps, 0.25, "linear", three_phase=three_phase)
         # a quotient, a difference, a product and a sum of terms of at most `top`, and two divisions of the ends

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.optim import lr_scheduler as theirs
 
 import reference.optim
 from reference.optim import lr_scheduler as ours
-from torch.optim import lr_scheduler as theirs
 
 __all__ = ["SIDES", "made", "metrics", "optimizer", "play", "seen"]
 
@@ -76,12 +76,9 @@ def play(side: str, name: str, arguments: Mapping[str, Any], scenario: str = "pl
         for t in range(1, steps):
             if scenario == "outside" and rng.random() < 0.1:
                 on.param_groups[rng.randrange(groups)]["lr"] *= rng.choice([0.5, 1.5])
-            if name == "ReduceLROnPlateau":
-                schedule.step(next(losses), *([rng.randrange(t)] if scenario == "epochs" and rng.random() < 0.3 else []))
-            elif scenario == "epochs" and rng.random() < 0.3:
-                schedule.step(_epoch(rng, name, t))
-            else:
-                schedule.step()
+            metric = [next(losses)] if name == "ReduceLROnPlateau" else []
+            epoch = [_epoch(rng, name, t)] if scenario == "epochs" and rng.random() < 0.3 else []
+            schedule.step(*metric, *epoch)
             found.append(seen(schedule, on))
     return found
 
