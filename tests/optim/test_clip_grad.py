@@ -16,11 +16,13 @@ from oracle.truth.ball import balls
 from reference.optim import Parameter, SparseGrad, _norms, clip_grad
 from reference.optim.clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from tests.optim.twin_gradients import (
+    BITS,
     DTYPES,
     array,
     bits,
     doubles,
     drawn,
+    near,
     on_balls,
     ours,
     theirs,
@@ -32,6 +34,10 @@ from tests.optim.twin_gradients import (
 SHAPES = {"one": ((5,),), "several": ((2, 3), (), (7,), (1,)), "long": ((301,), (4, 40))}
 NORMS = (0, 1, 2, 3, 0.5, 2.5, -1, -2, "inf", "-inf")
 EXACT = (0, "inf", "-inf")  # norms that round nothing
+
+#: Roundings of a norm: a power, a sum, and a root that may double what they lose, two each as they are functions, and
+#: the norm of norms. Of a multiplied gradient: the sum with 1e-6, a reciprocal, two products.
+NORM, FACTOR = 10, 4
 EACH_DTYPE = pytest.mark.parametrize("dtype", DTYPES)
 
 
@@ -135,11 +141,13 @@ def test_every_form_of_parameters_is_taken():
 
 
 def test_a_parameter_that_comes_twice_counts_twice_and_is_clipped_twice():
-    (mine,), (other,) = ours([array([3.0, 4.0])]), theirs([array([3.0, 4.0])])
+    g = np.array([3.0, 4.0])
+    right = g * (1 / (50**0.5 + 1e-6)) ** 2
+    (mine,), (other,) = ours([g]), theirs([g])
     clip_grad_norm_([mine, mine], 1.0)
     utils.clip_grad_norm_([other, other], 1.0)
-    np.testing.assert_array_max_ulp(mine.grad, other.grad.numpy(), 4)  # each of the four roundings of both
-    assert mine.grad[0] == np.float32(0.06 - 0.06 * 2e-6 / 7.07) or abs(mine.grad[0] - 0.06) < 1e-7
+    for p in (mine, other):
+        assert near(p.grad, right, 2 * (NORM + FACTOR) + 6, "float64")  # six of the right one
 
 
 @pytest.mark.parametrize(("types", "result"), [
@@ -154,7 +162,7 @@ def test_types_promote_as_in_torch(types, result):
     assert norm == torchs == 5
     for p, q, dtype in zip(mine, other, types, strict=True):
         assert p.grad.dtype == DTYPES[dtype]
-        assert abs(doubles(p.grad) - doubles(q.grad)) <= 4 * 2.0**-8 * abs(doubles(q.grad))  # of bfloat16, the coarsest
+        assert near(p.grad, doubles(q.grad), 2 * FACTOR, min(types, key=BITS.get))
 
 
 def test_complex_gradients_have_the_norm_of_their_magnitudes():
@@ -165,7 +173,8 @@ def test_complex_gradients_have_the_norm_of_their_magnitudes():
     q = torch.nn.Parameter(torch.zeros(2, dtype=torch.complex64))
     q.grad = torch.from_numpy(g.copy())
     assert bits(norm) == bits(utils.clip_grad_norm_(q, 6.5)) == bits(np.float32(13))
-    np.testing.assert_array_max_ulp(p.grad.view(np.float32), q.grad.numpy().view(np.float32), 3)
+    for x in (p.grad, q.grad.numpy()):
+        assert near(x.view(np.float32), (g * (6.5 / (13 + 1e-6))).view(np.float32), FACTOR + 1, "float32")
 
 
 @pytest.mark.parametrize("p", [2, 1, 3, 0.5, -1, 0, "inf", "-inf"])
@@ -178,8 +187,8 @@ def test_a_sparse_gradient_is_the_dense_one_that_it_stands_for(p):
         few.grad = sparse.copy()
         assert clip_grad_norm_(few, max_norm, p) == clip_grad_norm_(mine, max_norm, p)
         utils.clip_grad_norm_(other, max_norm, float(p))
-        np.testing.assert_array_max_ulp(few.grad.to_dense(), mine.grad, 2)
-        np.testing.assert_array_max_ulp(mine.grad, other.grad.numpy(), 4)
+        assert near(few.grad.to_dense(), mine.grad, 2 * FACTOR, "float64")
+        assert near(other.grad, mine.grad, 2 * (NORM + FACTOR), "float64")
         assert few.grad.indices.tolist() == [[0, 2, 0]]
     assert get_total_norm([sparse, dense], p) == get_total_norm([dense, dense], p)
 
@@ -230,7 +239,7 @@ def test_a_given_norm_is_used_whatever_it_is(total, max_norm):
     utils.clip_grads_with_norm_(other, max_norm, torch.tensor(total))
     x, y = mine.grad, other.grad.numpy()
     assert np.array_equal(np.isnan(x), np.isnan(y))
-    np.testing.assert_array_max_ulp(x[~np.isnan(x)], y[~np.isnan(y)], 4)
+    assert near(x[~np.isnan(x)], y[~np.isnan(y)], 2 * FACTOR, "float32")
 
 
 #: Where torch is wrong: gradients, type, arguments -> the norm and the gradients that are right, and torch's.
@@ -238,7 +247,7 @@ DEFECTS = [
     ("squares overflow", [1e30, 1e30], "float32", {"max_norm": 1.0}, 2**0.5 * 1e30, [0.5**0.5] * 2, math.inf, [0, 0]),
     ("forty gradients of 1e19", [1e19] * 40, "float32", {"max_norm": 1e19}, 40**0.5 * 1e19, [1e19 / 40**0.5] * 40,
      math.inf, [0] * 40),
-    ("squares underflow", [1e-30, 1e-30], "float32", {"max_norm": 1e-6}, 2**0.5 * 1e-30, [1e-30] * 2, 0, [1e-30] * 2),
+    ("squares underflow", [1e-30, 1e-30], "float32", {"max_norm": 1.0}, 2**0.5 * 1e-30, [1e-30] * 2, 0, [1e-30] * 2),
     ("cubes overflow", [1e13, 1e13], "float32", {"max_norm": 1.0, "norm_type": 3.0}, 2 ** (1 / 3) * 1e13,
      [0.5 ** (1 / 3)] * 2, math.inf, [0, 0]),
     ("powers of small numbers", [0.2, 0.1], "float32", {"max_norm": 0.1, "norm_type": 150.0}, 0.2,
@@ -247,8 +256,8 @@ DEFECTS = [
      [math.nan] * 2),
     ("1 / 1e-5 overflows float16", [1e-5], "float16", {"max_norm": 0.0}, 1e-5, [0.0], 1e-5, [math.nan]),
     ("1 / 1e-5 overflows float16", [1e-5], "float16", {"max_norm": 1e-6}, 1e-5, [1e-6 / 1.1], 1e-5, [1e-5]),
-    ("1 / 60000 is subnormal in float16", [60000.0, 1000.0], "float16", {"max_norm": 1e4}, 60008.3, [9999, 166.64],
-     60000, [10016, 166.88]),
+    ("1 / 60000 is subnormal in float16", [60000.0, 1000.0], "float16", {"max_norm": 1e4}, 60008.33,
+     [9998.61, 166.6435], 60000, [10016, 166.875]),
     ("a norm beyond float16", [6e4, 6e4], "float16", {"max_norm": 1.0}, math.inf, [0.5**0.5] * 2, math.inf, [0, 0]),
     ("a norm beyond float64", [1e308] * 4, "float64", {"max_norm": 1.0}, math.inf, [0.5] * 4, math.inf, [0] * 4),
 ]
@@ -258,14 +267,13 @@ DEFECTS = [
 def test_where_torch_is_wrong(why, gradient, dtype, options, norm, clipped, wrong_norm, wrong):
     if dtype == "float64" and np.finfo(np.longdouble).max == np.finfo(np.float64).max:
         pytest.skip("longdouble is double here")
-    (mine,), (other,) = ours([array(gradient, dtype)]), theirs([array(gradient, dtype)])
-    unit = 2.0 ** {"float64": -50, "float32": -20, "float16": -9}[dtype]
-    half = 2.0**-25 if dtype == "float16" else 0.0
-    with np.errstate(invalid="ignore"):
-        np.testing.assert_allclose(doubles(clip_grad_norm_(mine, **options)), norm, rtol=unit, atol=half)
-        np.testing.assert_allclose(doubles(mine.grad), clipped, rtol=unit, atol=half)
-        np.testing.assert_allclose(doubles(utils.clip_grad_norm_(other, **options)), wrong_norm, rtol=unit, atol=half)
-        np.testing.assert_allclose(doubles(other.grad), wrong, rtol=unit, atol=half)
+    g = array(gradient, dtype)
+    (mine,), (other,) = ours([g]), theirs([g])
+    roundings = NORM + FACTOR + len(g)
+    assert near(clip_grad_norm_(mine, **options), norm, roundings, dtype)
+    assert near(mine.grad, clipped, roundings, dtype)
+    assert np.array_equal(doubles(utils.clip_grad_norm_(other, **options)), doubles(array(wrong_norm, dtype)))
+    assert np.array_equal(doubles(other.grad), doubles(array(wrong, dtype)), equal_nan=True)
 
 
 def test_what_torch_refuses_without_need():

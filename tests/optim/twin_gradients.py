@@ -48,10 +48,6 @@ def bits(x):
     return (to_array(x) if isinstance(x, torch.Tensor) else np.asarray(x)).tobytes()
 
 
-def same_bits(a, b):
-    return len(a) == len(b) and all(bits(x) == bits(y) for x, y in zip(a, b, strict=True))
-
-
 def doubles(x):
     return (to_array(x) if isinstance(x, torch.Tensor) else np.asarray(x)).astype(np.float64)
 
@@ -68,6 +64,15 @@ def within(found, middle, error, dtype):
     x = doubles(found)
     rounding = 2.0**-BITS[dtype] * (np.abs(middle) + error) + QUANTUM[dtype] / 2
     return bool(np.all(np.abs(x - middle) <= error + rounding))
+
+
+def near(x, right, roundings, dtype):
+    """Is a result so many roundings of a type away from the right one? Infinities and NaN are right or wrong."""
+    x, right = doubles(x), doubles(right)
+    finite = np.isfinite(right)
+    bound = roundings * (2.0**-BITS[dtype] * np.abs(right[finite]) + QUANTUM[dtype] / 2)
+    return bool(np.array_equal(x[~finite], right[~finite], equal_nan=True)
+                and np.all(np.abs(x[finite] - right[finite]) <= bound))
 
 
 def exact(x):
