@@ -1,6 +1,6 @@
 """Optimizers, with the names, arguments and state of ``torch.optim``."""
 
-from . import lr_scheduler
+from . import clip_grad, grad_scaler, lr_scheduler, swa_utils
 from ._optimizer import Optimizer, Parameter
 from ._sparse import SparseGrad
 from .adadelta import Adadelta
