@@ -1,6 +1,6 @@
 """Optimizers, with the names, arguments and state of ``torch.optim``."""
 
-from . import lr_scheduler
+from . import lr_scheduler as lr_scheduler
 from ._optimizer import Optimizer, Parameter
 from ._sparse import SparseGrad
 from .adadelta import Adadelta
@@ -20,4 +20,4 @@ from .sgd import SGD
 from .sparse_adam import SparseAdam
 
 __all__ = ["ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Muon", "NAdam",
-           "Optimizer", "Parameter", "RAdam", "RMSprop", "Rprop", "SparseAdam", "SparseGrad", "lr_scheduler"]
+           "Optimizer", "Parameter", "RAdam", "RMSprop", "Rprop", "SparseAdam", "SparseGrad"]
