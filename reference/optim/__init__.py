@@ -1,6 +1,9 @@
 """Optimizers, with the names, arguments and state of ``torch.optim``."""
 
-from . import clip_grad, grad_scaler, lr_scheduler, swa_utils
+from . import clip_grad as clip_grad
+from . import grad_scaler as grad_scaler
+from . import lr_scheduler as lr_scheduler
+from . import swa_utils as swa_utils
 from ._optimizer import Optimizer, Parameter
 from ._sparse import SparseGrad
 from .adadelta import Adadelta
@@ -20,4 +23,4 @@ from .sgd import SGD
 from .sparse_adam import SparseAdam
 
 __all__ = ["ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Muon", "NAdam",
-           "Optimizer", "Parameter", "RAdam", "RMSprop", "Rprop", "SparseAdam", "SparseGrad", "lr_scheduler"]
+           "Optimizer", "Parameter", "RAdam", "RMSprop", "Rprop", "SparseAdam", "SparseGrad"]

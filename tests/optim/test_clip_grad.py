@@ -13,8 +13,9 @@ import torch
 from torch.nn import utils
 
 from oracle.truth.ball import balls
-from reference.optim import Parameter, SparseGrad, _norms, clip_grad
-from reference.optim.clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
+from reference.optim import Parameter, SparseGrad, clip_grad
+from reference.optim.clip_grad import by_norm, clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
+from reference.optim.clip_grad import norms as rules
 from tests.optim.twin_gradients import (
     BITS,
     DTYPES,
@@ -363,15 +364,15 @@ def test_what_the_reference_alone_refuses_or_has(call, gradient, raises, match):
 #: Mistakes: the name that one stands for, and it.
 MISTAKES = {
     "the norm of norms is always that of p = 2": (
-        "norm_of_norms", lambda norms, p: _norms.vector_norm(np.stack(norms), 2)),
+        "norm_of_norms", lambda norms, p: rules.vector_norm(np.stack(norms), 2)),
     "norms are added up": ("norm_of_norms", lambda norms, p: np.sum(norms)),
     "the norm of one vector, for p = 0": (
-        "norm_of_norms", lambda norms, p: np.sum(norms) if p == 0 else _norms.vector_norm(np.stack(norms), p)),
+        "norm_of_norms", lambda norms, p: np.sum(norms) if p == 0 else rules.vector_norm(np.stack(norms), p)),
     "no 1e-6": ("clip_coefficient", lambda total, limit: np.minimum(limit / total, 1)),
     "1e-6 is multiplied": ("clip_coefficient", lambda total, limit: np.minimum(limit / (total * (1 + 1e-6)), 1)),
     "small gradients grow": ("clip_coefficient", lambda total, limit: limit / (total + 1e-6)),
     "clipped only from above": ("clip_coefficient", lambda total, limit: total * 0 + 1),
-    "no root": ("vector_norm", lambda x, p: _norms.vector_norm(x, p) ** (p or 1)),
+    "no root": ("vector_norm", lambda x, p: rules.vector_norm(x, p) ** (p or 1)),
 }
 
 
@@ -381,7 +382,7 @@ def test_mistakes_are_found(mistake, monkeypatch):
     for case in cases:
         allowed(*case)  # by the rule that has no mistake
         assert outside(*case) == set()
-    monkeypatch.setattr(clip_grad, *MISTAKES[mistake])
+    monkeypatch.setattr(by_norm, *MISTAKES[mistake])
     assert any(outside(*case) == {"reference"} for case in cases)
 
 

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from oracle.truth.ball import balls, centre
-from reference.optim import SGD, Parameter, SparseGrad, _loss_scale, grad_scaler
-from reference.optim.grad_scaler import GradScaler
+from reference.optim import SGD, Parameter, SparseGrad
+from reference.optim.grad_scaler import GradScaler, loss_scale
+from reference.optim.grad_scaler import scaler as module
 from tests.optim.twin_gradients import DTYPES, array, bits, doubles, drawn, ours, theirs, to_array, to_tensor
 from tests.optim.twin_scalers import loss, one, run_through, torch_scaler
 
@@ -290,8 +291,8 @@ def test_torch_never_grows_again_once_the_interval_is_below_the_count():
 def test_the_rules_run_on_balls():
     x = balls(np.array([1.0, 3.0]))
     scale = balls(np.array(3.0, np.float32))
-    assert centre(_loss_scale.unscaled(_loss_scale.scaled(x, scale), scale)).tolist() == [1, 3]
-    grown, tracker = _loss_scale.next_scale(scale, 0, False, growth_factor=2.0, backoff_factor=0.5, growth_interval=1)
+    assert centre(loss_scale.unscaled(loss_scale.scaled(x, scale), scale)).tolist() == [1, 3]
+    grown, tracker = loss_scale.next_scale(scale, 0, False, growth_factor=2.0, backoff_factor=0.5, growth_interval=1)
     assert (centre(grown), tracker) == (6, 0)
 
 
@@ -310,7 +311,7 @@ def test_a_training_is_torchs_step_by_step():
         assert bits(p.data) == bits(q)
 
 
-_right = _loss_scale.next_scale
+_right = loss_scale.next_scale
 
 
 def _late(scale, tracker, found_inf, growth_interval, **options):
@@ -347,6 +348,6 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 @pytest.mark.filterwarnings("ignore:overflow")
 def test_mistakes_are_found(mistake, monkeypatch):
-    monkeypatch.setattr(grad_scaler, *MISTAKES[mistake])
+    monkeypatch.setattr(module, *MISTAKES[mistake])
     assert any(history(GradScaler, settings, run) != history(torch_scaler, settings, run)
                for settings in SETTINGS for run in RUNS)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, cast, ieee, isfinite, widen
+from ...numerics import Array, cast, ieee, isfinite, widen
 
 __all__ = ["next_scale", "scaled", "stored", "unscaled"]
 

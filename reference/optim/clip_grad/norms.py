@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, add_up, cast, clip, exactly, ieee, indicator, isnan, widen
-from ._optimizer import number
+from ...numerics import Array, add_up, cast, clip, exactly, ieee, indicator, isnan, widen
+from .._optimizer import number
 
 __all__ = ["clip_coefficient", "clip_elements", "multiply", "norm_of_norms", "real", "vector_norm", "wide"]
 

@@ -1,22 +1,20 @@
-"""Clipping of gradients, as ``torch.nn.utils`` has it: by the norm of all of them, or each element by itself."""
+"""All gradients are multiplied by one number, so that their norm is not too large."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, cast, ieee, is_floating, isfinite, result_type
-from ._checks import check_one
-from ._norms import clip_coefficient, clip_elements, multiply, norm_of_norms, real, vector_norm, wide
-from ._optimizer import Parameter, scalar
-from ._sparse import SparseGrad
+from ...numerics import Array, cast, ieee, is_floating, isfinite, result_type
+from .._checks import check_one
+from .._optimizer import Parameter
+from .._sparse import SparseGrad
+from ._arguments import Gradient, array, gradients_of, listed, number
+from .norms import clip_coefficient, multiply, norm_of_norms, real, vector_norm, wide
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
-
-Gradient = Array | SparseGrad
+__all__ = ["clip_grad_norm_", "clip_grads_with_norm_", "get_total_norm"]
 
 
 def clip_grad_norm_(parameters: Parameter | Iterable[Parameter], max_norm: float, norm_type: float = 2.0,
@@ -68,8 +66,8 @@ def clip_grad_norm_(parameters: Parameter | Iterable[Parameter], max_norm: float
     - A :class:`SparseGrad` counts as the dense gradient that it stands for; torch refuses one.
     - NaN is no number to clip to; torch takes one and makes all gradients NaN.
     """
-    limit, order, chosen = _number("max_norm", max_norm), _number("norm_type", norm_type), _listed(parameters)
-    gradients = _gradients(chosen)
+    limit, order, chosen = number("max_norm", max_norm), number("norm_type", norm_type), listed(parameters)
+    gradients = gradients_of(chosen)
     total = _total(gradients, order)
     result = _returned(total, gradients, order, error_if_nonfinite)
     _multiply_all(gradients, clip_coefficient(total, limit))
@@ -93,13 +91,13 @@ def clip_grads_with_norm_(parameters: Parameter | Iterable[Parameter], max_norm:
     >>> p.grad.round(6)
     array([0.6, 0.8])
     """
-    limit, chosen = _number("max_norm", max_norm), _listed(parameters)
+    limit, chosen = number("max_norm", max_norm), listed(parameters)
     check_one("total_norm", total_norm)
     if isinstance(total_norm, np.ndarray) and is_floating(total_norm):
         total = wide(total_norm.reshape(()))  # balls too
     else:
-        total = np.asarray(_number("total_norm", total_norm, nan=True))
-    _multiply_all(_gradients(chosen), clip_coefficient(total, limit))
+        total = np.asarray(number("total_norm", total_norm, nan=True))
+    _multiply_all(gradients_of(chosen), clip_coefficient(total, limit))
 
 
 def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Array:
@@ -122,53 +120,13 @@ def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: boo
     >>> get_total_norm([np.array([3.0, 0.0]), np.array([-4.0])], "inf").item()
     4.0
     """
-    order = _number("norm_type", norm_type)
+    order = number("norm_type", norm_type)
     if isinstance(tensors, np.ndarray | np.generic | SparseGrad):
         tensors = [tensors]
     if isinstance(tensors, str) or not isinstance(tensors, Iterable):
         raise TypeError(f"tensors needs to be an array or an iterable of arrays, got {type(tensors).__name__}")
-    gradients = [_array(x) for x in tensors]
+    gradients = [array(x) for x in tensors]
     return _returned(_total(gradients, order), gradients, order, error_if_nonfinite)
-
-
-def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: float) -> None:
-    r"""Clip every element of the gradients in place: :math:`g \leftarrow \min(\max(g, -v), v)`.
-
-    Args:
-        parameters: one or many, in any iterable; those whose gradient is ``None`` are left out.
-        clip_value: :math:`v`, which is rounded to the gradient's type.
-
-    Raises:
-        TypeError: ``parameters`` are none, or ``clip_value`` is no number.
-        ValueError: ``clip_value`` is NaN, or below 0 for a sparse gradient.
-        RuntimeError: a gradient is complex, of which none is larger.
-
-    >>> p = Parameter(np.zeros(3))
-    >>> p.grad = np.array([-3.0, 0.25, np.nan])
-    >>> clip_grad_value_(p, 0.5)
-    >>> p.grad
-    array([-0.5 ,  0.25,   nan])
-
-    Conventions:
-
-    - NaN stays, and a ``clip_value`` below 0 is what all elements become.
-    - A :class:`SparseGrad` is summed up first, place by place; torch refuses one.
-    - Where no parameter has a gradient nothing happens; torch raises a RuntimeError. It also does for a finite value
-      beyond the largest number of the gradient's type (1e5 in float16), which clips nothing but infinities here.
-    """
-    value = _number("clip_value", clip_value)
-    gradients = _gradients(_listed(parameters))
-    for g in gradients:
-        if g.dtype.kind == "c":
-            raise RuntimeError(f"clip_value needs real gradients, got one of dtype {g.dtype}")
-        if isinstance(g, SparseGrad) and value < 0:
-            raise ValueError(f"clip_value needs to be at least 0 for a sparse gradient, got {clip_value}")
-    for g in gradients:
-        if isinstance(g, SparseGrad):
-            summed = g.coalesce()
-            g.indices, g.values = summed.indices, clip_elements(summed.values, value)
-        else:
-            g[...] = clip_elements(g, value)
 
 
 @ieee
@@ -201,44 +159,3 @@ def _multiply_all(gradients: list[Gradient], coefficient: Array) -> None:
     for g in gradients:
         values = g.values if isinstance(g, SparseGrad) else g
         values[...] = multiply(values, coefficient)
-
-
-def _gradients(parameters: list[Any]) -> list[Gradient]:
-    return [p.grad for p in parameters if p.grad is not None]
-
-
-def _listed(parameters: Any) -> list[Any]:
-    if hasattr(parameters, "grad"):
-        return [parameters]
-    if isinstance(parameters, str | np.ndarray) or not isinstance(parameters, Iterable):
-        raise TypeError(f"parameters needs to be a Parameter or an iterable of them, got {type(parameters).__name__}")
-    chosen = list(parameters)
-    if isinstance(parameters, Iterator) and not chosen:
-        warnings.warn("parameters is an iterator that has nothing: no gradient is clipped", stacklevel=3)
-    for p in chosen:
-        if not hasattr(p, "grad"):
-            raise TypeError(f"parameters needs to hold Parameter objects, got {type(p).__name__}")
-    return chosen
-
-
-def _array(x: Any) -> Gradient:
-    if isinstance(x, SparseGrad):
-        return x
-    if not isinstance(x, np.ndarray | np.generic):
-        raise TypeError(f"tensors needs to hold arrays, got {type(x).__name__}")
-    array = np.asanyarray(x)
-    if not (is_floating(array) or array.dtype.kind == "c") or (array.dtype == object and type(array) is np.ndarray):
-        raise RuntimeError(f"tensors needs a floating or complex dtype, got {array.dtype}")
-    return array
-
-
-def _number(name: str, value: Any, nan: bool = False) -> float:
-    """An argument as a float, from whatever ``float`` takes."""
-    check_one(name, value)
-    try:
-        result = float(scalar(value))
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} needs to be a number, got {value!r:.100} of type {type(value).__name__}") from None
-    if result != result and not nan:
-        raise ValueError(f"{name} needs to be a number, got {value}")
-    return result

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics import Array, ieee, isfinite
-from ._checks import check_count, check_numbers
-from ._loss_scale import next_scale, scaled, stored, unscaled
-from ._optimizer import Optimizer, scalar
-from ._sparse import SparseGrad
+from ...numerics import Array, ieee, isfinite
+from .._checks import check_count, check_numbers
+from .._optimizer import Optimizer, scalar
+from .._sparse import SparseGrad
+from .loss_scale import next_scale, scaled, stored, unscaled
 
 __all__ = ["GradScaler"]
 
