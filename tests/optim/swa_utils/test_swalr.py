@@ -71,6 +71,25 @@ def test_it_starts_from_the_learning_rate_that_another_schedule_leaves():
     assert paths[0][-1] == 0.05
 
 
+@pytest.mark.parametrize("milestones", [[5, 12], [0, 3], [4, 4]])
+def test_it_is_part_of_sequences_and_of_chains(milestones):
+    paths = []
+    for library, schedulers in ((swa_utils, lr_scheduler), (torch_utils, torch.optim.lr_scheduler)):
+        optimizer, lr = _schedules({"swa_lr": 0.05, "anneal_epochs": 4}, library)
+        parts = [schedulers.ExponentialLR(optimizer, 0.9), lr]
+        if milestones[0]:
+            whole = schedulers.SequentialLR(optimizer, [*parts, schedulers.StepLR(optimizer, 3)], milestones)
+        else:
+            whole = schedulers.ChainedScheduler(parts)
+        path = []
+        for _ in range(20):
+            optimizer.step()
+            whole.step()
+            path.append([group["lr"] for group in optimizer.param_groups])
+        paths.append(path)
+    assert paths[0] == paths[1]
+
+
 @pytest.mark.parametrize("anneal_strategy", ["cos", "linear"])
 @pytest.mark.parametrize("anneal_epochs", [0, 1, 3, 10])
 def test_the_recurrence_is_the_closed_form_within_what_its_roundings_add_up_to(anneal_epochs, anneal_strategy):
