@@ -199,7 +199,8 @@ def test_the_explicit_imports_are_those_of_the_registry(package: str) -> None:
 
 
 def _names(package: str) -> list[str]:
-    return [m.name for m in pkgutil.iter_modules(importlib.import_module(package).__path__)]
+    """The modules of a package, without the packages in it."""
+    return [m.name for m in pkgutil.iter_modules(importlib.import_module(package).__path__) if not m.ispkg]
 
 
 def test_each_op_has_a_formula_and_a_spec_of_the_same_stem() -> None:

@@ -1,5 +1,9 @@
 """Optimizers, with the names, arguments and state of ``torch.optim``."""
 
+from . import clip_grad as clip_grad
+from . import grad_scaler as grad_scaler
+from . import lr_scheduler as lr_scheduler
+from . import swa_utils as swa_utils
 from ._optimizer import Optimizer, Parameter
 from ._sparse import SparseGrad
 from .adadelta import Adadelta

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ._blocks import Rule, Update, run_updates
 from ._checks import check_nonnegative, check_one
+from ._hooks import Hooked, counted
 from ._sparse import SparseGrad
 
 __all__ = ["Optimizer", "Parameter", "check_nonnegative", "filled_like", "number", "scalar"]
@@ -88,7 +89,7 @@ def filled_like(array: Array, value: Any) -> Array:
     return np.full_like(array, complex(value, value) if array.dtype.kind == "c" else value)
 
 
-class Optimizer:
+class Optimizer(Hooked):
     """Base of all optimizers, used like ``torch.optim.Optimizer``.
 
     Args:
@@ -125,6 +126,7 @@ class Optimizer:
             raise ValueError("params needs at least one parameter, got an empty iterable")
         for name, value in defaults.items():
             check_one(name, value)
+        super().__init__()
         self.defaults = defaults
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
@@ -170,6 +172,7 @@ class Optimizer:
                 elif p.grad is not None:
                     p.grad[...] = 0
 
+    @counted
     def step(self, closure: Closure | None = None) -> Any:
         """Call ``closure`` once, if there is one, update every parameter with a gradient; its value."""
         loss = None if closure is None else closure()
@@ -196,10 +199,13 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """State and options in torch's layout: a parameter is known by its place among all of them."""
+        for hook in tuple(self._state_dict_pre_hooks.values()):
+            hook(self)
         place: dict[Parameter, int] = {}
         groups = [{**group, "params": [place.setdefault(p, len(place)) for p in group["params"]]}
                   for group in self.param_groups]
-        return {"state": {place.get(p, p): state for p, state in self.state.items()}, "param_groups": groups}
+        return self._hooked_state(self._state_dict_post_hooks, {
+            "state": {place.get(p, p): state for p, state in self.state.items()}, "param_groups": groups})
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over a copy of a saved state, cast to the parameters' dtypes ('step' aside), and its options.
@@ -210,6 +216,7 @@ class Optimizer:
             ValueError: the saved groups differ from this optimizer's in number or in size.
             KeyError: an entry or an option is missing.
         """
+        state_dict = self._hooked_state(self._load_state_dict_pre_hooks, dict(state_dict))
         saved, groups = state_dict["param_groups"], self.param_groups
         sizes, needed = [len(group["params"]) for group in saved], [len(group["params"]) for group in groups]
         if sizes != needed:
@@ -231,6 +238,8 @@ class Optimizer:
             state[place if p is None else p] = copy.deepcopy(values) if p is None else {
                 name: self._load(p, name, value) for name, value in values.items()}
         self.param_groups, self.state = loaded, state
+        for hook in tuple(self._load_state_dict_post_hooks.values()):
+            hook(self)
 
     @staticmethod
     def _load(p: Parameter, name: str, value: Any) -> Any:
