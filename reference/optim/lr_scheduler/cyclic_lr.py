@@ -107,7 +107,8 @@ class CyclicLR(LRScheduler):
     - "exp_range" counts the iterations of the whole training, as the paper does; torch's page says those of a cycle.
     - Without iterations up, a cycle starts at its top. torch divides by 0.
     - x loses digits as t/T grows: it has the rounding of 1 + t/T.
-    - The base is ``base_lr`` also where groups have another ``"initial_lr"`` already.
+    - The base is ``base_lr`` also where another schedule has given groups an ``"initial_lr"``. torch has that one as
+      the learning rate of iteration 0, and ``base_lr`` from the next on.
     - torch takes any ``scale_mode`` for "iterations" that is not "cycle".
     - ``state_dict`` has the attributes of a ``scale_fn`` that is a callable object, and nothing of a function.
     """
