@@ -120,11 +120,11 @@ def test_parts_of_another_optimizer_are_refused(side, name):
 @pytest.mark.parametrize("side", SIDES)
 def test_refused_in_a_step(side):
     on = optimizer(side)
-    on.step()
     restarts = made(side, "CosineAnnealingWarmRestarts", {"T_0": 2}, on)
+    cycle = made(side, "OneCycleLR", {**ONE, "total_steps": 3}, on)
+    on.step()
     with pytest.raises(ValueError, match="epoch.*-1"):
         restarts.step(-1)
-    cycle = made(side, "OneCycleLR", {**ONE, "total_steps": 3}, on)
     for _ in range(3):
         cycle.step()
     with pytest.raises(ValueError, match=r"total.steps.* 3"):
@@ -145,10 +145,10 @@ def test_refused_in_a_step(side):
 def test_a_group_that_comes_later(side):
     _, _, parameter = SIDES[side]
     on = optimizer(side)
-    on.step()
     step, factor, plateau = (made(side, name, arguments, on) for name, arguments in (
         ("StepLR", {"step_size": 1}), ("LambdaLR", {"lr_lambda": lambda epoch: 1.0}),
         ("ReduceLROnPlateau", {"patience": 0, "min_lr": 0.02})))
+    on.step()
     on.add_param_group({"params": [parameter()], "lr": 1.0})
     step.step()
     assert on.param_groups[2]["lr"] == 0.1
@@ -215,7 +215,7 @@ def test_epochs_by_number_and_get_lr_from_outside_are_warned_of(side):
         assert caught[0].filename == __file__
     with pytest.warns(UserWarning, match=r"get_last_lr\(\)") as caught:
         schedule.get_lr()
-    assert caught[0].filename == __file__
+    assert caught[0].filename == __file__ or side == "torch"  # which names a line of its own
 
 
 # Subclasses of users
@@ -275,15 +275,16 @@ def test_callable_objects_are_saved_by_their_attributes():
         def __call__(self, epoch):
             return self.base**-epoch
 
+    def constant(epoch):
+        return 1.0
+
     for side in SIDES:
-        for name, arguments in (("LambdaLR", {}), ("MultiplicativeLR", {})):
-            saved = made(side, name, {**arguments, "lr_lambda": [Halves(3), abs]}, optimizer(side)).state_dict()
-            assert saved["lr_lambdas"] == [{"base": 3}, None] or side == "torch"
+        for name in ("LambdaLR", "MultiplicativeLR"):
+            saved = made(side, name, {"lr_lambda": [Halves(3), constant]}, optimizer(side)).state_dict()
+            assert saved["lr_lambdas"] == [{"base": 3}, None]
             mine = Halves()
-            schedule = made("reference", name, {**arguments, "lr_lambda": [mine, abs]}, optimizer("reference"))
-            if saved["lr_lambdas"][1] is None:
-                schedule.load_state_dict(saved)
-                assert mine.base == 3
+            made("reference", name, {"lr_lambda": [mine, constant]}, optimizer("reference")).load_state_dict(saved)
+            assert mine.base == 3
         saved = made(side, "CyclicLR", {**CYCLE, "scale_fn": Halves(3)}, optimizer(side)).state_dict()
         assert saved["_scale_fn_custom"] == {"base": 3}
         mine = Halves()
@@ -299,3 +300,10 @@ def test_an_array_of_one_element_is_a_learning_rate_and_stays_as_it_is():
     schedule.step()
     assert (lr, schedule.base_lrs, on.param_groups[0]["lr"], schedule.get_last_lr()) == (0.5, [0.5], 0.25, [0.25])
     assert Adagrad([Parameter(np.zeros(1))], lr=lr).param_groups[0]["lr"] is lr
+
+
+def test_a_function_of_python_is_saved_as_one():
+    arguments = {"lr_lambda": abs}  # torch looks for its attributes
+    assert made("reference", "LambdaLR", arguments, optimizer("reference")).state_dict()["lr_lambdas"] == [None, None]
+    with pytest.raises(AttributeError):
+        made("torch", "LambdaLR", arguments, optimizer("torch")).state_dict()
