@@ -45,7 +45,7 @@ REFUSED = [
     ("OneCycleLR", {**ONE, "total_steps": 8, "pct_start": 1.5}, ValueError, "pct_start needs .* got 1.5"),
     ("OneCycleLR", {**ONE, "total_steps": 8, "anneal_strategy": "x"}, ValueError, "anneal_strategy needs .* got 'x'"),
     ("OneCycleLR", {"max_lr": [0.4], "total_steps": 8}, ValueError, "max_lr needs .* 2 groups, got 1"),
-    ("OneCycleLR", {**ONE, "total_steps": 8, "max_momentum": [0.1]}, ValueError, "max_momentum needs .* 2 groups, got 1"),
+    ("OneCycleLR", {**ONE, "total_steps": 8, "max_momentum": [0.1]}, ValueError, "max_momentum needs .* got 1"),
     ("ReduceLROnPlateau", {"factor": 1.0}, ValueError, "factor needs .* got 1.0"),
     ("ReduceLROnPlateau", {"mode": "x"}, ValueError, "mode needs .* got 'x'"),
     ("ReduceLROnPlateau", {"threshold_mode": "x"}, ValueError, "threshold_mode needs .* got 'x'"),
@@ -123,7 +123,7 @@ def test_refused_in_a_step(side):
     restarts = made(side, "CosineAnnealingWarmRestarts", {"T_0": 2}, on)
     cycle = made(side, "OneCycleLR", {**ONE, "total_steps": 3}, on)
     on.step()
-    with pytest.raises(ValueError, match="epoch.*-1"):
+    with pytest.raises(ValueError, match=r"epoch.*-1"):
         restarts.step(-1)
     for _ in range(3):
         cycle.step()
