@@ -78,7 +78,7 @@ class Hooked:
     """What of an optimizer has to do with hooks. A subclass's own ``step`` is counted, and calls them, too."""
 
     #: Steps so far, by which a schedule knows that its optimizer has made one.
-    _step_count: int
+    _step_count = 0
     _HOOKS = ("_step_pre_hooks", "_step_post_hooks", "_state_dict_pre_hooks", "_state_dict_post_hooks",
               "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks")
     _step_pre_hooks: Hooks
@@ -90,7 +90,6 @@ class Hooked:
     _steps_now = False
 
     def __init__(self) -> None:
-        self._step_count = 0
         self._without_hooks()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -18,8 +18,8 @@ from oracle.cases import registry
 from oracle.cases.case import Case
 from oracle.cases.selection import cases
 from oracle.cases.spec import LossSpec, OptimSpec, Spec, Trajectory
-from reference import losses
-from reference.optim import Parameter
+from reference import losses, optim
+from reference.optim import Parameter, lr_scheduler
 
 #: Arguments of torch that choose an implementation or a place, not the value, and so are not in the references.
 LEFT_OUT = {"options", "device", "dtype", "foreach", "fused", "capturable", "differentiable"}
@@ -108,6 +108,56 @@ def test_an_argument_that_torch_adds_is_named() -> None:
     assert len(found) == 1
     assert "'warmup'" in found[0]
     assert _different_arguments(torch.optim.Adagrad, registry.get("Adam").implementation)
+
+
+#: Methods of torch's optimizers that time steps in torch's profiler, and names of types.
+NO_METHODS = {"profile_hook_step", "OptimizerPreHook", "OptimizerPostHook"}
+
+
+def _public(cls: Any) -> set[str]:
+    return {name for name in dir(cls) if not name.startswith("_")} - NO_METHODS
+
+
+def _different_methods(torch_class: Any, ours: Any) -> list[str]:
+    """Public methods of torch's class that ours lacks, or has with other arguments; the constructor is one of them."""
+    found = [f"{name} is missing" for name in sorted(_public(torch_class) - _public(ours))]
+    for name in sorted((_public(torch_class) & _public(ours)) | {"__init__"}):
+        mine, theirs = getattr(ours, name), getattr(torch_class, name)
+        if callable(theirs):
+            found += [f"{name}: {line}" for line in _different_arguments(theirs, mine)]
+    return found
+
+
+def test_the_base_of_optimizers_has_torchs_methods() -> None:
+    assert _different_methods(torch.optim.Optimizer, optim.Optimizer) == []
+
+
+SCHEDULES = sorted(name for name, one in vars(torch.optim.lr_scheduler).items() if not name.startswith("_")
+                   and inspect.isclass(one) and issubclass(one, torch.optim.lr_scheduler.LRScheduler))
+
+
+def test_the_list_of_schedules_is_read_from_torch() -> None:
+    assert {"LRScheduler", "OneCycleLR", "ReduceLROnPlateau"} <= set(SCHEDULES)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_schedule_has_a_reference_with_the_same_arguments_and_methods(name: str) -> None:
+    assert name in lr_scheduler.__all__, f"torch.optim.lr_scheduler.{name} has no reference"
+    assert _different_methods(getattr(torch.optim.lr_scheduler, name), getattr(lr_scheduler, name)) == []
+
+
+def test_a_method_and_an_argument_that_torch_adds_to_a_schedule_are_named() -> None:
+    class Later(torch.optim.lr_scheduler.StepLR):
+        def step(self, epoch: int | None = None, twice: bool = False) -> None: ...
+
+        def rewind(self) -> None: ...
+
+    missing, *other = _different_methods(Later, lr_scheduler.StepLR)
+    assert missing == "rewind is missing"
+    assert len(other) == 1
+    assert "'twice'" in other[0]
+    assert _different_methods(torch.optim.lr_scheduler.ConstantLR, lr_scheduler.LinearLR)
+    assert "register_step_pre_hook is missing" in _different_methods(torch.optim.Optimizer, object)
 
 
 def _arguments(case: Case) -> Mapping[str, Any]:

@@ -71,7 +71,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     - ``step(epoch)`` takes fractions, as a batch's share of an epoch, and is not deprecated. ``last_epoch`` is rounded
       down, but a ``step()`` after it goes on from the fraction.
     - Cycles are counted in whole numbers. torch's ``step(epoch)`` takes a logarithm, whose rounding misses restarts: of
-      T_0=1, T_mult=3 those at 121 and 29,524, where the learning rate is then the minimum.
+      T_0=1, T_mult=3 those at 121 and 29,524, where the learning rate is then the minimum. Resumed by
+      ``last_epoch`` its later cycles are misplaced: T_0=5, T_mult=2 with ``last_epoch=9`` gives the base, in the middle
+      of a cycle.
     - A step before the optimizer's is warned of, as for any schedule; torch does not count the steps of this one, and
       is silent. Its ``_step_count`` stays 0.
     """

@@ -2,65 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .._checks import check_numbers
 from .._optimizer import Optimizer
 from ._lambdas import restored, saved
 from ._momentum import give_momentum, uses_beta1
-from ._numbers import number
 from ._scheduler import LRScheduler, needs_optimizer, one_a_group
+from ._triangle import SCALES, check_shape, cycle_at, height_at, rises_at, shape, wave
 
 __all__ = ["CyclicLR", "cyclic_lr", "cyclic_momentum"]
-
-_SCALES: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
-    "triangular": ("cycle", lambda cycle, gamma: 1.0),
-    "triangular2": ("cycle", lambda cycle, gamma: 0.5 ** (cycle - 1)),
-    "exp_range": ("iterations", lambda iteration, gamma: gamma**iteration)}
 
 
 def cyclic_lr(epoch: int, base_lr: Any, max_lr: Any, step_size_up: float = 2000, step_size_down: float | None = None,
               mode: str = "triangular", gamma: Any = 1.0) -> Any:
     """The learning rate at an iteration."""
-    height, scale = _wave(epoch, step_size_up, step_size_down, mode, gamma, like=base_lr)
+    height, scale = wave(epoch, step_size_up, step_size_down, mode, gamma, like=base_lr)
     return base_lr + (max_lr - base_lr) * height * scale
 
 
 def cyclic_momentum(epoch: int, base_momentum: Any, max_momentum: Any, step_size_up: float = 2000,
                     step_size_down: float | None = None, mode: str = "triangular", gamma: Any = 1.0) -> Any:
     """The momentum at an iteration: it falls where the learning rate rises."""
-    height, scale = _wave(epoch, step_size_up, step_size_down, mode, gamma, like=base_momentum)
+    height, scale = wave(epoch, step_size_up, step_size_down, mode, gamma, like=base_momentum)
     return max_momentum - (max_momentum - base_momentum) * height * scale
-
-
-def _wave(epoch: int, up: float, down: float | None, mode: str, gamma: Any, like: Any) -> tuple[Any, Any]:
-    """The height of the triangle at an iteration, and what it is multiplied by."""
-    total, ratio = _shape(up, down)
-    counts, scale = _SCALES[mode]
-    height = _height(epoch, total, number(up, like) / total, like, rises=_rises(epoch, total, ratio))
-    return height, scale(_cycle(epoch, total) if counts == "cycle" else epoch, gamma)
-
-
-def _shape(up: float, down: float | None) -> tuple[float, float]:
-    """Iterations a cycle, and the share of them that rises."""
-    total = float(up) + float(up if down is None else down)
-    return total, float(up) / total
-
-
-def _cycle(epoch: int, total: float) -> int:
-    return math.floor(1 + epoch / total)
-
-
-def _rises(epoch: int, total: float, ratio: float) -> bool:
-    return 1 + epoch / total - _cycle(epoch, total) <= ratio and ratio > 0
-
-
-def _height(epoch: int, total: float, ratio: Any, like: Any, rises: bool) -> Any:
-    """The triangle: 0 at both ends of a cycle, and 1 where ``ratio`` of it is over."""
-    x = 1 + number(epoch, like) / total - _cycle(epoch, total)
-    return x / ratio if rises else (x - 1) / (ratio - 1)
 
 
 class CyclicLR(LRScheduler):
@@ -107,7 +72,8 @@ class CyclicLR(LRScheduler):
     - "exp_range" counts the iterations of the whole training, as the paper does; torch's page says those of a cycle.
     - Without iterations up, a cycle starts at its top. torch divides by 0.
     - x loses digits as t/T grows: it has the rounding of 1 + t/T.
-    - The base is ``base_lr`` also where groups have another ``"initial_lr"`` already.
+    - The base is ``base_lr`` also where another schedule has given groups an ``"initial_lr"``. torch has that one as
+      the learning rate of iteration 0, and ``base_lr`` from the next on.
     - torch takes any ``scale_mode`` for "iterations" that is not "cycle".
     - ``state_dict`` has the attributes of a ``scale_fn`` that is a callable object, and nothing of a function.
     """
@@ -121,16 +87,16 @@ class CyclicLR(LRScheduler):
                  last_epoch: int = -1) -> None:
         base_lrs = one_a_group("base_lr", needs_optimizer(optimizer), base_lr)
         self.max_lrs = one_a_group("max_lr", optimizer, max_lr)
-        _check_shape(step_size_up, step_size_down)
-        self.total_size, self.step_ratio = _shape(step_size_up, step_size_down)
-        if scale_fn is None and mode not in _SCALES:
-            raise ValueError(f"mode needs to be one of {sorted(_SCALES)} where there is no scale_fn, got {mode!r}")
+        check_shape(step_size_up, step_size_down)
+        self.total_size, self.step_ratio = shape(step_size_up, step_size_down)
+        if scale_fn is None and mode not in SCALES:
+            raise ValueError(f"mode needs to be one of {sorted(SCALES)} where there is no scale_fn, got {mode!r}")
         if scale_fn is not None and scale_mode not in ("cycle", "iterations"):
             raise ValueError(f"scale_mode needs to be 'cycle' or 'iterations', got {scale_mode!r}")
         self.mode = mode
         self.gamma = gamma
         self._custom_scale = scale_fn
-        self.scale_mode = scale_mode if scale_fn is not None else _SCALES[mode][0]
+        self.scale_mode = scale_mode if scale_fn is not None else SCALES[mode][0]
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
             self.use_beta1 = uses_beta1(optimizer)
@@ -151,13 +117,13 @@ class CyclicLR(LRScheduler):
 
     def scale_fn(self, x: float) -> Any:
         """What the height is multiplied by, in a cycle or at an iteration."""
-        return self._custom_scale(x) if self._custom_scale is not None else _SCALES[self.mode][1](x, self.gamma)
+        return self._custom_scale(x) if self._custom_scale is not None else SCALES[self.mode][1](x, self.gamma)
 
     def _swing(self, low: Any, high: Any) -> Any:
         """How far it is from one end to the other at this iteration."""
-        x = _cycle(self.last_epoch, self.total_size) if self.scale_mode == "cycle" else self.last_epoch
-        rises = _rises(self.last_epoch, self.total_size, self.step_ratio)
-        height = _height(self.last_epoch, self.total_size, self.step_ratio, low, rises)
+        x = cycle_at(self.last_epoch, self.total_size) if self.scale_mode == "cycle" else self.last_epoch
+        rises = rises_at(self.last_epoch, self.total_size, self.step_ratio)
+        height = height_at(self.last_epoch, self.total_size, self.step_ratio, low, rises)
         return (high - low) * height * self.scale_fn(x)
 
     def _lrs(self) -> list[Any]:
@@ -180,13 +146,3 @@ class CyclicLR(LRScheduler):
         """Take over a saved state; a function stays, a callable object gets its attributes."""
         super().load_state_dict({name: value for name, value in state_dict.items() if name != "_scale_fn_custom"})
         restored([self._custom_scale], [state_dict["_scale_fn_custom"]])
-
-
-def _check_shape(up: float, down: float | None) -> None:
-    sizes = {"step_size_up": up, **({} if down is None else {"step_size_down": down})}
-    check_numbers(**sizes)
-    for name, size in sizes.items():
-        if size < 0:
-            raise ValueError(f"{name} needs to be at least 0, got {size}")
-    if not any(sizes.values()):
-        raise ValueError(f"step_size_up and step_size_down need an iteration in all, got {up} and {down}")

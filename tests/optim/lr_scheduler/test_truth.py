@@ -124,6 +124,9 @@ def _mp(x):
     (rules.exponential_lr, {"gamma": 0.7}, lambda t, base: _mp(base) * mpmath.exp(t * mpmath.log(_mp(0.7)))),
     (rules.cyclic_lr, {"max_lr": 0.75, "step_size_up": 3, "step_size_down": 5},
      lambda t, base: _mp(base) + (_mp(0.75) - _mp(base)) * min(_mp(t % 8) / 3, _mp(8 - t % 8) / 5)),
+    (rules.one_cycle_lr, {"total_steps": 40, "pct_start": 0.25},
+     lambda t, top: _mp(top) * (_mp(1) / 25 + _mp(24) / 25 * mpmath.sin(mpmath.pi * t / 18) ** 2 if t <= 9 else
+                                _mp(1) / 250000 + (1 - _mp(1) / 250000) * mpmath.cos(mpmath.pi * (t - 9) / 60) ** 2)),
 ])
 def test_closed_forms_on_balls_hold_what_mpmath_says(rule, arguments, truth):
     with mpmath.workprec(400), arithmetic(Arithmetic.exact(200)):
@@ -157,3 +160,40 @@ def test_restarts_are_counted_in_whole_numbers():
             assert rules.warm_restart(start, T_0, T_mult) == (0, length)
             assert rules.warm_restart(start + length - 1, T_0, T_mult) == (length - 1, length)
             start, length = start + length, length * T_mult
+
+
+# What can be plotted is what the classes do
+
+
+def _of_cycles(setting):
+    shape = {key: setting[key] for key in ("step_size_up", "step_size_down", "mode", "gamma") if key in setting}
+    lr = [rules.cyclic_lr(t, setting["base_lr"], setting["max_lr"], **shape) for t in range(EPOCHS)]
+    low, high = setting.get("base_momentum", 0.8), setting.get("max_momentum", 0.9)
+    return lr, [rules.cyclic_momentum(t, low, high, **shape) for t in range(EPOCHS)]
+
+
+def _of_one_cycle(setting):
+    setting = dict(setting)
+    low, high = setting.pop("base_momentum", 0.85), setting.pop("max_momentum", 0.95)
+    del setting["cycle_momentum"]
+    lr = [rules.one_cycle_lr(t, **setting) for t in range(EPOCHS)]
+    shape = {key: setting[key] for key in ("total_steps", "pct_start", "anneal_strategy", "three_phase")}
+    return lr, [rules.one_cycle_momentum(t, low, high, **shape) for t in range(EPOCHS)]
+
+
+@pytest.mark.parametrize(("name", "function"), [("CyclicLR", _of_cycles), ("OneCycleLR", _of_one_cycle)])
+def test_cycles_are_what_their_functions_are(name, function):
+    settings = [s for s in SETTINGS[name] if s.get("cycle_momentum") and "scale_fn" not in s]
+    assert len(settings) > 10
+    for setting in settings:
+        rows = play("reference", name, setting, steps=EPOCHS)
+        assert function(setting) == ([row[0][0] for row in rows], [row[0][1] for row in rows])
+
+
+@pytest.mark.parametrize(("name", "function"), [
+    ("LambdaLR", rules.lambda_lr), ("MultiplicativeLR", rules.multiplicative_lr),
+    ("CosineAnnealingWarmRestarts", rules.cosine_annealing_warm_restarts)])
+def test_other_schedules_are_what_their_functions_are(name, function):
+    for setting in SETTINGS[name][:10]:
+        rows = play("reference", name, setting, steps=EPOCHS)
+        assert [row[0][0] for row in rows] == [function(t, LRS[0], **setting) for t in range(EPOCHS)]
