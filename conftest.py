@@ -2,7 +2,7 @@
 
 Unasked they keep nothing and read nothing of earlier runs, since tests plant mistakes in what computes. Those that
 plant none share truths and verdicts in pytest's cache (``tests.kept.shared``): like those of ``oracle audit`` they are
-found by the source that they follow from.
+found by the source that they follow from. JAX keeps there what it has compiled, for each of its many processes.
 """
 
 import os
@@ -16,6 +16,8 @@ from tests.kept import SHARED, shared
 
 pytest_plugins = ["oracle.pytest_plugin"]
 os.environ[VARIABLE] = OFF
+#: Most of JAX's programs are small and many; by default it keeps none that was compiled within a second.
+_KEEP_ALL = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,6 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if SHARED not in os.environ:
         cache = getattr(config, "cache", None)
         os.environ[SHARED] = str(cache.mkdir("oracle") if cache else Path(config.rootpath) / ".pytest_cache" / "oracle")
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(os.environ[SHARED]) / "jax"))
+    os.environ.update(_KEEP_ALL)
 
 
 @pytest.fixture
