@@ -82,6 +82,7 @@ def audit(
     from ..cases.registry import BadCaseError, chosen_specs
     from ..cases.selection import select, select_sweeps
     from ..keeping import store
+    from ..report.table import ending
     from ..targets.loading import frameworks, load, modules
 
     if not cache:
@@ -117,6 +118,8 @@ def audit(
         typer.echo(f"STALE waiver {name!r}: no case needs it any more; delete it from oracle/verdict/waivers.toml")
     _show_paths(work)
     typer.echo(f"records: {path}")
+    for line in ending(records, stale):
+        typer.echo(line)
     end_if_faulty(faults)
     raise typer.Exit(1 if stale or any(record.fails for record in records) else 0)
 

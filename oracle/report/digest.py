@@ -14,7 +14,7 @@ from ..auditing.records import missing, read_records
 from ..cases import registry
 from ..cases.spec import DTYPES, Spec
 from ..verdict.compare import Verdict
-from ..verdict.record import Record, closest
+from ..verdict.record import Record, closest, farthest
 from ..verdict.waivers import Waiver, load
 
 __all__ = ["KINDS", "Cell", "Digest", "Group", "number", "read", "where"]
@@ -42,7 +42,8 @@ class Cell:
     dtype: str
     counts: Mapping[str, int]  #: how often each verdict was given, where no waiver accepts it
     waived: int
-    worst: Record | None  #: the sound answer with the largest share of its bound
+    most_ulp: Record | None  #: the sound answer with the largest error in ULP
+    most_share: Record | None  #: the sound answer with the largest share of its bound
 
     @property
     def wrong(self) -> int:
@@ -199,7 +200,8 @@ def _make_cells(records: Iterable[Record], dtype: Callable[[Record], str]) -> di
     cells = {}
     for key, pile in piles.items():
         counts = Counter(r.verdict for r in pile if not r.waiver)
-        cells[key] = Cell(*key, counts, waived=sum(bool(r.waiver) for r in pile), worst=closest(pile))
+        cells[key] = Cell(*key, counts, waived=sum(bool(r.waiver) for r in pile), most_ulp=farthest(pile),
+                          most_share=closest(pile))
     return cells
 
 

@@ -132,7 +132,7 @@ def _format_value(x: float | None) -> str:
 
 def _format_share(cell: Cell) -> str:
     """The largest share of the bound in a cell, at most 1, for a style sheet."""
-    return "0" if cell.worst is None else f"{min(cell.worst.share, 1.0):.2f}"
+    return "0" if cell.most_share is None else f"{min(cell.most_share.share, 1.0):.2f}"
 
 
 # --- ops ------------------------------------------------------------------------------------------
@@ -251,9 +251,15 @@ def _data_for_script(digest: Digest) -> Markup:
     """Figures of each cell by op, target and storage type, as JSON that cannot end its script element."""
     cells: dict[str, dict[str, dict[str, Any]]] = {}
     for (op, target, dtype), cell in digest.cells.items():
-        worst = cell.worst
         counts = {verdict: n for verdict, n in {**cell.counts, "waived": cell.waived}.items() if n}
         cells.setdefault(op, {}).setdefault(target, {})[dtype] = [
-            None if worst is None else [figure(worst.ulp), round(worst.share, 4)], counts]
+            _largest_errors(cell), counts]
     text = json.dumps(cells, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _largest_errors(cell: Cell) -> list[Any] | None:
+    """The largest error in ULP as a number and as text, and the largest share of a bound."""
+    if cell.most_ulp is None or cell.most_share is None:
+        return None
+    return [cell.most_ulp.most_ulp, figure(cell.most_ulp.most_ulp), round(cell.most_share.share, 4)]

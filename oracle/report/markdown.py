@@ -104,8 +104,9 @@ def _write_example(e: Example) -> str:
 
 
 def _write_table(digest: Digest) -> str:
-    lines = ["\n## Closest to the bound, op by op\n",
-             "Of the answers that the bound accepts: the error in ULP, and as a share of it.\n",
+    lines = ["\n## Largest errors, op by op\n",
+             "Of the answers that the bound accepts: the largest error in ULP; the largest share of a bound, which may "
+             "be that of another case.\n",
              _format_row(["op", *map(code, digest.targets)]), f"|{' --- |' * (1 + len(digest.targets))}"]
     for op in digest.specs:
         cells = [_format_cell(digest.totals.get((op, target))) for target in digest.targets]
@@ -116,9 +117,10 @@ def _write_table(digest: Digest) -> str:
 def _format_cell(cell: Cell | None) -> str:
     if cell is None:
         return ""
-    worst = f"{figure(cell.worst.ulp)}, {figure(cell.worst.share)}" if cell.worst else "–"
+    by_ulp, by_share = cell.most_ulp, cell.most_share
+    most = f"{figure(by_ulp.most_ulp)}; {figure(by_share.share)}" if by_ulp and by_share else "–"
     wrong = f" **{cell.wrong} wrong**" if cell.wrong else ""
-    return worst + wrong + (f" ({cell.waived} waived)" if cell.waived else "")
+    return most + wrong + (f" ({cell.waived} waived)" if cell.waived else "")
 
 
 def _write_waived(groups: Sequence[Group]) -> str:

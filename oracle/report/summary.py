@@ -9,7 +9,7 @@ ops, parameters and numbers of cases to the registry.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..auditing.records import read_records
@@ -17,7 +17,7 @@ from ..auditing.words import figure
 from ..cases import registry
 from ..cases.selection import cases
 from ..cases.spec import DTYPES
-from ..verdict.record import Record, closest
+from ..verdict.record import Record, closest, farthest
 
 __all__ = ["END", "START", "replace", "rows", "summary"]
 
@@ -32,17 +32,21 @@ def rows() -> list[tuple[str, str, str]]:
 
 
 def summary(records: Iterable[Record]) -> str:
-    """The table in Markdown: for each storage type the error of torch that takes the largest share of its bound."""
+    """The table in Markdown: for each storage type torch's largest error in ULP, and its largest share of a bound."""
     piles: dict[tuple[str, str], list[Record]] = {}
     for r in records:
         if r.target.startswith("torch:"):
             piles.setdefault((r.op, r.dtype), []).append(r)
     lines = [f"| op | parameters | cases | {' | '.join(DTYPES)} |", f"|{' --- |' * (3 + len(DTYPES))}"]
     for name, (op, parameters, count) in zip(registry.specs(), rows(), strict=True):
-        worst = (closest(piles.get((name, dtype), ())) for dtype in DTYPES)
-        figures = [f"{figure(found.ulp)} ulp, {figure(found.share)}" if found else "-" for found in worst]
+        figures = [_figures(piles.get((name, dtype), ())) for dtype in DTYPES]
         lines.append(f"| {op} | {parameters} | {count} | {' | '.join(figures)} |")
     return "\n".join(lines)
+
+
+def _figures(records: Sequence[Record]) -> str:
+    by_ulp, by_share = farthest(records), closest(records)
+    return f"{figure(by_ulp.most_ulp)} ulp; {figure(by_share.share)}" if by_ulp and by_share else "-"
 
 
 def replace(text: str, table: str, start: str = START, end: str = END) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -11,21 +11,22 @@ from rich.text import Text
 
 from ..auditing.words import counts, figure, three_lines
 from ..verdict.compare import Verdict
-from ..verdict.record import Record, closest
+from ..verdict.record import Record, closest, farthest
 
-__all__ = ["cell", "disagreements", "show", "table"]
+__all__ = ["cell", "disagreements", "ending", "show", "table"]
 
 
 _WIDE = 16  #: characters of a target's name above which its column has it in two lines
+_MOST = 4  #: ops and targets with disagreements that are named at the end
 _FEW = 10  #: cases that nothing decides are named where they are no more
 
 
 def cell(records: Sequence[Record]) -> Text:
-    """Of the answers that the bound accepts the one closest to it, in ULP and as a share; the others are counted."""
+    """Of the answers that the bound accepts the largest error in ULP and the largest share; the others are counted."""
     if not records:
         return Text("")
-    worst = closest(records)
-    text = Text(f"{figure(worst.ulp)} ulp, {figure(worst.share)}" if worst else "-")
+    by_ulp, by_share = farthest(records), closest(records)
+    text = Text(f"{figure(by_ulp.most_ulp)} ulp; {figure(by_share.share)}" if by_ulp and by_share else "-")
     failing = sum(r.fails for r in records)
     if failing:
         text.append(f"\n{failing} wrong", style="bold red")
@@ -45,7 +46,8 @@ def table(records: Iterable[Record]) -> Table:
     for r in records:
         grid[r.op, r.target].append(r)
         cases[r.op].add(r.case)
-    result = Table(title="closest to its bound: error in ULP, and as a share of the bound", title_justify="left")
+    result = Table(title="the largest error in ULP; the largest share of a bound, perhaps of another case",
+                   title_justify="left")
     result.add_column("op", no_wrap=True)
     result.add_column("cases", justify="right")
     for target in targets:
@@ -64,14 +66,10 @@ def disagreements(records: Iterable[Record], *, waived: bool = False) -> Iterabl
 
 
 def show(records: Sequence[Record], console: Console) -> None:
-    """Table, disagreements, waivers in use, cases that nothing decides, and counts."""
+    """Table, disagreements, cases that nothing decides, and counts."""
     console.print(table(records))
     for text in disagreements(records):
         console.print(text, markup=False, highlight=False, soft_wrap=True)
-    by_waiver = Counter(r.waiver for r in records if r.waiver)
-    if by_waiver:
-        console.print("waived: " + ", ".join(f"{n} × {name}" for name, n in by_waiver.items()), soft_wrap=True,
-                      markup=False, highlight=False)
     unsure = {r.case: r for r in records if r.verdict in (Verdict.VACUOUS, Verdict.UNDECIDED)}
     if unsure:
         by_op = ", ".join(f"{n} {op}" for op, n in Counter(r.op for r in unsure.values()).most_common())
@@ -82,3 +80,31 @@ def show(records: Sequence[Record], console: Console) -> None:
                       soft_wrap=True)
     console.print(f"{len(records)} verdicts on {len({r.case for r in records})} cases: {counts(records)}",
                   soft_wrap=True, highlight=False)
+
+
+def ending(records: Sequence[Record], stale: Sequence[str] = ()) -> Iterator[str]:
+    """The last lines on an audit: what is unexplained, if anything, and how many defects are known.
+
+    >>> list(ending([]))
+    ['PASSED: no unexplained disagreement']
+    """
+    wrong = Counter(f"{r.op} on {r.target}" for r in records if r.fails)
+    said = [f"{_number(wrong.total(), 'unexplained disagreement')}: {_list_most(wrong)}"] if wrong else []
+    said += [f"{_number(len(stale), 'waiver')} that no case needs any more"] if stale else []
+    yield f"FAILED: {'; '.join(said)}" if said else "PASSED: no unexplained disagreement"
+    known = Counter(r.waiver for r in records if r.waiver)
+    if known:
+        them = "it" if len(known) == 1 else "them"
+        yield (f"{_number(len(known), 'known kind')} of disagreement in {_number(known.total(), 'verdict')}; "
+               f"oracle defects describes {them}")
+
+
+def _number(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def _list_most(counted: Counter[str]) -> str:
+    """The most frequent ones; the rest as a number."""
+    named = [f"{n} of {name}" for name, n in counted.most_common(_MOST)]
+    left = len(counted) - len(named)
+    return ", ".join([*named, f"and {left} more" if left else ""]).removesuffix(", ")

@@ -13,7 +13,7 @@ from typing import Any
 from .compare import Finding, Tally, Verdict, worst
 from .plain import plain
 
-__all__ = ["FAULT", "Record", "closest", "summarized"]
+__all__ = ["FAULT", "Record", "closest", "farthest", "summarized"]
 
 FAULT = "not judged: fault of the oracle: "  #: how the note of a case begins that the oracle could not judge
 
@@ -63,6 +63,11 @@ class Record:
     def sound(self) -> bool:
         """Did the bound accept it, and does that say something?"""
         return Verdict(self.verdict).sound
+
+    @property
+    def most_ulp(self) -> float:
+        """The largest error in ULP of all outputs; that of the element which decided may be smaller."""
+        return max((ulp for _, ulp, _ in self.outputs.values()), default=self.ulp)
 
     def to_json(self) -> str:
         """One line; infinite figures are the string ``"inf"``, since JSON has no number for them."""
@@ -136,8 +141,13 @@ def _finite(value: Any) -> Any:
 
 
 def closest(records: Iterable[Record]) -> Record | None:
-    """The answer that comes closest to the bound of those that it accepts; None where it accepts none."""
+    """Of the answers that the bound accepts the one with the largest share of it; None where it accepts none."""
     return max((r for r in records if r.sound), key=lambda r: (r.share, r.ulp), default=None)
+
+
+def farthest(records: Iterable[Record]) -> Record | None:
+    """Of the answers that the bound accepts the one with the largest error in ULP; None where it accepts none."""
+    return max((r for r in records if r.sound), key=lambda r: r.most_ulp, default=None)
 
 
 def summarized(case_id: str, op: str, dtype: str, target: str, findings: list[Finding],
@@ -147,7 +157,8 @@ def summarized(case_id: str, op: str, dtype: str, target: str, findings: list[Fi
     return Record(
         case_id, op, dtype, target, chief.verdict.value, chief.ulp, chief.share, chief.output, chief.index,
         _hex(chief.got), _hex(chief.truth), _hex(chief.bound), _on_one_line(chief.note),
-        outputs={f.output: (f.verdict.value, f.ulp, f.share) for f in findings if f.output})
+        outputs={f.output: (f.verdict.value, f.most_ulp if f.verdict.sound else f.ulp, f.share)
+                 for f in findings if f.output})
 
 
 def _on_one_line(text: str) -> str:

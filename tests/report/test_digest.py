@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from oracle.cases import registry
-from oracle.report import digest, html, markdown
+from oracle.report import digest, html, markdown, table
 from oracle.report.digest import Digest
 from oracle.verdict.record import Record
 from tests import runs
@@ -24,9 +24,20 @@ def test_counts_and_cells_are_those_of_the_records() -> None:
     assert sum(cell.cases for cell in one.totals.values()) == len(one.records)
     assert [cell.wrong for cell in one.totals.values() if cell.wrong] == [1]
     for (op, target), cell in one.totals.items():
-        mine = [r.share for r in one.records if (r.op, r.target, r.verdict) == (op, target, "within")]
-        assert cell.worst is not None
-        assert cell.worst.share == max(mine)
+        mine = [r for r in one.records if (r.op, r.target, r.verdict) == (op, target, "within")]
+        assert cell.most_share is not None
+        assert cell.most_share.share == max(r.share for r in mine)
+        assert cell.most_ulp is not None
+        assert cell.most_ulp.most_ulp == max(ulp for r in mine for _, ulp, _ in r.outputs.values())
+
+
+def test_the_largest_error_may_be_that_of_another_case_than_the_largest_share() -> None:
+    near = Record("a/float32/default", "a", "float32", "torch", "within", 3.94, 0.9,
+                  outputs={"output": ("within", 4.0, 0.9)})
+    far = replace(near, case="a/float32/b=1", ulp=38.08, share=0.2, outputs={"output": ("within", 38.5, 0.2)})
+    (cell,) = digest.Digest({}, [near, far]).totals.values()
+    assert (cell.most_ulp, cell.most_share) == (far, near)
+    assert str(table.cell([near, far])) == "38.5 ulp; 0.90"
 
 
 @pytest.mark.parametrize(("index", "said"), [(None, "output"), ((), "output"), ((0, 2), "output[0, 2]")])

@@ -13,7 +13,7 @@ from tests.report.pages import HEAD, columns, hostile, small
 def test_markdown_has_tables_whose_rows_fit() -> None:
     for page in (markdown.render(small()), markdown.render(Digest(HEAD, hostile()))):
         assert all(len(widths) == 1 for widths in columns(page).values()), columns(page)
-        assert "## Closest to the bound, op by op" in page
+        assert "## Largest errors, op by op" in page
         assert "## Disagreements that no waiver accepts" in page
     assert columns("# a\n| 1 | 2 |\n| 1 | 2 | 3 |") == {"# a": {3, 4}}
 
@@ -31,5 +31,5 @@ def test_markdown_stays_below_the_limit_of_an_issue() -> None:
     page = markdown.render(Digest(HEAD, wrong))
     assert len(page) < 65_536
     assert "The rest is cut; the HTML report has it." in page
-    assert "## Closest to the bound, op by op" in page
+    assert "## Largest errors, op by op" in page
     assert page.count("<details>") == page.count("</details>")

@@ -32,12 +32,16 @@
   const fitsAny = (filter, values) => !chosen[filter].size || values.some((value) => chosen[filter].has(value));
   const wrong = ["range", "missing", "exceeds", "crashed"];
 
-  // Of an op and target, over the chosen storage types: the sound answer nearest to its bound, and counts.
+  // Of an op and target, over the chosen storage types: the largest error, the largest share, and counts.
   const combine = (byDtype) => {
-    const total = { worst: null, counts: {} };
-    for (const [dtype, [worst, counts]] of Object.entries(byDtype)) {
+    const total = { most: null, share: 0, counts: {} };
+    for (const [dtype, [most, counts]] of Object.entries(byDtype)) {
       if (!fits("dtype", dtype)) continue;
-      if (worst && (!total.worst || worst[1] > total.worst[1])) total.worst = worst;
+      if (most) {
+        const [ulp, text, share] = most;
+        if (!total.most || ulp > total.most.ulp) total.most = { ulp, text };
+        total.share = Math.max(total.share, share);
+      }
       for (const [verdict, n] of Object.entries(counts)) total.counts[verdict] = (total.counts[verdict] || 0) + n;
     }
     return total;
@@ -55,13 +59,13 @@
   const draw = (cell, total) => {
     const failing = wrong.reduce((sum, verdict) => sum + (total.counts[verdict] || 0), 0);
     const number = document.createElement("b");
-    number.textContent = total.worst ? total.worst[0] : "–";
+    number.textContent = total.most ? total.most.text : "–";
     cell.replaceChildren(number);
     if (failing) mark(cell, "wrong", failing);
     if (total.counts.waived) mark(cell, "waived", total.counts.waived);
-    cell.style.setProperty("--s", total.worst ? Math.min(total.worst[1], 1) : 0);
+    cell.style.setProperty("--s", Math.min(total.share, 1));
     cell.classList.toggle("bad", failing > 0);
-    cell.classList.toggle("empty", !total.worst);
+    cell.classList.toggle("empty", !total.most);
     const has = Object.keys(total.counts);
     const visible = has.length > 0 && fitsAny("verdict", has);
     cell.classList.toggle("off", !visible);
