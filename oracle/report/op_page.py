@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Iterator
 
 from ..cases.selection import cases
@@ -56,7 +57,7 @@ def _first_sentence(text: str) -> str:
     'It keeps eps=1e-8. in float16.'
     """
     words = text.split()
-    for i, (word, following) in enumerate(zip(words, words[1:], strict=False)):
+    for i, (word, following) in enumerate(itertools.pairwise(words)):
         if word.endswith(".") and following[:1].isupper():
             return " ".join(words[:i + 1])
     return " ".join(words)
