@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..truth.proof import SLACK, Truth
 from ..verdict import waivers as waiver_records
 from ..verdict.compare import Verdict, compare
 from ..verdict.plain import plain
+from .handed_in import HandedIn, handed_in, is_place
 
 __all__ = ["explain", "explanation", "shown_inputs"]
 
@@ -31,31 +33,39 @@ _OUTPUTS = 40  #: outputs that are shown
 ROWS = 8  #: elements of an output that are shown: those with the largest share of the bound
 
 
-def explain(case_id: str, targets: Sequence[str] = (), *, device: str = "cpu") -> str:
+def explain(case_id: str, targets: Sequence[str] = (), *, device: str = "cpu", framework: str = "torch") -> str:
     """Everything about one case, as text: what ``oracle explain`` prints.
 
     Args:
         case_id: as records and tests show it, e.g. ``"mse_loss/float32/reduction=sum"``.
-        targets: targets to show beside the reference; ``torch:eager`` where none is named.
+        targets: targets to show beside the reference; ``torch:eager`` where none is named. The place of an
+            implementation, ``"pkg.module:attribute"`` or ``"path/file.py:attribute"``, is one too.
         device: device of the torch targets.
+        framework: whose arrays implementations at a place take.
 
     Raises:
         BadCaseError: no case is called so.
         TargetError: a target that is not there, or that has no meaning for the op.
     """
     case = parse(case_id)
-    wanted = load(["reference", *(targets or ["torch:eager"])], device)
+    places = [name for name in targets if is_place(name)]
+    names = [name for name in targets if name not in places]
+    wanted = load(["reference", *(names or ([] if places else ["torch:eager"]))], device)
     shown = [target for target in wanted if target.covers(case.spec)]
     others = [target.name for target in wanted if not target.covers(case.spec)]
-    if targets and others:
+    if names and others:
         raise TargetError(f"{others[0]} has no meaning for {case.spec.name}")
-    return explanation(case, shown)
+    with ExitStack() as stack:
+        given = [stack.enter_context(handed_in(place, case.spec.name, framework=framework, device=device))
+                 for place in places]
+        return explanation(case, [*shown, *given], accuracy="opmath" if given else "storage")
 
 
-def explanation(case: Case, targets: Sequence[Target]) -> str:
+def explanation(case: Case, targets: Sequence[Target], accuracy: str = "storage") -> str:
     """The text that explains a case, with the answers of some targets."""
-    return "\n".join([*_explain_case(case), *shown_inputs(case), *_explain_bound(case), *_show_answers(case, targets),
-                      *_show_verdicts(case, targets), *_show_scripts(case, targets)])
+    return "\n".join([*_explain_case(case), *shown_inputs(case), *_explain_bound(case),
+                      *_show_answers(case, targets, accuracy), *_show_verdicts(case, targets),
+                      *_show_scripts(case, targets)])
 
 
 def _explain_case(case: Case) -> Iterator[str]:
@@ -145,8 +155,8 @@ def _say_factor(factor: float) -> str:
     return "" if factor == 1 else f", times {factor:g}"
 
 
-def _show_answers(case: Case, targets: Sequence[Target]) -> Iterator[str]:
-    truths = truth_of(case)
+def _show_answers(case: Case, targets: Sequence[Target], accuracy: str) -> Iterator[str]:
+    truths = truth_of(case, accuracy)
     answers: dict[str, Mapping[str, Array]] = {}
     for target in targets:
         try:
@@ -194,7 +204,7 @@ def _show_verdicts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
     yield "\nVerdicts"
     waivers = waiver_records.load()
     for target in targets:
-        record = run_case(case, target, waivers)
+        record = target.record(case) if isinstance(target, HandedIn) else run_case(case, target, waivers)
         if Verdict(record.verdict).disagrees:
             yield "\n".join(f"  {line}" for line in three_lines(record)[:2])
         else:
@@ -214,6 +224,9 @@ def _show_scripts(case: Case, targets: Sequence[Target]) -> Iterator[str]:
             continue
         except Exception as error:  # the rest is still to be shown
             yield f"\nNo script for {target.name}: {plain(f'{type(error).__name__}: {error}')}"
+            continue
+        if isinstance(target, HandedIn):
+            yield f"\nScript for {target.name}, which needs nothing of this project\n\n{source}"
             continue
         try:
             findings = compare(target.run(case), truths)

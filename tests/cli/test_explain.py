@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import subprocess
 import sys
@@ -68,3 +69,39 @@ def test_a_state_is_shown_in_units_of_its_own_type(
     truth = kept_truths.truth_of(parse("NAdam/bfloat16/default"))["mu_product[0]"]
     assert truth.dtype == "float32"
     assert f"| {figure(float(truth.bound[0] / truth.unit[0]))} ulp |" in row
+
+
+SOFT = """
+import numpy as np
+
+def soft_margin(input, target, reduction="mean"):
+    elements = np.log(1 + np.exp(-target * input))
+    return elements if reduction == "none" else getattr(elements, reduction)()
+"""
+
+
+def test_explain_shows_the_answer_of_an_implementation_at_a_place(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(SOFT)
+    monkeypatch.chdir(tmp_path)
+    case = "soft_margin_loss/float32/reduction=none,regime=huge"
+    assert exit_status(monkeypatch, "explain", case, "--target", "mine.py:soft_margin", "--framework", "numpy") == 0
+    text = capsys.readouterr().out
+    assert "| index | exact value | bound | reference | mine.py:soft_margin |" in text
+    assert "torch:eager" not in text
+    (verdict,) = (line for line in text.splitlines() if "RANGE mine.py:soft_margin" in line)
+    assert case in verdict
+    script = text[text.index("Script for mine.py:soft_margin"):].partition("\n\n")[2]
+    (tmp_path / "script.py").write_text(script)
+    with np.errstate(over="ignore"):
+        runpy.run_path(str(tmp_path / "script.py"), run_name="__main__")
+    assert "inf" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("place", "said"), [("mine.py:absent", "mine.py"), ("nowhere:f", "unknown target|nowhere")])
+def test_explain_says_that_there_is_no_such_implementation(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, place: str,
+        said: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert exit_status(monkeypatch, "explain", "mse_loss/float32/default", "--target", place) == 2
+    assert re.search(said, capsys.readouterr().err)
