@@ -109,9 +109,16 @@ def make(variant: str, device: str) -> Target:
 class _Optax:
     def __init__(self, variant: str) -> None:
         self.variant, self.name = variant, f"optax:{variant}"
+        self._ran = ""  #: op and storage type of the case before
 
     def covers(self, spec: Spec) -> bool:
         return isinstance(spec, LossSpec | OptimSpec)
+
+    def _forget_programs(self, runs: str) -> None:
+        """Forget what JAX has compiled for another op: the programs of all would take gigabytes."""
+        if self._ran != runs:
+            jax.clear_caches()
+            self._ran = runs
 
     def run(self, case: Case) -> Outputs:
         refuse_surroundings(case, "optax")
@@ -119,6 +126,7 @@ class _Optax:
             raise Unsupported(f"optax rounds every operation to {case.dtype}; float32 and float64 are judged")
         if case.spec.name not in {*_OPTIMIZERS, *LOSSES}:
             raise Unsupported(f"optax has no counterpart of {case.spec.name} here")
+        self._forget_programs(f"{case.spec.name}/{case.dtype}")
         with jax.enable_x64(case.dtype == "float64"), jax.default_device(jax.devices("cpu")[0]):
             if isinstance(case.spec, LossSpec):
                 return run_loss(case, self.variant == "jit")
