@@ -193,7 +193,7 @@ def test_the_fixtures_of_the_plugin_say_so(pytester: pytest.Pytester) -> None:
 def test_a_command_that_breaks_does_not_say_that_something_disagrees(
         monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(list_ops, "open_console", _faulty(list_ops.open_console, lambda *_: True))
-    assert _exit(monkeypatch, "list", "mse_loss") == 2
+    assert _exit(monkeypatch, "list", "losses") == 2
     assert re.fullmatch(f"oracle: {LINE}\n", capsys.readouterr().err)
 
 

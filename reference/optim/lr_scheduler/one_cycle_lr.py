@@ -48,7 +48,7 @@ def _annealed(what: str, epoch: float, values: Any, anneal_strategy: str, phases
     y, z = values[phases[i][f"start_{what}"]], values[phases[i][f"end_{what}"]]
     if steps[i + 1] <= steps[i]:  # a phase of no length
         return z
-    a, b = exact_steps[i:i + 2]
+    a, b = (number(step, y) for step in exact_steps[i:i + 2])
     s = (number(min(epoch, steps[-1]), y) - a) / (b - a)
     return y + (z - y) * s if anneal_strategy == "linear" else z + (y - z) * (1 + cos_pi(s, 1, y)) / 2
 
@@ -147,12 +147,16 @@ class OneCycleLR(LRScheduler):
         self._warn_outside_step()
         if self.last_epoch > self.total_steps:
             raise ValueError(f"step() needs to stay within total_steps, got {self.last_epoch} of {self.total_steps}")
-        lrs, rest = [], (self._anneal_func_type, self._schedule_phases, self._schedule_phases)
+        lrs = []
         for i, group in enumerate(self.optimizer.param_groups):
             if "max_lr" not in group:
                 raise KeyError(f"OneCycleLR needs 'max_lr' in every group, got none in param_groups[{i}]: load the "
                                "optimizer's state first, and add groups before the scheduler is made")
-            lrs.append(_annealed("lr", self.last_epoch, group, *rest))
+            lrs.append(self._value(group, "lr"))
             if self.cycle_momentum:
-                give_momentum(group, _annealed("momentum", self.last_epoch, group, *rest), self.use_beta1)
+                give_momentum(group, self._value(group, "momentum"), self.use_beta1)
         return lrs
+
+    def _value(self, group: Any, what: str) -> Any:
+        phases = self._schedule_phases
+        return _annealed(what, self.last_epoch, group, self._anneal_func_type, phases, phases)
