@@ -76,7 +76,9 @@ def prove(
     --right only where nothing is accused; 1 otherwise; 2 for bad use or a fault of the oracle itself; 130 after Ctrl-C,
     with a line on what is kept.
 
-    Examples: oracle prove mse_loss Adam numerics --out runs/proof; oracle prove --right smooth_l1_loss --max 40
+    Example: oracle prove mse_loss Adam numerics --out runs/proof
+
+    Example: oracle prove --right smooth_l1_loss --max 40
     """
     from ..proving import equivalents, survivors, variants
 
