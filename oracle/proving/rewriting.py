@@ -7,8 +7,8 @@ done there is read off the source; the operation itself is in :mod:`.ways`. A va
 >>> from oracle.cases import registry
 >>> variant = next(v for v in single(registry.get("Adam")) if v.kind == "product")
 >>> print(variant.before, variant.after, sep="\\n")
-v = beta2 * v + (1 - beta2) * g * g
-v = beta2 * v + oracle_ways.product(((0, 'Mult', 1), 'Mult', 2), (0, 2, 1), 1 - beta2, g, g)
+(1 - beta2) * g * g
+oracle_ways.product(((0, 'Mult', 1), 'Mult', 2), (0, 2, 1), 1 - beta2, g, g)
 """
 
 from __future__ import annotations
