@@ -262,4 +262,4 @@ def _largest_errors(cell: Cell) -> list[Any] | None:
     """The largest error in ULP as a number and as text, and the largest share of a bound."""
     if cell.most_ulp is None or cell.most_share is None:
         return None
-    return [cell.most_ulp.most_ulp, figure(cell.most_ulp.most_ulp), round(cell.most_share.share, 4)]
+    return [cell.most_ulp.ulp, figure(cell.most_ulp.ulp), round(cell.most_share.share, 4)]

@@ -118,7 +118,7 @@ def _format_cell(cell: Cell | None) -> str:
     if cell is None:
         return ""
     by_ulp, by_share = cell.most_ulp, cell.most_share
-    most = f"{figure(by_ulp.most_ulp)}; {figure(by_share.share)}" if by_ulp and by_share else "–"
+    most = f"{figure(by_ulp.ulp)}; {figure(by_share.share)}" if by_ulp and by_share else "–"
     wrong = f" **{cell.wrong} wrong**" if cell.wrong else ""
     return most + wrong + (f" ({cell.waived} waived)" if cell.waived else "")
 

@@ -46,7 +46,7 @@ def summary(records: Iterable[Record]) -> str:
 
 def _figures(records: Sequence[Record]) -> str:
     by_ulp, by_share = farthest(records), closest(records)
-    return f"{figure(by_ulp.most_ulp)} ulp; {figure(by_share.share)}" if by_ulp and by_share else "-"
+    return f"{figure(by_ulp.ulp)} ulp; {figure(by_share.share)}" if by_ulp and by_share else "-"
 
 
 def replace(text: str, table: str, start: str = START, end: str = END) -> str:

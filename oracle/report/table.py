@@ -26,7 +26,7 @@ def cell(records: Sequence[Record]) -> Text:
     if not records:
         return Text("")
     by_ulp, by_share = farthest(records), closest(records)
-    text = Text(f"{figure(by_ulp.most_ulp)} ulp; {figure(by_share.share)}" if by_ulp and by_share else "-")
+    text = Text(f"{figure(by_ulp.ulp)} ulp; {figure(by_share.share)}" if by_ulp and by_share else "-")
     failing = sum(r.fails for r in records)
     if failing:
         text.append(f"\n{failing} wrong", style="bold red")

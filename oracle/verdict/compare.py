@@ -64,7 +64,6 @@ class Finding:
     truth: float | None = None
     bound: float | None = None
     note: str = ""
-    most_ulp: float = 0.0  #: the largest error in ULP of the elements that the bound accepts: of another one, perhaps
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,7 @@ def _judge_ordinary(name: str, got: Array, truth: Truth) -> Finding | None:
     place = int(among.argmax())
     exact, off = truth.hi.item(place), error.item(place)
     return Finding(name, verdict, off / spacing_at(exact, truth.dtype), share.item(place), _at(place, among.shape),
-                   value.item(place), exact, truth.bound.item(place), most_ulp=float((error / truth.unit).max()))
+                   value.item(place), exact, truth.bound.item(place))
 
 
 def _judge_special(name: str, got: Array, truth: Truth) -> Finding:
@@ -191,9 +190,8 @@ def _judge_special(name: str, got: Array, truth: Truth) -> Finding:
     e = _measure(got, truth)
     verdict = _BY_RANK[int(e.rank.max())]
     index = _largest(e.share, e.rank == verdict.rank)
-    most_ulp = float(np.max(e.ulp, initial=0.0, where=e.rank <= Verdict.WITHIN.rank))
     return Finding(name, verdict, float(e.ulp[index]), float(e.share[index]), index, float(e.value[index]),
-                   float(truth.hi[index]), float(e.allowed[index]), _note(verdict, e, truth), most_ulp)
+                   float(truth.hi[index]), float(e.allowed[index]), _note(verdict, e, truth))
 
 
 def _note(verdict: Verdict, e: _Elements, truth: Truth) -> str:

@@ -64,11 +64,6 @@ class Record:
         """Did the bound accept it, and does that say something?"""
         return Verdict(self.verdict).sound
 
-    @property
-    def most_ulp(self) -> float:
-        """The largest error in ULP of all outputs; that of the element which decided may be smaller."""
-        return max((ulp for _, ulp, _ in self.outputs.values()), default=self.ulp)
-
     def to_json(self) -> str:
         """One line; infinite figures are the string ``"inf"``, since JSON has no number for them."""
         return self._line
@@ -146,8 +141,12 @@ def closest(records: Iterable[Record]) -> Record | None:
 
 
 def farthest(records: Iterable[Record]) -> Record | None:
-    """Of the answers that the bound accepts the one with the largest error in ULP; None where it accepts none."""
-    return max((r for r in records if r.sound), key=lambda r: r.most_ulp, default=None)
+    """Of the answers that the bound accepts the one with the largest error in ULP; None where it accepts none.
+
+    The error is that of the element which decides, with the largest share of its bound. Another element may be more ULP
+    off: where terms cancel to almost 0, a sound answer may be so by any number of them.
+    """
+    return max((r for r in records if r.sound), key=lambda r: r.ulp, default=None)
 
 
 def summarized(case_id: str, op: str, dtype: str, target: str, findings: list[Finding],
@@ -157,8 +156,7 @@ def summarized(case_id: str, op: str, dtype: str, target: str, findings: list[Fi
     return Record(
         case_id, op, dtype, target, chief.verdict.value, chief.ulp, chief.share, chief.output, chief.index,
         _hex(chief.got), _hex(chief.truth), _hex(chief.bound), _on_one_line(chief.note),
-        outputs={f.output: (f.verdict.value, f.most_ulp if f.verdict.sound else f.ulp, f.share)
-                 for f in findings if f.output})
+        outputs={f.output: (f.verdict.value, f.ulp, f.share) for f in findings if f.output})
 
 
 def _on_one_line(text: str) -> str:
