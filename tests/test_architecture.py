@@ -23,7 +23,6 @@ ROOT = Path(__file__).parent.parent
 FLOORS = (
     "formats", "ulp", "keeping", "cases", "truth", "dialects", "verdict", "targets", "auditing", "checking", "sound",
     "watching", "proving", "vectors", "report", "cli", "pytest_plugin",
-    "proving", "vectors", "report", "cli", "pytest_plugin",
 )
 
 #: The files that may import a framework.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..targets.loading import FRAMEWORKS
 from ..verdict.compare import Verdict
-from ..verdict.record import Record
+from ..verdict.record import Record, closest, farthest
 
-__all__ = ["counts", "figure", "three_lines"]
+__all__ = ["counts", "figure", "largest", "three_lines"]
 
 
 def figure(x: float) -> str:
@@ -23,6 +23,12 @@ def figure(x: float) -> str:
     if x < 10:
         return f"{x:.2f}"
     return f"{x:.1f}" if x < 1000 else f"{x:.0e}"
+
+
+def largest(records: Sequence[Record]) -> str:
+    """Of the answers that the bound accepts the largest error in ULP, and the largest share of a bound."""
+    by_ulp, by_share = farthest(records), closest(records)
+    return f"{figure(by_ulp.ulp)} ulp; {figure(by_share.share)}" if by_ulp and by_share else "-"
 
 
 def three_lines(record: Record) -> tuple[str, str, str]:

@@ -9,15 +9,15 @@ ops, parameters and numbers of cases to the registry.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..auditing.records import read_records
-from ..auditing.words import figure
+from ..auditing.words import largest
 from ..cases import registry
 from ..cases.selection import cases
 from ..cases.spec import DTYPES
-from ..verdict.record import Record, closest, farthest
+from ..verdict.record import Record
 
 __all__ = ["END", "START", "replace", "rows", "summary"]
 
@@ -39,14 +39,9 @@ def summary(records: Iterable[Record]) -> str:
             piles.setdefault((r.op, r.dtype), []).append(r)
     lines = [f"| op | parameters | cases | {' | '.join(DTYPES)} |", f"|{' --- |' * (3 + len(DTYPES))}"]
     for name, (op, parameters, count) in zip(registry.specs(), rows(), strict=True):
-        figures = [_figures(piles.get((name, dtype), ())) for dtype in DTYPES]
+        figures = [largest(piles.get((name, dtype), ())) for dtype in DTYPES]
         lines.append(f"| {op} | {parameters} | {count} | {' | '.join(figures)} |")
     return "\n".join(lines)
-
-
-def _figures(records: Sequence[Record]) -> str:
-    by_ulp, by_share = farthest(records), closest(records)
-    return f"{figure(by_ulp.ulp)} ulp; {figure(by_share.share)}" if by_ulp and by_share else "-"
 
 
 def replace(text: str, table: str, start: str = START, end: str = END) -> str:

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..auditing.words import counts, figure, three_lines
+from ..auditing.words import counts, largest, three_lines
 from ..verdict.compare import Verdict
-from ..verdict.record import Record, closest, farthest
+from ..verdict.record import Record
 
 __all__ = ["cell", "disagreements", "ending", "show", "table"]
 
@@ -25,8 +25,7 @@ def cell(records: Sequence[Record]) -> Text:
     """Of the answers that the bound accepts the largest error in ULP and the largest share; the others are counted."""
     if not records:
         return Text("")
-    by_ulp, by_share = farthest(records), closest(records)
-    text = Text(f"{figure(by_ulp.ulp)} ulp; {figure(by_share.share)}" if by_ulp and by_share else "-")
+    text = Text(largest(records))
     failing = sum(r.fails for r in records)
     if failing:
         text.append(f"\n{failing} wrong", style="bold red")

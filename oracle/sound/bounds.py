@@ -171,7 +171,8 @@ def tolerance(op: str, *, of: str = "output", dtype: str | None = None, expected
 def _lowest_line(sizes: Array, differs: Array) -> tuple[float, float]:
     """The line above all points that is lowest at their average, as slope and intercept: neither is negative.
 
-    The height at the average is a convex function of the slope, whose lowest point is found by halving.
+    The height at the average is a convex function of the slope, whose lowest point is found by thirds. That it lies
+    above all points does not depend on how near the search came: the intercept is what the slope needs, rounded up.
 
     >>> _lowest_line(np.array([0.0, 1.0, 2.0]), np.array([1.0, 2.0, 3.0]))
     (1.0, 1.0)
